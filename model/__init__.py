@@ -1,0 +1,1 @@
+"""Networks and everything between a picture and a stanza."""

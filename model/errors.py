@@ -1,0 +1,17 @@
+"""Errors a user can do something about. Each carries one clear sentence."""
+
+
+class SongwriterError(Exception):
+    """Base of every error that is the input's or the installation's fault, not a bug."""
+
+
+class BadInput(SongwriterError):
+    """A picture, a text or a data file that cannot be used (exit code 65)."""
+
+
+class BadOption(SongwriterError):
+    """An option outside its range (exit code 2)."""
+
+
+class BadCheckpoint(SongwriterError):
+    """A checkpoint that is missing, damaged or of another version (exit code 78)."""

@@ -1,0 +1,93 @@
+"""What the program knows about words: a table computed once from the corpus and WordNet."""
+
+from __future__ import annotations
+
+import json
+import lzma
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from model.errors import BadCheckpoint
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One word.
+
+    Attributes:
+        count: occurrences in the training songs.
+        pos: the commonest part of speech: n, v, a, r (adverb) or "" (unknown to WordNet).
+        lemma: dictionary form.
+        valence: VADER's mean sentiment, -4..4, 0 where it has none.
+    """
+
+    count: int
+    pos: str
+    lemma: str
+    valence: float
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """Words by spelling.
+
+    Attributes:
+        entries: folded word -> entry.
+        names: folded word -> spelling with capitals, for names.
+        substitutes: lemma the songs hardly know -> one they sing often ("frisbee" -> "toy").
+        inflections: lemma -> the spellings that count as it.
+    """
+
+    entries: dict[str, Entry]
+    names: dict[str, str]
+    substitutes: dict[str, str]
+    inflections: dict[str, frozenset[str]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        forms: dict[str, set[str]] = {}
+        for word, entry in self.entries.items():
+            forms.setdefault(entry.lemma, {entry.lemma}).add(word)
+        frozen = {lemma: frozenset(spellings) for lemma, spellings in forms.items()}
+        object.__setattr__(self, "inflections", frozen)
+
+    def lemma(self, word: str) -> str:
+        entry = self.entries.get(word)
+        return entry.lemma if entry else word
+
+    def count(self, word: str) -> int:
+        entry = self.entries.get(word)
+        return entry.count if entry else 0
+
+    def forms(self, lemma: str) -> frozenset[str]:
+        """Every spelling that counts as the word, itself included."""
+        return self.inflections.get(lemma, frozenset({lemma})) | {lemma, lemma + "s", lemma + "'s"}
+
+    def save(self, path: Path) -> None:
+        table = {
+            "format": FORMAT,
+            "words": {w: [e.count, e.pos, e.lemma, e.valence] for w, e in self.entries.items()},
+            "names": self.names,
+            "substitutes": self.substitutes,
+        }
+        text = json.dumps(table, separators=(",", ":"), sort_keys=True)
+        path.write_bytes(lzma.compress(text.encode(), preset=9))
+
+    @classmethod
+    def load(cls, path: Path) -> Lexicon:
+        """Read a lexicon.
+
+        Raises:
+            BadCheckpoint: it is missing, damaged or of another format.
+        """
+        try:
+            table = json.loads(lzma.decompress(path.read_bytes()))
+            if table["format"] != FORMAT:
+                raise BadCheckpoint(f"The lexicon {path} has format {table['format']}, not {FORMAT}.")
+            entries = {w: Entry(*row) for w, row in table["words"].items()}
+            return cls(entries, table["names"], table["substitutes"])
+        except OSError as error:
+            raise BadCheckpoint(f"The lexicon {path} cannot be read: {error.strerror}.") from error
+        except (lzma.LZMAError, EOFError, ValueError, KeyError, TypeError) as error:
+            raise BadCheckpoint(f"The lexicon {path} is damaged: install it again.") from error

@@ -1,0 +1,133 @@
+"""From a file's bytes to the square the encoder was trained on.
+
+The preprocessing is a value that lives in the captioner's checkpoint header, so
+training and serving cannot disagree about it.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from model.errors import BadInput
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
+# A 50-megapixel camera's picture passes; larger ones are bombs or scans, and at
+# four bytes a pixel this keeps one decoded picture under 200 MiB.
+MAX_PIXELS = 50_000_000
+# Generous for a photograph, and it bounds what is read into memory.
+MAX_BYTES = 64 * 2**20
+# An encoder cannot see anything in less, and such files are trackers or mistakes.
+MIN_SIDE = 2
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a picture becomes the encoder's input.
+
+    The picture is squashed (not cropped) to ``size`` x ``size`` pixels with Pillow's
+    ``resample`` filter, scaled to 0..1, then ``(x - mean) / std`` a channel.
+    """
+
+    size: int = 224
+    resample: str = "HAMMING"
+    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+
+    @classmethod
+    def from_header(cls, header: Mapping[str, Any]) -> Preprocessing:
+        return cls(
+            int(header["size"]), str(header["resample"]), tuple(header["mean"]), tuple(header["std"])
+        )
+
+    def to_header(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def square(self, picture: Image.Image) -> Image.Image:
+        """Squash an RGB picture to the encoder's square."""
+        if picture.size == (self.size, self.size):
+            return picture
+        return picture.resize((self.size, self.size), Image.Resampling[self.resample])
+
+
+def open_picture(source: Path | bytes) -> Image.Image:
+    """Decode a JPEG, PNG, WebP or GIF into an upright RGB picture.
+
+    EXIF orientation is honoured, transparency is laid on white, and only the first
+    frame of an animation is read.
+
+    Raises:
+        BadInput: the file cannot be read, is no such picture, is damaged, or has more
+            than ``MAX_PIXELS`` pixels.
+    """
+    data, name = _read(source)
+    try:
+        with warnings.catch_warnings():
+            # Pillow only warns between one and two times its limit; a bomb is an error here.
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+                _check_size(picture.size, name)
+                picture.load()
+                return _flatten(ImageOps.exif_transpose(picture))
+    except BadInput:
+        raise
+    except UnidentifiedImageError as error:
+        raise BadInput(f"{name} is not a JPEG, PNG, WebP or GIF picture.") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise BadInput(_too_large(name)) from error
+    # Damaged files surface as many exception types, by format and by where they are damaged.
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, KeyError) as error:
+        raise BadInput(f"{name} is damaged: the picture could not be decoded.") from error
+
+
+def _read(source: Path | bytes) -> tuple[bytes, str]:
+    if isinstance(source, bytes):
+        data, name = source, "The picture"
+    else:
+        name = str(source)
+        try:
+            if source.is_dir():
+                raise BadInput(f"{name} is a directory: name a picture file.")
+            if not source.is_file():
+                raise BadInput(f"{name} does not exist or is not a regular file.")
+            if source.stat().st_size > MAX_BYTES:
+                raise BadInput(f"{name} is larger than {MAX_BYTES // 2**20} MiB.")
+            data = source.read_bytes()
+        except PermissionError as error:
+            raise BadInput(f"{name} cannot be read: permission denied.") from error
+        except (OSError, ValueError) as error:
+            raise BadInput(f"{name} cannot be read: {error}.") from error
+    if not data:
+        raise BadInput(f"{name} is empty.")
+    return data, name
+
+
+def _check_size(size: tuple[int, int], name: str) -> None:
+    if size[0] * size[1] > MAX_PIXELS:
+        raise BadInput(_too_large(name))
+    if min(size) < MIN_SIDE:
+        raise BadInput(f"{name} is only {size[0]} x {size[1]} pixels: too small to see anything in.")
+
+
+def _too_large(name: str) -> str:
+    return f"{name} has more than {MAX_PIXELS // 1_000_000} million pixels: make it smaller."
+
+
+def _flatten(picture: Image.Image) -> Image.Image:
+    if picture.mode in ("I", "F") or picture.mode.startswith("I;"):
+        # 16- and 32-bit greys hold more than 0..255: scale, or convert() would clip to white.
+        low, high = picture.convert("F").getextrema()
+        span = max(float(high) - float(low), 1e-6)
+        grey = picture.convert("F").point(lambda v: (v - float(low)) * (255.0 / span))
+        return grey.convert("L").convert("RGB")
+    if picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+        ground = Image.new("RGBA", picture.size, "white")
+        return Image.alpha_composite(ground, picture).convert("RGB")
+    return picture.convert("RGB")

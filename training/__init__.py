@@ -1,0 +1,1 @@
+"""Offline side: data sets, training, evaluation. Imports model, never bot."""

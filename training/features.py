@@ -1,0 +1,88 @@
+"""Encoder activations on disk, computed once a picture and view.
+
+Two arrays a split, float16, one row a picture and view (0: as it is, 1: mirrored):
+``trunk`` for fine-tuning the encoder's top, ``grid`` for training with a frozen encoder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from model.encoder import Encoder
+from model.pictures import Preprocessing, open_picture
+
+VIEWS = 2
+
+
+class FeatureCache:
+    """Memory-mapped activations for a list of pictures. Resumable: finished rows are kept."""
+
+    def __init__(self, folder: Path, names: Sequence[str]) -> None:
+        self.folder, self.names = folder, list(names)
+        self.row = {name: number for number, name in enumerate(self.names)}
+
+    def trunk(self) -> np.ndarray:
+        """(pictures, views, channels, height, width) float16."""
+        return np.load(self.folder / "trunk.npy", mmap_mode="r")
+
+    def grid(self) -> np.ndarray:
+        """(pictures, views, regions, channels) float16."""
+        return np.load(self.folder / "grid.npy", mmap_mode="r")
+
+    def build(
+        self, images: Path, encoder: Encoder, preprocessing: Preprocessing, batch: int = 8
+    ) -> None:
+        """Run the encoder over every picture not cached yet.
+
+        Eight pictures in channels-last layout stay inside a CPU's cache: measured three
+        times as fast as 32 in the default layout.
+        """
+        encoder = encoder.eval().to(memory_format=torch.channels_last)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        done_path = self.folder / "done.txt"
+        done = int(done_path.read_text()) if done_path.exists() else 0
+        progress = tqdm(total=len(self.names), initial=done, desc="features", unit="picture")
+        while done < len(self.names):
+            names = self.names[done : done + batch]
+            pictures = load_batch([images / name for name in names], preprocessing)
+            self._encode(done, pictures, encoder)
+            done += len(names)
+            done_path.write_text(str(done))
+            progress.update(len(names))
+
+    @torch.inference_mode()
+    def _encode(self, start: int, pictures: Tensor, encoder: Encoder) -> None:
+        for view, batch in enumerate((pictures, pictures.flip(3))):
+            activations = encoder.trunk(batch.contiguous(memory_format=torch.channels_last))
+            grid = encoder.grid(activations)
+            for name, rows in (("trunk", activations), ("grid", grid)):
+                array = self._array(name, tuple(rows.shape[1:]))
+                array[start : start + len(rows), view] = rows.half().cpu().numpy()
+
+    def _array(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
+        path = self.folder / f"{name}.npy"
+        if path.exists():
+            return np.load(path, mmap_mode="r+")
+        full = (len(self.names), VIEWS, *shape)
+        return np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=full)
+
+
+def to_tensor(picture: object, preprocessing: Preprocessing) -> Tensor:
+    """An RGB picture -> (3, size, size) float32, normalised."""
+    pixels = torch.from_numpy(np.asarray(picture, dtype=np.float32).transpose(2, 0, 1) / 255.0)
+    mean = torch.tensor(preprocessing.mean).view(3, 1, 1)
+    std = torch.tensor(preprocessing.std).view(3, 1, 1)
+    return (pixels - mean) / std
+
+
+def load_batch(paths: Sequence[Path], preprocessing: Preprocessing) -> Tensor:
+    """Pictures on disk -> (batch, 3, size, size) float32, normalised."""
+    return torch.stack(
+        [to_tensor(preprocessing.square(open_picture(path)), preprocessing) for path in paths]
+    )

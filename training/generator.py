@@ -1,0 +1,206 @@
+"""Training the character LSTM."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from model.generator import Generator
+from model.lexicon import Lexicon
+from model.vocabulary import CharVocabulary
+from training.corpus import pieces, read_songs, split
+from training.schedule import Ema, cosine, read_state, write_state
+from training.stanzas import IGNORE, epoch, unconditioned
+
+
+@dataclass(frozen=True)
+class GeneratorOptions:
+    """Everything that decides the result of a training run.
+
+    ``minutes`` ends the run after that much training time, the learning rate following a
+    cosine over it; without it the cosine runs over ``epochs``.
+    """
+
+    embedding: int = 64
+    hidden: int = 640
+    layers: int = 2
+    dropout: float = 0.1
+    batch: int = 64
+    learning_rate: float = 2.5e-3
+    warmup: int = 100
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    ema: float = 0.998
+    epochs: int = 5
+    minutes: float | None = None
+    seed: int = 1
+    validate_every: int = 400
+    validate_characters: int = 120_000
+
+
+class GeneratorTrainer:
+    """Owns the network, the optimiser and their resumable state."""
+
+    def __init__(self, corpus: Path, lexicon: Lexicon, run: Path, options: GeneratorOptions) -> None:
+        self.options, self.run, self.lexicon = options, run, lexicon
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.vocabulary = CharVocabulary()
+        parts = split(read_songs(corpus))
+        self.songs = parts["train"]
+        self.dev = _sample(pieces(parts["dev"]), options.validate_characters)
+        self.data_hash = hashlib.sha256(corpus.read_bytes()).hexdigest()[:16]
+        torch.manual_seed(options.seed)
+        self.model = Generator(
+            len(self.vocabulary), options.embedding, options.hidden, options.layers, options.dropout
+        ).to(self.device)
+        self.optimiser = torch.optim.AdamW(
+            self.model.parameters(),
+            lr=options.learning_rate,
+            betas=(0.9, 0.99),
+            weight_decay=options.weight_decay,
+        )
+        self.ema = Ema(self.model, options.ema)
+        self.progress: dict[str, Any] = {
+            "step": 0, "epoch": 0, "batch": 0, "seconds": 0.0, "characters": 0, "best": math.inf,
+        }  # fmt: skip
+
+    def resume(self) -> bool:
+        """Continue from the run's folder, if it holds a state."""
+        state = read_state(self.run / "state.safetensors", self.model, self.optimiser, self.ema)
+        if state is None:
+            return False
+        self.progress = state
+        return True
+
+    def train(self) -> float:
+        """Run to the end of the schedule; return the best dev nats a character."""
+        bar = tqdm(desc="generator", unit="step", initial=self.progress["step"], mininterval=5)
+        self.model.train()
+        loss_mean = math.nan
+        for inputs, targets in self._batches():
+            started = time.perf_counter()
+            loss = self._step(inputs, targets)
+            self._account(time.perf_counter() - started, int((targets != IGNORE).sum()))
+            loss_mean = loss if math.isnan(loss_mean) else 0.98 * loss_mean + 0.02 * loss
+            done = self._done()
+            bar.update()
+            bar.set_postfix(loss=f"{loss_mean:.3f}", done=f"{done:.1%}")
+            if self.progress["step"] % self.options.validate_every == 0 or done >= 1:
+                self._validate(loss_mean)
+            if done >= 1:
+                break
+        return float(self.progress["best"])
+
+    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        while True:
+            number, skip = self.progress["epoch"], self.progress["batch"]
+            seed = self.options.seed * 1000 + number
+            batches = epoch(self.songs, self.lexicon, self.vocabulary, self.options.batch, seed)
+            for position, batch in enumerate(batches):
+                if position >= skip:
+                    yield batch
+                    self.progress["batch"] = position + 1
+            self.progress.update(epoch=number + 1, batch=0)
+
+    def _step(self, inputs: Tensor, targets: Tensor) -> float:
+        inputs, targets = inputs.to(self.device), targets.to(self.device)
+        rate = self.options.learning_rate * cosine(self._done(), self.progress["step"], self.options.warmup)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        with torch.autocast(self.device.type, torch.bfloat16):
+            logits, _ = self.model(inputs)
+        loss = nn.functional.cross_entropy(
+            logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORE
+        )
+        self.optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.options.clip)
+        self.optimiser.step()
+        self.ema.update(self.model, self.progress["step"])
+        return float(loss)
+
+    def _account(self, seconds: float, characters: int) -> None:
+        self.progress["step"] += 1
+        self.progress["seconds"] += seconds
+        self.progress["characters"] += characters
+
+    def _done(self) -> float:
+        if self.options.minutes is not None:
+            return self.progress["seconds"] / 60 / self.options.minutes
+        return self.progress["epoch"] / self.options.epochs
+
+    def _validate(self, loss: float) -> None:
+        with self.ema.swapped(self.model):
+            nats = nats_per_character(self.model, self.dev, self.vocabulary)
+            tqdm.write(
+                f"step {self.progress['step']}  characters {self.progress['characters']:,}  "
+                f"minutes {self.progress['seconds'] / 60:.1f}  train {loss:.4f}  dev {nats:.4f}"
+            )
+            if nats < self.progress["best"]:
+                self.progress["best"] = nats
+                self._save_best(nats)
+        write_state(self.run / "state.safetensors", self.model, self.optimiser, self.ema, self.progress)
+        self.model.train()
+
+    def _save_best(self, nats: float) -> None:
+        header = {
+            "architecture": {
+                name: getattr(self.options, name) for name in ("embedding", "hidden", "layers")
+            },
+            "alphabet": self.vocabulary.alphabet,
+            "data": self.data_hash,
+            "training": {**asdict(self.options), **self.progress},
+            "metrics": {"dev_sample_nats_per_char": nats},
+        }
+        save_checkpoint(
+            self.run / "generator.safetensors", "generator", header, self.model.state_dict(), half=True
+        )
+
+
+@torch.inference_mode()
+def nats_per_character(model: Generator, texts: list[str], vocabulary: CharVocabulary) -> float:
+    """Mean negative log-likelihood a predicted symbol, conditioned on nothing.
+
+    Symbols are the characters of each stanza, line ends and the end token included.
+    """
+    model.eval()
+    device = next(model.parameters()).device
+    total = count = 0.0
+    for inputs, targets in unconditioned(texts, vocabulary, 64):
+        logits, _ = model(inputs.to(device))
+        total += float(
+            nn.functional.cross_entropy(
+                logits.float().flatten(0, 1), targets.to(device).flatten(), ignore_index=IGNORE, reduction="sum"
+            )
+        )
+        count += int((targets != IGNORE).sum())
+    return total / count
+
+
+def build(checkpoint: Checkpoint) -> tuple[Generator, CharVocabulary]:
+    """The network and vocabulary that a generator checkpoint describes."""
+    vocabulary = CharVocabulary(checkpoint.header["alphabet"])
+    model = Generator(len(vocabulary), **checkpoint.header["architecture"])
+    model.load_state_dict(checkpoint.weights)
+    return model.eval(), vocabulary
+
+
+def load(path: Path) -> tuple[Generator, CharVocabulary]:
+    return build(load_checkpoint(path, "generator"))
+
+
+def _sample(texts: list[str], characters: int) -> list[str]:
+    """Evenly spread texts of about so many characters in all."""
+    total = sum(map(len, texts))
+    step = max(1, total // max(characters, 1))
+    return texts[::step]

@@ -1,0 +1,128 @@
+"""Building the shipped lexicon: counts from the songs, lemmas and substitutes from WordNet.
+
+Needs NLTK's ``wordnet`` (``nltk.download`` or ``NLTK_DATA``) and the ``vaderSentiment``
+package, here only: the result is a table.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from model.errors import BadInput
+from model.keywords import KNOWN, _STOPWORDS
+from model.lexicon import Entry, Lexicon
+from model.text import fold, words
+from training.corpus import Song
+
+MIN_COUNT = 3
+# A name is a word that is printed with a capital inside lines at least this often.
+_NAME_SHARE = 0.8
+_CAPITALISED = re.compile(r"(?<=[a-z,;] )([A-Z][a-z]+(?:'[a-z]+)?)")
+_INNER = re.compile(r"(?<=[a-z,;] )([A-Za-z][a-z]+(?:'[a-z]+)?)")
+
+
+def build(songs: Sequence[Song], raw_lines: Iterable[str], captions: Iterable[str]) -> Lexicon:
+    """The lexicon of training songs and training captions.
+
+    Args:
+        songs: training songs (folded).
+        raw_lines: their lines as printed, to learn which words are names.
+        captions: training captions, whose words get lemmas and substitutes too.
+    """
+    wordnet = _wordnet()
+    counts = Counter(
+        word for song in songs for stanza in song.stanzas for line in stanza for word in words(line)
+    )
+    seen = Counter(word for caption in captions for word in words(fold(caption)))
+    known = {word for word, count in counts.items() if count >= MIN_COUNT}
+    known |= {word for word, count in seen.items() if count >= 2}
+    valences = _valences()
+    entries = {}
+    for word in sorted(known):
+        pos, lemma = _analyse(word, wordnet)
+        entries[word] = Entry(counts[word], pos, lemma, valences.get(word, 0.0))
+    lexicon = Lexicon(entries, _names(raw_lines), {})
+    lemmas = {lexicon.lemma(word) for word in seen if word in entries}
+    substitutes = {lemma: found for lemma in sorted(lemmas) if (found := _substitute(lemma, lexicon, wordnet))}
+    return Lexicon(entries, lexicon.names, substitutes)
+
+
+def _wordnet() -> Any:
+    from nltk.corpus import wordnet
+
+    try:
+        wordnet.ensure_loaded()
+    except LookupError as error:
+        raise BadInput(
+            "NLTK's wordnet is not here: run `python -m nltk.downloader wordnet` or set NLTK_DATA."
+        ) from error
+    return wordnet
+
+
+def _valences() -> dict[str, float]:
+    spec = importlib.util.find_spec("vaderSentiment")
+    if spec is None or spec.origin is None:
+        raise BadInput("The package vaderSentiment is not installed: pip install '.[train]'.")
+    table = Path(spec.origin).with_name("vader_lexicon.txt").read_text(encoding="utf-8")
+    rows = (line.split("\t") for line in table.splitlines())
+    return {row[0]: round(float(row[1]), 1) for row in rows if row[0].isalpha()}
+
+
+def _analyse(word: str, wordnet: Any) -> tuple[str, str]:
+    """Part of speech and lemma by WordNet's sense counts (SemCor)."""
+    base = word.partition("'")[0]
+    best: tuple[float, str, str] = (0.0, "", base)
+    for pos, prior in (("n", 0.5), ("v", 0.4), ("a", 0.3), ("r", 0.2)):
+        lemma = wordnet.morphy(base, pos)
+        if lemma is None:
+            continue
+        senses = [s for synset in wordnet.synsets(lemma, pos) for s in synset.lemmas()]
+        score = prior + sum(s.count() for s in senses if s.name().lower() == lemma)
+        # "running" is a noun in WordNet too: an inflected verb is the likelier reading.
+        score *= 1.5 if lemma != base else 1.0
+        if score > best[0]:
+            best = (score, pos, lemma)
+    lemma = fold(best[2])
+    return best[1], lemma if re.fullmatch("[a-z]+", lemma) else base
+
+
+def _names(raw_lines: Iterable[str]) -> dict[str, str]:
+    capital: Counter[str] = Counter()
+    inner: Counter[str] = Counter()
+    for line in raw_lines:
+        capital.update(_CAPITALISED.findall(line))
+        inner.update(word.lower() for word in _INNER.findall(line))
+    names = {}
+    for word, count in capital.items():
+        if count >= 5 and count >= _NAME_SHARE * inner[word.lower()] and len(word) > 2:
+            names[word.lower()] = word
+    return {key: value for key, value in names.items() if key not in _STOPWORDS}
+
+
+def _substitute(lemma: str, lexicon: Lexicon, wordnet: Any) -> str | None:
+    """The nearest synonym or hypernym that the songs sing, by WordNet's first senses."""
+    forms = lexicon.forms(lemma)
+    if sum(lexicon.count(form) for form in forms) >= KNOWN:
+        return None
+    frontier = wordnet.synsets(lemma)[:2]
+    for _ in range(5):
+        names = [s.name().lower() for synset in frontier for s in synset.lemmas()]
+        # "skate_board" and "ice_hockey" end in the word that can be sung.
+        heads = [name.rpartition("_")[2] for name in names]
+        sung = [h for h in heads if h != lemma and lexicon.count(h) >= 2 * KNOWN and h not in _ABSTRACT]
+        if sung:
+            return max(sung, key=lexicon.count)
+        frontier = [above for synset in frontier for above in synset.hypernyms()]
+    return None
+
+
+# Hypernyms so general that they say nothing, and words whose sense in a song is another.
+_ABSTRACT = _STOPWORDS | frozenset(
+    "whole object entity artifact unit matter part person individual body act event way state being "
+    "device instrumentality conveyance cause agent action".split()
+)

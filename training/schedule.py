@@ -1,0 +1,90 @@
+"""What every training loop shares: learning rate, averaged weights, resumable state."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from model.checkpoint import load_checkpoint, save_checkpoint
+
+# The cosine ends here, as a share of the top rate.
+FLOOR = 0.02
+
+
+def cosine(done: float, step: int, warmup: int) -> float:
+    """Linear warm-up over ``warmup`` steps times a cosine from 1 to ``FLOOR`` at ``done`` = 1."""
+    rise = min(1.0, (step + 1) / max(1, warmup))
+    return rise * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+
+
+class Ema:
+    """Exponential moving average of a module's floating-point weights."""
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.weights = {name: p.detach().clone().float() for name, p in model.named_parameters()}
+
+    @torch.no_grad()
+    def update(self, model: nn.Module, step: int) -> None:
+        """Take in the current weights; the average follows faster in the first steps."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        for name, parameter in model.named_parameters():
+            self.weights[name].lerp_(parameter.detach().float(), 1 - decay)
+
+    @contextmanager
+    def swapped(self, model: nn.Module) -> Iterator[None]:
+        """Put the averaged weights into the model for as long as the block lasts."""
+        kept = {name: p.detach().clone() for name, p in model.named_parameters()}
+        _assign(model, self.weights)
+        try:
+            yield
+        finally:
+            _assign(model, kept)
+
+
+@torch.no_grad()
+def _assign(model: nn.Module, weights: dict[str, Tensor]) -> None:
+    for name, parameter in model.named_parameters():
+        parameter.copy_(weights[name])
+
+
+def write_state(
+    path: Path, model: nn.Module, optimiser: torch.optim.Optimizer, ema: Ema, progress: dict[str, Any]
+) -> None:
+    """Weights, optimiser moments, averages, random state and progress in one safetensors file."""
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    tensors |= {f"ema.{name}": tensor for name, tensor in ema.weights.items()}
+    for number, slot in optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser.{number}.{key}": torch.as_tensor(value) for key, value in slot.items()}
+    tensors["random"] = torch.get_rng_state()
+    save_checkpoint(path, "training", {"progress": progress}, tensors)
+
+
+def read_state(
+    path: Path, model: nn.Module, optimiser: torch.optim.Optimizer, ema: Ema
+) -> dict[str, Any] | None:
+    """Restore what ``write_state`` wrote; return the progress, or None where there is no file.
+
+    Raises:
+        BadCheckpoint: the state is damaged or of another architecture.
+    """
+    if not path.exists():
+        return None
+    state = load_checkpoint(path, "training")
+    model.load_state_dict(state.part("model"))
+    ema.weights = state.part("ema")
+    slots: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in state.part("optimiser").items():
+        number, _, key = name.partition(".")
+        slots.setdefault(int(number), {})[key] = tensor
+    groups = optimiser.state_dict()["param_groups"]
+    optimiser.load_state_dict({"state": slots, "param_groups": groups})
+    torch.set_rng_state(state.weights["random"])
+    progress: dict[str, Any] = state.header["progress"]
+    return progress

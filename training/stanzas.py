@@ -1,0 +1,105 @@
+"""Minibatches of stanzas for the generator: headers, padding, masks."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from model.keywords import MAX_KEYWORDS, extract, used
+from model.lexicon import Lexicon
+from model.mood import mood_of
+from model.vocabulary import BOS, EOS, PAD, STYLES, CharVocabulary
+from training.corpus import MAX_LINES, Song, cut, training_weight
+
+IGNORE = -100
+
+# Chance that a part of the header is left out, so that each can be asked for alone.
+FREE, NO_STYLE, NO_MOOD, NO_LINES, NO_KEYWORDS = 0.25, 0.3, 0.5, 0.4, 0.15
+# Chance that a stanza is cut into short pieces of one to three lines.
+SHORT = 0.15
+
+
+def epoch(
+    songs: Sequence[Song], lexicon: Lexicon, vocabulary: CharVocabulary, batch: int, seed: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """One pass: songs drawn by weight, stanzas cut afresh, batches of similar length.
+
+    Yields:
+        inputs (batch, time) and targets (batch, time) of ids; targets are ``IGNORE`` on the
+        header and the padding.
+    """
+    draw = random.Random(seed)
+    examples: list[tuple[str, str]] = []
+    for song in songs:
+        weight = training_weight(song)
+        for stanza in song.stanzas:
+            if draw.random() < weight:
+                examples += [(piece, song.style) for piece in _cut_afresh(stanza, draw)]
+    for group in _by_length(examples, batch, draw):
+        rows = [_example(text, style, lexicon, vocabulary, draw) for text, style in group]
+        yield collate(rows)
+
+
+def unconditioned(texts: Sequence[str], vocabulary: CharVocabulary, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches without any header, shortest first, for measuring."""
+    ordered = sorted(texts, key=len)
+    for start in range(0, len(ordered), batch):
+        yield collate(
+            [(vocabulary.header(), vocabulary.encode(text)) for text in ordered[start : start + batch]]
+        )
+
+
+def collate(rows: Sequence[tuple[list[int], list[int]]]) -> tuple[Tensor, Tensor]:
+    """(header, text) rows -> padded inputs and masked targets, both (batch, time)."""
+    time = max(len(header) + len(text) for header, text in rows)
+    inputs = torch.full((len(rows), time), PAD)
+    targets = torch.full((len(rows), time), IGNORE)
+    for row, (header, text) in enumerate(rows):
+        inputs[row, : len(header) + len(text)] = torch.tensor(header + text)
+        start = len(header) - 1
+        targets[row, start : start + len(text) + 1] = torch.tensor([*text, EOS])
+    return inputs, targets
+
+
+def _cut_afresh(stanza: Sequence[str], draw: random.Random) -> Iterator[str]:
+    size = draw.randint(1, MAX_LINES - 1) if draw.random() < SHORT else MAX_LINES
+    offset = draw.choice((0, 0, 1, 2, 3)) if len(stanza) > MAX_LINES else 0
+    return ("\n".join(piece) for piece in cut(stanza, size, offset))
+
+
+def _by_length(
+    examples: list[tuple[str, str]], batch: int, draw: random.Random
+) -> Iterator[list[tuple[str, str]]]:
+    draw.shuffle(examples)
+    pool = batch * 50
+    groups = []
+    for start in range(0, len(examples), pool):
+        near = sorted(examples[start : start + pool], key=lambda example: len(example[0]))
+        groups += [near[at : at + batch] for at in range(0, len(near), batch)]
+    draw.shuffle(groups)
+    return iter(groups)
+
+
+def _example(
+    text: str, style: str, lexicon: Lexicon, vocabulary: CharVocabulary, draw: random.Random
+) -> tuple[list[int], list[int]]:
+    body = vocabulary.encode(text)
+    if draw.random() < FREE:
+        return [BOS, vocabulary.text], body
+    header = vocabulary.header(
+        keywords=() if draw.random() < NO_KEYWORDS else _some_keywords(text, lexicon, draw),
+        style=None if draw.random() < NO_STYLE or style not in STYLES else style,
+        mood=None if draw.random() < NO_MOOD else mood_of(text, lexicon),
+        lines=None if draw.random() < NO_LINES else text.count("\n") + 1,
+    )
+    return header, body
+
+
+def _some_keywords(text: str, lexicon: Lexicon, draw: random.Random) -> list[str]:
+    present = used(extract(text, lexicon, limit=2 * MAX_KEYWORDS), text, lexicon)
+    count = min(len(present), draw.randint(1, MAX_KEYWORDS))
+    # Captions give their words in no particular order of the stanza's.
+    return draw.sample(present, count)
