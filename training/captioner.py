@@ -1,0 +1,335 @@
+"""Training the captioner in three stages, each a run of its own that resumes.
+
+1. ``frozen``: cross-entropy on cached grid features, encoder frozen, mirrored second view.
+2. ``finetune``: encoder's top and decoder together, from cached trunk activations.
+3. ``scst``: self-critical training on CIDEr-D (Rennie et al., CVPR 2017) with the mean of
+   the other samples as baseline (Luo, arXiv 2003.09971); ``<eos>`` is part of the reward,
+   or captions would end in fragments (Hu et al., arXiv 2305.12254).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from model.captioner import BEAM, MAX_WORDS, Captioner, Decoder
+from model.checkpoint import fill, load_checkpoint, save_checkpoint
+from model.encoder import Encoder, load_imagenet
+from model.pictures import Preprocessing
+from model.vocabulary import BOS, EOS, PAD, UNK, WordVocabulary
+from training.features import FeatureCache
+from training.metrics import CiderD, score_captions, tokenize
+from training.schedule import Ema, cosine, read_state, write_state
+
+STAGES = ("frozen", "finetune", "scst")
+CAPTIONS = 5
+
+
+@dataclass(frozen=True)
+class CaptionerOptions:
+    """Everything that decides the result of one stage."""
+
+    stage: str = "frozen"
+    hidden: int = 512
+    attention: int = 256
+    dropout: float = 0.5
+    tied: bool = False
+    threshold: int = 5
+    batch: int = 32
+    epochs: int = 15
+    learning_rate: float = 1e-3
+    encoder_rate: float = 3e-5
+    warmup: int = 100
+    weight_decay: float = 0.01
+    smoothing: float = 0.1
+    clip: float = 1.0
+    ema: float = 0.998
+    patience: int = 4
+    samples: int = 5
+    cross_entropy: float = 0.0
+    seed: int = 1
+
+
+@dataclass
+class Flickr:
+    """Captions and cached activations of one split."""
+
+    names: list[str]
+    captions: dict[str, list[str]]
+    cache: FeatureCache
+
+    def tokens(self) -> list[list[tuple[str, ...]]]:
+        return [[tokenize(caption) for caption in self.captions[name]] for name in self.names]
+
+
+def fresh(train: Flickr, options: CaptionerOptions, backbone: str) -> tuple[Captioner, Preprocessing]:
+    """A captioner with ImageNet's encoder and an untrained decoder."""
+    encoder = Encoder(backbone)
+    preprocessing = load_imagenet(encoder)
+    vocabulary = WordVocabulary.count(
+        (caption for captions in train.tokens() for caption in captions), options.threshold
+    )
+    decoder = Decoder(
+        encoder.channels, len(vocabulary), options.hidden, options.attention, options.dropout, options.tied
+    )
+    return Captioner(encoder, decoder, vocabulary), preprocessing
+
+
+def load(path: Path, dropout: float = 0.0) -> tuple[Captioner, Preprocessing]:
+    """The captioner a checkpoint holds, and its preprocessing.
+
+    Raises:
+        BadCheckpoint: see ``model.checkpoint``.
+    """
+    checkpoint = load_checkpoint(path, "captioner")
+    header = checkpoint.header
+    encoder = Encoder(**header["encoder"])
+    vocabulary = WordVocabulary(header["words"])
+    decoder = Decoder(encoder.channels, len(vocabulary), dropout=dropout, **header["decoder"])
+    captioner = Captioner(encoder, decoder, vocabulary).eval()
+    fill(captioner, checkpoint.weights, path)
+    return captioner, Preprocessing.from_header(header["preprocessing"])
+
+
+class CaptionerTrainer:
+    """One stage: network, data, optimiser and their resumable state."""
+
+    def __init__(
+        self,
+        captioner: Captioner,
+        preprocessing: Preprocessing,
+        train: Flickr,
+        dev: Flickr,
+        run: Path,
+        options: CaptionerOptions,
+    ) -> None:
+        self.options, self.run, self.train_data, self.dev = options, run, train, dev
+        self.preprocessing = preprocessing
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        torch.manual_seed(options.seed)
+        self.captioner = captioner.to(self.device)
+        self.decoder, self.encoder = captioner.decoder, captioner.encoder
+        self.tunes = options.stage == "finetune"
+        self.targets = self._encode_captions()
+        self.reward = CiderD(_with_end(train.tokens())) if options.stage == "scst" else None
+        groups = [{"params": list(self.decoder.parameters()), "lr": options.learning_rate}]
+        if self.tunes:
+            groups.append({"params": list(self.encoder.top.parameters()), "lr": options.encoder_rate})
+        self.optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.99), weight_decay=options.weight_decay)
+        self.rates = [float(group["lr"]) for group in groups]  # type: ignore[arg-type]
+        self.ema = Ema(self.captioner, options.ema)
+        self.train_features = self._features(train)
+        self.dev_features = self._features(dev)
+        self.progress: dict[str, Any] = {
+            "step": 0, "epoch": 0, "seconds": 0.0, "best": -math.inf, "best_epoch": 0,
+        }  # fmt: skip
+
+    def resume(self) -> bool:
+        """Continue from the run's folder, if it holds a state."""
+        state = read_state(self.run / "state.safetensors", self.captioner, self.optimiser, self.ema)
+        if state is not None:
+            self.progress = state
+        return state is not None
+
+    def train(self) -> float:
+        """Run to the end of the schedule or of the patience; return the best dev CIDEr."""
+        if self.progress["epoch"] == 0 and self.options.stage != "frozen":
+            self._validate(math.nan)
+        while self.progress["epoch"] < self.options.epochs:
+            loss = self._epoch()
+            self.progress["epoch"] += 1
+            self._validate(loss)
+            if self.progress["epoch"] - self.progress["best_epoch"] >= self.options.patience:
+                break
+        return float(self.progress["best"])
+
+    def _epoch(self) -> float:
+        started, losses = time.perf_counter(), []
+        self.captioner.train()
+        order = np.random.default_rng(self.options.seed * 1000 + self.progress["epoch"])
+        batches = list(self._batches(order))
+        for rows, views in tqdm(batches, desc=f"{self.options.stage} {self.progress['epoch'] + 1}", mininterval=5):
+            self._set_rates(len(batches))
+            with torch.autocast(self.device.type, torch.bfloat16):
+                grid = self._grid(rows, views)
+                loss = self._scst_loss(grid, rows) if self.reward else self._word_loss(grid, rows)
+            self.optimiser.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(self.captioner.parameters(), self.options.clip)
+            self.optimiser.step()
+            self.ema.update(self.captioner, self.progress["step"])
+            self.progress["step"] += 1
+            losses.append(float(loss))
+        self.progress["seconds"] += time.perf_counter() - started
+        return sum(losses) / len(losses)
+
+    def _batches(self, order: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        permutation = order.permutation(len(self.train_data.names))
+        for start in range(0, len(permutation), self.options.batch):
+            rows = permutation[start : start + self.options.batch]
+            yield rows, order.integers(0, 2, len(rows))
+
+    def _set_rates(self, batches: int) -> None:
+        done = self.progress["step"] / (batches * self.options.epochs)
+        factor = cosine(done, self.progress["step"], self.options.warmup)
+        for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
+            group["lr"] = rate * factor
+
+    def _features(self, data: Flickr) -> np.ndarray:
+        """Trunk activations where the encoder is trained, else grids of the encoder as it is."""
+        if self.tunes:
+            return data.cache.trunk()
+        if self.options.stage == "frozen":
+            return data.cache.grid()
+        return regrid(self.encoder, data.cache.trunk())
+
+    def _grid(self, rows: np.ndarray, views: np.ndarray) -> Tensor:
+        features = torch.from_numpy(self.train_features[rows, views]).to(self.device).float()
+        if not self.tunes:
+            return features
+        grid: Tensor = self.encoder.grid(features.contiguous(memory_format=torch.channels_last))
+        return grid
+
+    def _word_loss(self, grid: Tensor, rows: np.ndarray) -> Tensor:
+        targets = self.targets[torch.from_numpy(rows)].flatten(0, 1).to(self.device)
+        targets = targets[:, : int((targets != PAD).sum(1).max())]
+        inputs = torch.cat([torch.full_like(targets[:, :1], BOS), targets[:, :-1]], 1)
+        logits = self.decoder(self.decoder.look(grid).repeat(CAPTIONS), inputs)
+        return nn.functional.cross_entropy(
+            logits.float().flatten(0, 1),
+            targets.flatten(),
+            ignore_index=PAD,
+            label_smoothing=self.options.smoothing,
+        )
+
+    def _scst_loss(self, grid: Tensor, rows: np.ndarray) -> Tensor:
+        assert self.reward is not None
+        count = self.options.samples
+        memory = self.decoder.look(grid)
+        tokens, log_probabilities = sample_captions(self.decoder, memory.repeat(count))
+        rewards = torch.tensor(
+            [
+                self.reward.score(int(rows[number // count]), self._ended(ids))
+                for number, ids in enumerate(tokens.tolist())
+            ],
+            device=self.device,
+        ).view(-1, count)
+        others = (rewards.sum(1, keepdim=True) - rewards) / (count - 1)
+        advantage = (rewards - others).flatten()
+        said = (tokens != PAD).float()
+        loss = -(advantage[:, None] * log_probabilities * said).sum() / said.sum()
+        if self.options.cross_entropy:
+            loss = loss + self.options.cross_entropy * self._word_loss(grid, rows)
+        return loss
+
+    def _ended(self, ids: Sequence[int]) -> list[str]:
+        """Sampled ids -> words, with the end token where the sample has one."""
+        words = self.captioner.vocabulary.decode(ids)
+        return [*words, "<eos>"] if EOS in ids else words
+
+    def _encode_captions(self) -> Tensor:
+        """(pictures, 5, MAX_WORDS + 1) ids, padded."""
+        names = self.train_data.names
+        targets = torch.full((len(names), CAPTIONS, MAX_WORDS + 1), PAD)
+        for row, captions in enumerate(self.train_data.tokens()):
+            for column in range(CAPTIONS):
+                caption = captions[column % len(captions)][:MAX_WORDS]
+                ids = self.captioner.vocabulary.encode(caption)
+                targets[row, column, : len(ids)] = torch.tensor(ids)
+        return targets
+
+    def _validate(self, loss: float) -> None:
+        with self.ema.swapped(self.captioner):
+            scores = evaluate(self.captioner, self.dev, self.dev_features, tunes=self.tunes)
+            tqdm.write(
+                f"epoch {self.progress['epoch']}  minutes {self.progress['seconds'] / 60:.1f}  loss {loss:.4f}  "
+                + "  ".join(f"{name} {value:.2f}" for name, value in scores.items())
+            )
+            if scores["cider"] > self.progress["best"]:
+                self.progress.update(best=scores["cider"], best_epoch=self.progress["epoch"])
+                self._save(scores)
+        write_state(self.run / "state.safetensors", self.captioner, self.optimiser, self.ema, self.progress)
+
+    def _save(self, scores: dict[str, float]) -> None:
+        options, lists = self.options, "".join(sorted(self.train_data.names))
+        header = {
+            "encoder": {"backbone": self.encoder.backbone, "tunable": self.encoder.tunable},
+            "decoder": {n: getattr(options, n) for n in ("hidden", "attention", "tied")},
+            "words": self.captioner.vocabulary.words,
+            "preprocessing": self.preprocessing.to_header(),
+            "data": hashlib.sha256(lists.encode()).hexdigest()[:16],
+            "training": {**asdict(options), **self.progress},
+            "metrics": {"dev_beam3": scores},
+        }
+        weights = self.captioner.state_dict()
+        save_checkpoint(self.run / "captioner.safetensors", "captioner", header, weights, half=True)
+
+
+def sample_captions(decoder: Decoder, memory: Any) -> tuple[Tensor, Tensor]:
+    """Draw a caption a row, keeping the graph.
+
+    Returns:
+        ids (rows, time), padded after the end token, and their log-probabilities (rows, time).
+    """
+    rows = memory.mean.shape[0]
+    words = torch.full((rows,), BOS, device=memory.mean.device)
+    ended = torch.zeros(rows, dtype=torch.bool, device=words.device)
+    state = decoder.begin(memory)
+    tokens, log_probabilities = [], []
+    for _ in range(MAX_WORDS + 1):
+        logits, state, _ = decoder.step(memory, words, state)
+        logits = logits.float()
+        logits[:, [PAD, BOS, UNK]] = -torch.inf
+        steps = torch.log_softmax(logits, 1)
+        drawn = torch.multinomial(steps.detach().exp(), 1)
+        words = torch.where(ended, PAD, drawn[:, 0])
+        tokens.append(words)
+        log_probabilities.append(torch.where(ended, 0.0, steps.gather(1, drawn)[:, 0]))
+        ended = ended | (words == EOS)
+        if bool(ended.all()):
+            break
+    return torch.stack(tokens, 1), torch.stack(log_probabilities, 1)
+
+
+@torch.inference_mode()
+def evaluate(
+    captioner: Captioner, data: Flickr, features: np.ndarray, beam: int = BEAM, tunes: bool = False
+) -> dict[str, float]:
+    """Free-running metrics (times 100) on cached activations."""
+    captioner.eval()
+    device = next(captioner.parameters()).device
+    captions: dict[str, str] = {}
+    for start in range(0, len(data.names), 50):
+        batch = torch.from_numpy(features[start : start + 50, 0]).to(device).float()
+        grid = captioner.encoder.grid(batch.contiguous(memory_format=torch.channels_last)) if tunes else batch
+        found = captioner.describe(grid, beam)
+        names = data.names[start : start + 50]
+        captions |= {name: caption.text for name, caption in zip(names, found, strict=True)}
+    return score_captions(captions, {name: data.captions[name] for name in data.names})
+
+
+@torch.inference_mode()
+def regrid(encoder: Encoder, trunk: np.ndarray) -> np.ndarray:
+    """Grids (pictures, views, regions, channels) float16 from cached trunk activations."""
+    encoder = encoder.eval().to(memory_format=torch.channels_last)
+    device = next(encoder.parameters()).device
+    rows = []
+    for start in tqdm(range(0, len(trunk), 8), desc="grids", mininterval=5):
+        batch = torch.from_numpy(trunk[start : start + 8]).to(device).float()
+        grid = encoder.grid(batch.flatten(0, 1).contiguous(memory_format=torch.channels_last))
+        rows.append(grid.unflatten(0, batch.shape[:2]).half().cpu().numpy())
+    return np.concatenate(rows)
+
+
+def _with_end(references: Sequence[Sequence[Sequence[str]]]) -> list[list[list[str]]]:
+    return [[[*reference, "<eos>"] for reference in refs] for refs in references]
