@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from model.checkpoint import Checkpoint, fill, load_checkpoint
 from model.encoder import Encoder
+from model.pictures import Preprocessing
 from model.vocabulary import BOS, EOS, PAD, UNK, WordVocabulary
 
 MAX_WORDS = 20
@@ -63,6 +66,7 @@ class Decoder(nn.Module):
     ) -> None:
         super().__init__()
         self.hidden = hidden
+        self.architecture = {"hidden": hidden, "attention": attention, "tied": tied}
         self.embedding = nn.Embedding(symbols, hidden, padding_idx=PAD)
         self.region = nn.Linear(channels, hidden)
         self.mean = nn.Linear(channels, hidden)
@@ -126,9 +130,7 @@ class Decoder(nn.Module):
         picture = mean[:, None].expand(-1, words.shape[1], -1)
         return self.gates_input(torch.cat([embedded, picture], 2))
 
-    def _cell(
-        self, inputs: Tensor, state: tuple[Tensor, Tensor]
-    ) -> tuple[tuple[Tensor, Tensor], Tensor]:
+    def _cell(self, inputs: Tensor, state: tuple[Tensor, Tensor]) -> tuple[tuple[Tensor, Tensor], Tensor]:
         gates = (inputs + self.gates_hidden(state[0])).float()
         let_in, keep, let_out, candidate, watch = gates.chunk(5, 1)
         cell = torch.sigmoid(keep) * state[1] + torch.sigmoid(let_in) * torch.tanh(candidate)
@@ -253,9 +255,7 @@ def _repeats(tokens: Tensor) -> list[tuple[int, int]]:
     for row, ids in enumerate(tokens.tolist()):
         pair = ids[-2:]
         found += [
-            (row, ids[at + 2])
-            for at in range(len(ids) - 2)
-            if ids[at : at + 2] == pair and ids[at + 2] > UNK
+            (row, ids[at + 2]) for at in range(len(ids) - 2) if ids[at : at + 2] == pair and ids[at + 2] > UNK
         ]
     return found
 
@@ -281,3 +281,23 @@ class Captioner(nn.Module):
             words = self.vocabulary.decode(ids)
             captions.append(Caption(words, score, weights[: len(words)]))
         return captions
+
+
+def load_captioner(path: Path, dropout: float = 0.0) -> tuple[Captioner, Preprocessing, Checkpoint]:
+    """The captioner a checkpoint holds, in evaluation mode, and how it wants its pictures.
+
+    Args:
+        path: checkpoint file.
+        dropout: the decoder's, where training goes on.
+
+    Raises:
+        BadCheckpoint: see ``model.checkpoint``.
+    """
+    checkpoint = load_checkpoint(path, "captioner")
+    header = checkpoint.header
+    encoder = Encoder(**header["encoder"])
+    vocabulary = WordVocabulary(header["words"])
+    decoder = Decoder(encoder.channels, len(vocabulary), dropout=dropout, **header["decoder"])
+    captioner = Captioner(encoder, decoder, vocabulary).eval()
+    fill(captioner, checkpoint.weights, path)
+    return captioner, Preprocessing.from_header(header["preprocessing"]), checkpoint

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -53,7 +54,7 @@ class Encoder(nn.Module):
         features: Tensor = self.top(activations)
         return features.flatten(2).transpose(1, 2)
 
-    def train(self, mode: bool = True) -> Encoder:
+    def train(self, mode: bool = True) -> Encoder:  # noqa: ARG002
         """Batch normalisation keeps its ImageNet statistics: the batches here are too small."""
         return super().train(False)
 
@@ -79,7 +80,7 @@ def load_imagenet(encoder: Encoder) -> Preprocessing:
     encoder.load_state_dict(_renamed(network, encoder.tunable))
     if backbone.startswith("torchvision:"):
         return Preprocessing(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
-    config = network.default_cfg
+    config: Any = network.default_cfg
     return Preprocessing(mean=tuple(config["mean"]), std=tuple(config["std"]))
 
 

@@ -13,6 +13,8 @@ from model.lexicon import Lexicon
 from model.text import fold, words
 
 MAX_KEYWORDS = 4
+# A lemma sung less often than this is unknown to the generator: it cannot steer.
+RARE = 4
 # A lemma sung less often than this in the corpus is replaced by its substitute, if it has one.
 KNOWN = 25
 
@@ -21,22 +23,22 @@ _POS_WEIGHT = {"n": 1.0, "v": 0.6, "a": 0.55, "r": 0.1, "": 0.3}
 _FILLER_WEIGHT = 0.12
 
 # Function words: no picture in them. (Own list; contractions are split by the stem before "'".)
-_STOPWORDS = frozenset(
-    """a about above across after again against all along also am amid among an and another any are
-    around as at away be because been before behind being below beneath beside between beyond both but
-    by can cannot could did do does doing done down during each either else er ere etc even ever every
-    few for from further get gets getting go goes going gone got had has have having he her here hers
-    herself him himself his how however i if in into is it its itself just last least less let like
-    many may me might mine more most much must my myself near neither never next no none nor not
-    nothing now o of off oft often oh on once one only onto or other others ought our ours ourselves out
-    over own per quite rather same shall she should since so some something still such than that the
-    thee their theirs them themselves then there these they thine this those thou though through thus
-    thy till to together too toward towards twas two three four five six several under until unto up
-    upon us very was way we well went were what when where whether which while who whom whose why will
-    with within without would ye yes yet you your yours yourself come came comes say said says make
-    made makes take took taken put set give gave given thing things ah hath doth art dost hast wilt
-    shalt tis till ay yea lo know knew see saw seen think thought tell told
-    aren couldn didn doesn don hadn hasn haven isn shouldn wasn weren won wouldn""".split()
+STOPWORDS = frozenset(
+    """a about above across after again against all along also am amid among an and another any are around
+    as at away be because been before behind being below beneath beside between beyond both but by can
+    cannot could did do does doing done down during each either else er ere etc even ever every few for
+    from further get gets getting go goes going gone got had has have having he her here hers herself
+    him himself his how however i if in into is it its itself just last least less let like many may me
+    might mine more most much must my myself near neither never next no none nor not nothing now o of
+    off oft often oh on once one only onto or other others ought our ours ourselves out over own per
+    quite rather same shall she should since so some something still such than that the thee their
+    theirs them themselves then there these they thine this those thou though through thus thy till to
+    together too toward towards twas two three four five six several under until unto up upon us very
+    was way we well went were what when where whether which while who whom whose why will with within
+    without would ye yes yet you your yours yourself come came comes say said says make made makes take
+    took taken put set give gave given thing things ah hath doth art dost hast wilt shalt tis till ay
+    yea lo know knew see saw seen think thought tell told aren couldn didn doesn don hadn hasn haven isn
+    shouldn wasn weren won wouldn needn mustn mightn oughtn ain em""".split()
 )
 
 # True of half the pictures in Flickr8k, so they say nothing about this one.
@@ -45,7 +47,9 @@ _FILLER = frozenset(
     walk front background side top picture photo photograph camera view area image scene shirt dress
     pant jacket short young old little small large big white black red blue green yellow brown pink
     orange purple grey gray color colored colour dark light another pose use other several next part
-    piece place something outside inside outdoors""".split()
+    piece place something outside inside outdoors outdoor indoors
+    male female adult asian african american caucasian wait prepare appear various multiple middle edge
+    be have watch pass foreground closeup""".split()
 )
 
 
@@ -69,7 +73,7 @@ def extract(text: str, lexicon: Lexicon, limit: int = MAX_KEYWORDS) -> list[str]
             if lemma is not None:
                 weights.setdefault(singable(lemma, lexicon), weight(lemma, lexicon))
     ranked = sorted(weights, key=lambda lemma: -weights[lemma])
-    telling = [lemma for lemma in ranked if lemma not in _FILLER]
+    telling = [lemma for lemma in ranked if lemma not in _FILLER and sung(lemma, lexicon) >= RARE]
     return (telling or ranked)[:limit]
 
 
@@ -100,10 +104,10 @@ def used(keywords: Iterable[str], text: str, lexicon: Lexicon) -> list[str]:
 
 
 def _content_lemma(word: str, lexicon: Lexicon) -> str | None:
-    if len(word) < 3 or word in _STOPWORDS:
+    if len(word) < 3 or word in STOPWORDS:
         return None
     lemma = lexicon.lemma(word)
-    return None if lemma in _STOPWORDS or len(lemma) < 2 else lemma
+    return None if lemma in STOPWORDS or len(lemma) < 2 else lemma
 
 
 def distinct(sequence: Sequence[str]) -> list[str]:

@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from model.errors import BadInput
@@ -42,9 +44,7 @@ class Preprocessing:
 
     @classmethod
     def from_header(cls, header: Mapping[str, Any]) -> Preprocessing:
-        return cls(
-            int(header["size"]), str(header["resample"]), tuple(header["mean"]), tuple(header["std"])
-        )
+        return cls(int(header["size"]), str(header["resample"]), tuple(header["mean"]), tuple(header["std"]))
 
     def to_header(self) -> dict[str, Any]:
         return asdict(self)
@@ -86,6 +86,14 @@ def open_picture(source: Path | bytes) -> Image.Image:
         raise BadInput(f"{name} is damaged: the picture could not be decoded.") from error
 
 
+def to_tensor(square: Image.Image, preprocessing: Preprocessing) -> npt.NDArray[np.float32]:
+    """An RGB picture of the right size -> (3, size, size) float32, normalised."""
+    pixels = np.asarray(square, dtype=np.float32).transpose(2, 0, 1) / np.float32(255)
+    mean = np.array(preprocessing.mean, dtype=np.float32)[:, None, None]
+    std = np.array(preprocessing.std, dtype=np.float32)[:, None, None]
+    return np.ascontiguousarray((pixels - mean) / std)
+
+
 def _read(source: Path | bytes) -> tuple[bytes, str]:
     if isinstance(source, bytes):
         data, name = source, "The picture"
@@ -122,10 +130,10 @@ def _too_large(name: str) -> str:
 def _flatten(picture: Image.Image) -> Image.Image:
     if picture.mode in ("I", "F") or picture.mode.startswith("I;"):
         # 16- and 32-bit greys hold more than 0..255: scale, or convert() would clip to white.
-        low, high = picture.convert("F").getextrema()
-        span = max(float(high) - float(low), 1e-6)
-        grey = picture.convert("F").point(lambda v: (v - float(low)) * (255.0 / span))
-        return grey.convert("L").convert("RGB")
+        values = np.asarray(picture.convert("F"), dtype=np.float64)
+        low, span = values.min(), max(float(np.ptp(values)), 1e-6)
+        grey = ((values - low) * (255.0 / span)).astype(np.uint8)
+        return Image.fromarray(grey).convert("RGB")
     if picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
         picture = picture.convert("RGBA")
         ground = Image.new("RGBA", picture.size, "white")

@@ -22,42 +22,19 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from model.captioner import BEAM, MAX_WORDS, Captioner, Decoder
-from model.checkpoint import fill, load_checkpoint, save_checkpoint
+from model.captioner import BEAM, MAX_WORDS, Captioner, Decoder, load_captioner
+from model.checkpoint import save_checkpoint
 from model.encoder import Encoder, load_imagenet
+from model.errors import BadInput, BadOption
 from model.pictures import Preprocessing
 from model.vocabulary import BOS, EOS, PAD, UNK, WordVocabulary
 from training.features import FeatureCache
+from training.flickr8k import read_captions, read_split
 from training.metrics import CiderD, score_captions, tokenize
+from training.options import CaptionerOptions
 from training.schedule import Ema, cosine, read_state, write_state
 
-STAGES = ("frozen", "finetune", "scst")
 CAPTIONS = 5
-
-
-@dataclass(frozen=True)
-class CaptionerOptions:
-    """Everything that decides the result of one stage."""
-
-    stage: str = "frozen"
-    hidden: int = 512
-    attention: int = 256
-    dropout: float = 0.5
-    tied: bool = False
-    threshold: int = 5
-    batch: int = 32
-    epochs: int = 15
-    learning_rate: float = 1e-3
-    encoder_rate: float = 3e-5
-    warmup: int = 100
-    weight_decay: float = 0.01
-    smoothing: float = 0.1
-    clip: float = 1.0
-    ema: float = 0.998
-    patience: int = 4
-    samples: int = 5
-    cross_entropy: float = 0.0
-    seed: int = 1
 
 
 @dataclass
@@ -68,12 +45,49 @@ class Flickr:
     captions: dict[str, list[str]]
     cache: FeatureCache
 
+    @classmethod
+    def open(cls, captions: Path, names: Path, cache: Path) -> Flickr:
+        """Read the caption file and a split list.
+
+        Raises:
+            BadInput: a file is missing or malformed, or a picture has no captions.
+        """
+        listed, known = read_split(names), read_captions(captions)
+        missing = [name for name in listed if name not in known]
+        if missing:
+            raise BadInput(f"{captions} has no captions for {missing[0]} and {len(missing) - 1} more.")
+        return cls(listed, {name: known[name] for name in listed}, FeatureCache(cache, listed))
+
     def tokens(self) -> list[list[tuple[str, ...]]]:
         return [[tokenize(caption) for caption in self.captions[name]] for name in self.names]
 
 
-def fresh(train: Flickr, options: CaptionerOptions, backbone: str) -> tuple[Captioner, Preprocessing]:
-    """A captioner with ImageNet's encoder and an untrained decoder."""
+def cache_features(images: Path, captions: Path, names: Path, cache: Path, backbone: str) -> None:
+    """Fill a feature cache with ImageNet's encoder."""
+    data = Flickr.open(captions, names, cache)
+    encoder = Encoder(backbone)
+    preprocessing = load_imagenet(encoder)
+    data.cache.build(images, encoder, preprocessing)
+
+
+def start_stage(
+    train: Flickr, dev: Flickr, run: Path, options: CaptionerOptions, start: Path | None, backbone: str
+) -> CaptionerTrainer:
+    """A trainer for a stage, from ImageNet ('frozen') or from the checkpoint of the stage before.
+
+    Raises:
+        BadOption: 'frozen' with a checkpoint, or another stage without one.
+    """
+    if (start is None) != (options.stage == "frozen"):
+        raise BadOption("Give --from for 'finetune' and 'scst', and only for them.")
+    if start is None:
+        captioner, preprocessing = _fresh(train, options, backbone)
+    else:
+        captioner, preprocessing, _ = load_captioner(start, options.dropout)
+    return CaptionerTrainer(captioner, preprocessing, train, dev, run, options)
+
+
+def _fresh(train: Flickr, options: CaptionerOptions, backbone: str) -> tuple[Captioner, Preprocessing]:
     encoder = Encoder(backbone)
     preprocessing = load_imagenet(encoder)
     vocabulary = WordVocabulary.count(
@@ -83,22 +97,6 @@ def fresh(train: Flickr, options: CaptionerOptions, backbone: str) -> tuple[Capt
         encoder.channels, len(vocabulary), options.hidden, options.attention, options.dropout, options.tied
     )
     return Captioner(encoder, decoder, vocabulary), preprocessing
-
-
-def load(path: Path, dropout: float = 0.0) -> tuple[Captioner, Preprocessing]:
-    """The captioner a checkpoint holds, and its preprocessing.
-
-    Raises:
-        BadCheckpoint: see ``model.checkpoint``.
-    """
-    checkpoint = load_checkpoint(path, "captioner")
-    header = checkpoint.header
-    encoder = Encoder(**header["encoder"])
-    vocabulary = WordVocabulary(header["words"])
-    decoder = Decoder(encoder.channels, len(vocabulary), dropout=dropout, **header["decoder"])
-    captioner = Captioner(encoder, decoder, vocabulary).eval()
-    fill(captioner, checkpoint.weights, path)
-    return captioner, Preprocessing.from_header(header["preprocessing"])
 
 
 class CaptionerTrainer:
@@ -136,7 +134,8 @@ class CaptionerTrainer:
 
     def resume(self) -> bool:
         """Continue from the run's folder, if it holds a state."""
-        state = read_state(self.run / "state.safetensors", self.captioner, self.optimiser, self.ema)
+        path = self.run / "state.safetensors"
+        state = read_state(path, self.captioner, self.optimiser, self.ema, self.options)
         if state is not None:
             self.progress = state
         return state is not None
@@ -158,7 +157,9 @@ class CaptionerTrainer:
         self.captioner.train()
         order = np.random.default_rng(self.options.seed * 1000 + self.progress["epoch"])
         batches = list(self._batches(order))
-        for rows, views in tqdm(batches, desc=f"{self.options.stage} {self.progress['epoch'] + 1}", mininterval=5):
+        for rows, views in tqdm(
+            batches, desc=f"{self.options.stage} {self.progress['epoch'] + 1}", mininterval=5
+        ):
             self._set_rates(len(batches))
             with torch.autocast(self.device.type, torch.bfloat16):
                 grid = self._grid(rows, views)
@@ -252,19 +253,20 @@ class CaptionerTrainer:
         with self.ema.swapped(self.captioner):
             scores = evaluate(self.captioner, self.dev, self.dev_features, tunes=self.tunes)
             tqdm.write(
-                f"epoch {self.progress['epoch']}  minutes {self.progress['seconds'] / 60:.1f}  loss {loss:.4f}  "
-                + "  ".join(f"{name} {value:.2f}" for name, value in scores.items())
+                f"epoch {self.progress['epoch']}  minutes {self.progress['seconds'] / 60:.1f}  "
+                f"loss {loss:.4f}  " + "  ".join(f"{n} {value:.2f}" for n, value in scores.items())
             )
             if scores["cider"] > self.progress["best"]:
                 self.progress.update(best=scores["cider"], best_epoch=self.progress["epoch"])
                 self._save(scores)
-        write_state(self.run / "state.safetensors", self.captioner, self.optimiser, self.ema, self.progress)
+        path = self.run / "state.safetensors"
+        write_state(path, self.captioner, self.optimiser, self.ema, self.progress, self.options)
 
     def _save(self, scores: dict[str, float]) -> None:
         options, lists = self.options, "".join(sorted(self.train_data.names))
         header = {
             "encoder": {"backbone": self.encoder.backbone, "tunable": self.encoder.tunable},
-            "decoder": {n: getattr(options, n) for n in ("hidden", "attention", "tied")},
+            "decoder": self.decoder.architecture,
             "words": self.captioner.vocabulary.words,
             "preprocessing": self.preprocessing.to_header(),
             "data": hashlib.sha256(lists.encode()).hexdigest()[:16],

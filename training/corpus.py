@@ -8,6 +8,7 @@ import lzma
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def read_songs(path: Path) -> list[Song]:
         BadInput: the file cannot be read, or a line of it is no song.
     """
     songs = []
-    for number, row in enumerate(_rows(path), start=1):
+    for number, row in enumerate(read_rows(path), start=1):
         try:
             songs.append(_song(row))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -71,7 +72,7 @@ def split(songs: Sequence[Song]) -> dict[str, list[Song]]:
 def cut(stanza: Sequence[str], size: int = MAX_LINES, offset: int = 0) -> Iterator[tuple[str, ...]]:
     """A stanza -> pieces of at most ``size`` lines, the first of ``offset`` lines if not 0."""
     bounds = [0, *range(offset or size, len(stanza), size), len(stanza)]
-    for start, stop in zip(bounds, bounds[1:], strict=False):
+    for start, stop in pairwise(bounds):
         if start < stop:
             yield tuple(stanza[start:stop])
 
@@ -122,7 +123,12 @@ def _families(songs: Sequence[Song]) -> list[str]:
     return [songs[find(number)].key for number in range(len(songs))]
 
 
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
+def read_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The objects of a JSON-lines file, plain or .xz.
+
+    Raises:
+        BadInput: it cannot be read or is damaged.
+    """
     opener = lzma.open if path.suffix == ".xz" else open
     try:
         with opener(path, "rt", encoding="utf-8") as lines:

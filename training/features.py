@@ -15,7 +15,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from model.encoder import Encoder
-from model.pictures import Preprocessing, open_picture
+from model.pictures import Preprocessing, open_picture, to_tensor
 
 VIEWS = 2
 
@@ -35,9 +35,7 @@ class FeatureCache:
         """(pictures, views, regions, channels) float16."""
         return np.load(self.folder / "grid.npy", mmap_mode="r")
 
-    def build(
-        self, images: Path, encoder: Encoder, preprocessing: Preprocessing, batch: int = 8
-    ) -> None:
+    def build(self, images: Path, encoder: Encoder, preprocessing: Preprocessing, batch: int = 8) -> None:
         """Run the encoder over every picture not cached yet.
 
         Eight pictures in channels-last layout stay inside a CPU's cache: measured three
@@ -73,16 +71,11 @@ class FeatureCache:
         return np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=full)
 
 
-def to_tensor(picture: object, preprocessing: Preprocessing) -> Tensor:
-    """An RGB picture -> (3, size, size) float32, normalised."""
-    pixels = torch.from_numpy(np.asarray(picture, dtype=np.float32).transpose(2, 0, 1) / 255.0)
-    mean = torch.tensor(preprocessing.mean).view(3, 1, 1)
-    std = torch.tensor(preprocessing.std).view(3, 1, 1)
-    return (pixels - mean) / std
-
-
 def load_batch(paths: Sequence[Path], preprocessing: Preprocessing) -> Tensor:
     """Pictures on disk -> (batch, 3, size, size) float32, normalised."""
     return torch.stack(
-        [to_tensor(preprocessing.square(open_picture(path)), preprocessing) for path in paths]
+        [
+            torch.from_numpy(to_tensor(preprocessing.square(open_picture(path)), preprocessing))
+            for path in paths
+        ]
     )

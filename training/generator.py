@@ -6,7 +6,7 @@ import hashlib
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,38 +14,17 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from model.checkpoint import save_checkpoint
 from model.generator import Generator
 from model.lexicon import Lexicon
 from model.vocabulary import CharVocabulary
 from training.corpus import pieces, read_songs, split
-from training.schedule import Ema, cosine, read_state, write_state
-from training.stanzas import IGNORE, epoch, unconditioned
+from training.options import GeneratorOptions
+from training.schedule import Ema, Interrupt, cosine, read_state, write_state
+from training.stanzas import IGNORE, collate, epoch
 
-
-@dataclass(frozen=True)
-class GeneratorOptions:
-    """Everything that decides the result of a training run.
-
-    ``minutes`` ends the run after that much training time, the learning rate following a
-    cosine over it; without it the cosine runs over ``epochs``.
-    """
-
-    embedding: int = 64
-    hidden: int = 640
-    layers: int = 2
-    dropout: float = 0.1
-    batch: int = 64
-    learning_rate: float = 2.5e-3
-    warmup: int = 100
-    weight_decay: float = 0.01
-    clip: float = 1.0
-    ema: float = 0.998
-    epochs: int = 5
-    minutes: float | None = None
-    seed: int = 1
-    validate_every: int = 400
-    validate_characters: int = 120_000
+# Stanzas a batch when measuring.
+_BATCH = 64
 
 
 class GeneratorTrainer:
@@ -76,14 +55,25 @@ class GeneratorTrainer:
 
     def resume(self) -> bool:
         """Continue from the run's folder, if it holds a state."""
-        state = read_state(self.run / "state.safetensors", self.model, self.optimiser, self.ema)
+        path = self.run / "state.safetensors"
+        state = read_state(path, self.model, self.optimiser, self.ema, self.options)
         if state is None:
             return False
         self.progress = state
         return True
 
     def train(self) -> float:
-        """Run to the end of the schedule; return the best dev nats a character."""
+        """Run to the end of the schedule; return the best dev nats a character.
+
+        Raises:
+            KeyboardInterrupt: after Ctrl-C, once the state is written.
+        """
+        interrupt = Interrupt()
+        with interrupt.watched():
+            self._loop(interrupt)
+        return float(self.progress["best"])
+
+    def _loop(self, interrupt: Interrupt) -> None:
         bar = tqdm(desc="generator", unit="step", initial=self.progress["step"], mininterval=5)
         self.model.train()
         loss_mean = math.nan
@@ -98,8 +88,10 @@ class GeneratorTrainer:
             if self.progress["step"] % self.options.validate_every == 0 or done >= 1:
                 self._validate(loss_mean)
             if done >= 1:
-                break
-        return float(self.progress["best"])
+                return
+            if interrupt.wanted:
+                self._write_state()
+                raise KeyboardInterrupt
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         while True:
@@ -108,8 +100,8 @@ class GeneratorTrainer:
             batches = epoch(self.songs, self.lexicon, self.vocabulary, self.options.batch, seed)
             for position, batch in enumerate(batches):
                 if position >= skip:
-                    yield batch
                     self.progress["batch"] = position + 1
+                    yield batch
             self.progress.update(epoch=number + 1, batch=0)
 
     def _step(self, inputs: Tensor, targets: Tensor) -> float:
@@ -135,7 +127,7 @@ class GeneratorTrainer:
         self.progress["characters"] += characters
 
     def _done(self) -> float:
-        if self.options.minutes is not None:
+        if self.options.minutes:
             return self.progress["seconds"] / 60 / self.options.minutes
         return self.progress["epoch"] / self.options.epochs
 
@@ -149,14 +141,16 @@ class GeneratorTrainer:
             if nats < self.progress["best"]:
                 self.progress["best"] = nats
                 self._save_best(nats)
-        write_state(self.run / "state.safetensors", self.model, self.optimiser, self.ema, self.progress)
+        self._write_state()
         self.model.train()
+
+    def _write_state(self) -> None:
+        path = self.run / "state.safetensors"
+        write_state(path, self.model, self.optimiser, self.ema, self.progress, self.options)
 
     def _save_best(self, nats: float) -> None:
         header = {
-            "architecture": {
-                name: getattr(self.options, name) for name in ("embedding", "hidden", "layers")
-            },
+            "architecture": {name: getattr(self.options, name) for name in ("embedding", "hidden", "layers")},
             "alphabet": self.vocabulary.alphabet,
             "data": self.data_hash,
             "training": {**asdict(self.options), **self.progress},
@@ -167,36 +161,36 @@ class GeneratorTrainer:
         )
 
 
-@torch.inference_mode()
 def nats_per_character(model: Generator, texts: list[str], vocabulary: CharVocabulary) -> float:
-    """Mean negative log-likelihood a predicted symbol, conditioned on nothing.
+    """Mean negative log-likelihood a predicted symbol over the texts; see ``stanza_nats``."""
+    return sum(stanza_nats(model, texts, vocabulary)) / sum(len(text) + 1 for text in texts)
 
-    Symbols are the characters of each stanza, line ends and the end token included.
+
+@torch.inference_mode()
+def stanza_nats(
+    model: Generator, texts: list[str], vocabulary: CharVocabulary, progress: bool = False
+) -> list[float]:
+    """Negative log-likelihood of each text in nats, conditioned on nothing.
+
+    It is over the characters of the stanza, line ends and the end token included:
+    ``len(text) + 1`` symbols.
     """
     model.eval()
     device = next(model.parameters()).device
-    total = count = 0.0
-    for inputs, targets in unconditioned(texts, vocabulary, 64):
-        logits, _ = model(inputs.to(device))
-        total += float(
-            nn.functional.cross_entropy(
-                logits.float().flatten(0, 1), targets.to(device).flatten(), ignore_index=IGNORE, reduction="sum"
-            )
+    order = sorted(range(len(texts)), key=lambda number: len(texts[number]))
+    nats = [0.0] * len(texts)
+    for start in tqdm(range(0, len(order), _BATCH), desc="nats", disable=not progress):
+        numbers = order[start : start + _BATCH]
+        inputs, targets = collate(
+            [(vocabulary.header(), vocabulary.encode(texts[number])) for number in numbers]
         )
-        count += int((targets != IGNORE).sum())
-    return total / count
-
-
-def build(checkpoint: Checkpoint) -> tuple[Generator, CharVocabulary]:
-    """The network and vocabulary that a generator checkpoint describes."""
-    vocabulary = CharVocabulary(checkpoint.header["alphabet"])
-    model = Generator(len(vocabulary), **checkpoint.header["architecture"])
-    model.load_state_dict(checkpoint.weights)
-    return model.eval(), vocabulary
-
-
-def load(path: Path) -> tuple[Generator, CharVocabulary]:
-    return build(load_checkpoint(path, "generator"))
+        logits, _ = model(inputs.to(device))
+        losses = nn.functional.cross_entropy(
+            logits.float().transpose(1, 2), targets.to(device), ignore_index=IGNORE, reduction="none"
+        )
+        for number, loss in zip(numbers, losses.double().sum(1).tolist(), strict=True):
+            nats[number] = loss
+    return nats
 
 
 def _sample(texts: list[str], characters: int) -> list[str]:

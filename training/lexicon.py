@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from model.errors import BadInput
-from model.keywords import KNOWN, _STOPWORDS
+from model.keywords import KNOWN, STOPWORDS, sung
 from model.lexicon import Entry, Lexicon
 from model.text import fold, words
-from training.corpus import Song
+from training.corpus import Song, read_rows, read_songs, split
+from training.flickr8k import read_captions, read_split
 
 MIN_COUNT = 3
 # A name is a word that is printed with a capital inside lines at least this often.
@@ -47,9 +48,23 @@ def build(songs: Sequence[Song], raw_lines: Iterable[str], captions: Iterable[st
         pos, lemma = _analyse(word, wordnet)
         entries[word] = Entry(counts[word], pos, lemma, valences.get(word, 0.0))
     lexicon = Lexicon(entries, _names(raw_lines), {})
-    lemmas = {lexicon.lemma(word) for word in seen if word in entries}
-    substitutes = {lemma: found for lemma in sorted(lemmas) if (found := _substitute(lemma, lexicon, wordnet))}
+    lemmas = sorted({lexicon.lemma(word) for word in seen if word in entries})
+    found = {lemma: _substitute(lemma, lexicon, wordnet) for lemma in lemmas}
+    substitutes = {lemma: substitute for lemma, substitute in found.items() if substitute}
+    substitutes |= {lemma: chosen for lemma, chosen in _chosen().items() if sung(lemma, lexicon) < KNOWN}
     return Lexicon(entries, lexicon.names, substitutes)
+
+
+def build_from_files(corpus: Path, captions: Path, train_list: Path) -> Lexicon:
+    """The lexicon of a corpus' training songs and of a caption file's training pictures.
+
+    Raises:
+        BadInput: a file cannot be read, or WordNet or VADER is not installed.
+    """
+    known = read_captions(captions)
+    chosen = [caption for name in read_split(train_list) for caption in known.get(name, ())]
+    raw_lines = (line for row in read_rows(corpus) for stanza in row["stanzas"] for line in stanza)
+    return build(split(read_songs(corpus))["train"], raw_lines, chosen)
 
 
 def _wordnet() -> Any:
@@ -101,7 +116,7 @@ def _names(raw_lines: Iterable[str]) -> dict[str, str]:
     for word, count in capital.items():
         if count >= 5 and count >= _NAME_SHARE * inner[word.lower()] and len(word) > 2:
             names[word.lower()] = word
-    return {key: value for key, value in names.items() if key not in _STOPWORDS}
+    return {key: value for key, value in names.items() if key not in STOPWORDS}
 
 
 def _substitute(lemma: str, lexicon: Lexicon, wordnet: Any) -> str | None:
@@ -110,19 +125,65 @@ def _substitute(lemma: str, lexicon: Lexicon, wordnet: Any) -> str | None:
     if sum(lexicon.count(form) for form in forms) >= KNOWN:
         return None
     frontier = wordnet.synsets(lemma)[:2]
-    for _ in range(5):
+    for _ in range(3):
         names = [s.name().lower() for synset in frontier for s in synset.lemmas()]
         # "skate_board" and "ice_hockey" end in the word that can be sung.
         heads = [name.rpartition("_")[2] for name in names]
         sung = [h for h in heads if h != lemma and lexicon.count(h) >= 2 * KNOWN and h not in _ABSTRACT]
         if sung:
-            return max(sung, key=lexicon.count)
+            best: str = max(sung, key=lexicon.count)
+            return best
         frontier = [above for synset in frontier for above in synset.hypernyms()]
     return None
 
 
+# Where WordNet's first sense leads astray: what a song would call the thing in a photograph.
+_CHOSEN = """
+ball: football baseball basketball soccer softball tennis volleyball rugby racket goalie referee
+rider: bicyclist biker cyclist motorcyclist motorcycle motorbike skateboarder snowboarder
+wheel: bike bicycle scooter unicycle skateboard
+snow: ski skier skiing sled snowboard snowboarding
+ice: hockey skate skater skating rink
+wave: surfboard surfer surfing surf
+dog: puppy poodle greyhound retriever terrier collie dalmatian doberman
+child: toddler kid
+coat: sweater sweatshirt jersey t-shirt tee hoodie
+leap: hurdle obstacle stunt handstand somersault cartwheel
+boat: kayak canoe raft
+swim: swimsuit bikini
+street: sidewalk
+hill: ramp
+golden: blond blonde
+air: midair parachute
+glass: sunglasses
+chain: leash
+cart: truck
+climb: climber
+wander: hiker hike hiking
+train: subway
+car: jeep racetrack
+bread: pizza sandwich hotdog
+table: restaurant
+song: microphone
+play: playground
+dance: hula
+stripe: striped
+house: backyard
+toy: frisbee balloon
+chair: wheelchair stroller
+fight: wrestler
+"""
+
+
+def _chosen() -> dict[str, str]:
+    rows = (line.split(": ") for line in _CHOSEN.strip().splitlines())
+    return {lemma: substitute for substitute, lemmas in rows for lemma in lemmas.split()}
+
+
 # Hypernyms so general that they say nothing, and words whose sense in a song is another.
-_ABSTRACT = _STOPWORDS | frozenset(
-    "whole object entity artifact unit matter part person individual body act event way state being "
-    "device instrumentality conveyance cause agent action".split()
+_ABSTRACT = STOPWORDS | frozenset(
+    """whole object entity artifact unit matter part person individual body act event way state being
+    device instrumentality conveyance cause agent action soul mortal little color colour point plant ray
+    move language tongue check sound drink country tramp creature beast work deed feature scheme lead
+    cover knowledge subject forces traveller figure spot mark motion fish travel sight portion""".split()
 )

@@ -19,10 +19,7 @@ Ngrams = Counter[tuple[str, ...]]
 
 MAX_N = 4
 # The marks that coco-caption drops.
-PUNCTUATION = frozenset(
-    ["''", "'", "``", "`", "-LRB-", "-RRB-", "-LCB-", "-RCB-"]
-    + [".", "?", "!", ",", ":", "-", "--", "...", ";"]
-)
+PUNCTUATION = frozenset("'' ' `` ` -LRB- -RRB- -LCB- -RCB- . ? ! , : - -- ... ;".split())
 _ROUGE_BETA = 1.2
 _CIDER_SIGMA = 6.0
 # coco-caption's guards against empty counts; part of the convention at nine digits.
@@ -124,7 +121,9 @@ class CiderD:
         return vectors, norms, sum(counts[1].values())
 
 
-def score_captions(candidates: Mapping[str, str], references: Mapping[str, Sequence[str]]) -> dict[str, float]:
+def score_captions(
+    candidates: Mapping[str, str], references: Mapping[str, Sequence[str]]
+) -> dict[str, float]:
     """BLEU-1..4, ROUGE-L and CIDEr-D of raw captions against raw references, all times 100."""
     names = list(candidates)
     tokens = [tokenize(candidates[name]) for name in names]
@@ -145,7 +144,8 @@ def _lcs(first: Sequence[str], second: Sequence[str]) -> int:
     for token in first:
         above = 0
         for position, other in enumerate(second, start=1):
-            above, row[position] = row[position], (
-                above + 1 if token == other else max(row[position], row[position - 1])
+            above, row[position] = (
+                row[position],
+                (above + 1 if token == other else max(row[position], row[position - 1])),
             )
     return row[-1]

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from model.checkpoint import load_checkpoint, save_checkpoint
+from model.checkpoint import fill, load_checkpoint, save_checkpoint
+from model.errors import BadOption
 
 # The cosine ends here, as a share of the top rate.
 FLOOR = 0.02
@@ -48,14 +53,51 @@ class Ema:
             _assign(model, kept)
 
 
+def _same_options(path: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
+    for name, value in old.items():
+        if name not in ("epochs", "minutes", "patience") and new.get(name) != value:
+            raise BadOption(
+                f"The run in {path.parent} was started with {name} = {value}, not {new.get(name)}: "
+                "give the same options, or another folder."
+            )
+
+
 @torch.no_grad()
 def _assign(model: nn.Module, weights: dict[str, Tensor]) -> None:
     for name, parameter in model.named_parameters():
         parameter.copy_(weights[name])
 
 
+class Interrupt:
+    """Ctrl-C as a wish: the step under way is finished and the state written. A second one is an order."""
+
+    def __init__(self) -> None:
+        self.wanted = False
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = signal.signal(signal.SIGINT, self._note)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
+        if self.wanted:
+            raise KeyboardInterrupt
+        self.wanted = True
+
+
 def write_state(
-    path: Path, model: nn.Module, optimiser: torch.optim.Optimizer, ema: Ema, progress: dict[str, Any]
+    path: Path,
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    ema: Ema,
+    progress: dict[str, Any],
+    options: Any,
 ) -> None:
     """Weights, optimiser moments, averages, random state and progress in one safetensors file."""
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
@@ -63,21 +105,23 @@ def write_state(
     for number, slot in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{number}.{key}": torch.as_tensor(value) for key, value in slot.items()}
     tensors["random"] = torch.get_rng_state()
-    save_checkpoint(path, "training", {"progress": progress}, tensors)
+    save_checkpoint(path, "training", {"progress": progress, "options": asdict(options)}, tensors)
 
 
 def read_state(
-    path: Path, model: nn.Module, optimiser: torch.optim.Optimizer, ema: Ema
+    path: Path, model: nn.Module, optimiser: torch.optim.Optimizer, ema: Ema, options: Any
 ) -> dict[str, Any] | None:
     """Restore what ``write_state`` wrote; return the progress, or None where there is no file.
 
     Raises:
-        BadCheckpoint: the state is damaged or of another architecture.
+        BadCheckpoint: the state is damaged.
+        BadOption: the run was started with other options (its length may change).
     """
     if not path.exists():
         return None
     state = load_checkpoint(path, "training")
-    model.load_state_dict(state.part("model"))
+    _same_options(path, state.header["options"], asdict(options))
+    fill(model, state.part("model"), path)
     ema.weights = state.part("ema")
     slots: dict[int, dict[str, Tensor]] = {}
     for name, tensor in state.part("optimiser").items():

@@ -43,15 +43,6 @@ def epoch(
         yield collate(rows)
 
 
-def unconditioned(texts: Sequence[str], vocabulary: CharVocabulary, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches without any header, shortest first, for measuring."""
-    ordered = sorted(texts, key=len)
-    for start in range(0, len(ordered), batch):
-        yield collate(
-            [(vocabulary.header(), vocabulary.encode(text)) for text in ordered[start : start + batch]]
-        )
-
-
 def collate(rows: Sequence[tuple[list[int], list[int]]]) -> tuple[Tensor, Tensor]:
     """(header, text) rows -> padded inputs and masked targets, both (batch, time)."""
     time = max(len(header) + len(text) for header, text in rows)

@@ -1,0 +1,1 @@
+"""The Discord side and the command line. Never imports torch at import time."""

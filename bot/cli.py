@@ -1,0 +1,159 @@
+"""The ``songwriter`` command: thin; the models are imported only when a command needs them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bot.console import BAD_DATA, Finite, checkpoints_option, load_eye, load_pen, polite
+from bot.offline import evaluate, train
+from model.errors import BadInput
+
+if TYPE_CHECKING:
+    from model.songwriter import Song, Wish
+
+
+def singing(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that ``sing`` and ``lyrics`` share."""
+    options = [
+        click.option("-t", "--temperature", type=Finite(), default=0.4, show_default=True,
+                     help="0.1 (safe) to 2 (wild)."),
+        click.option("-s", "--seed", default=None, help="A word or phrase the stanza starts with."),
+        click.option("-n", "--count", type=click.IntRange(1, 100), default=1, show_default=True,
+                     help="How many stanzas."),
+        click.option("-r", "--random-seed", type=click.IntRange(0, 2**32 - 1), default=None,
+                     help="The same number gives the same stanza."),
+        click.option("--top-k", type=click.IntRange(0, 1000), default=0, help="Draw from the k likeliest."),
+        click.option("--top-p", type=Finite(), default=1.0, help="Nucleus sampling; 1 is off."),
+        click.option("--lines", type=click.IntRange(1, 4), default=4, show_default=True),
+        click.option("--style", type=click.Choice(["song", "nursery", "hymn", "ballad", "poem"]),
+                     default="song", show_default=True),
+        click.option("--mood", type=click.Choice(["happy", "sad", "tender", "angry", "dreamy"]),
+                     default=None, help="Default: left to the words."),
+        click.option("--candidates", type=click.IntRange(1, 256), default=16, show_default=True,
+                     help="Stanzas drawn, of which the best is kept."),
+        click.option("--json", "as_json", is_flag=True, help="One JSON object."),
+        checkpoints_option,
+    ]  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="neural-songwriter")
+def main() -> None:
+    """Neural Songwriter: a photograph becomes a stanza."""
+
+
+@main.command()
+@click.argument("image", type=click.Path(path_type=Path))
+@singing
+@polite
+def sing(image: Path, as_json: bool, checkpoints: Path | None, **options: Any) -> None:
+    """Write a stanza about the photograph IMAGE."""
+    from model.pictures import open_picture
+
+    wishes = _wishes(options)
+    picture = open_picture(image)
+    eye, pen = load_eye(checkpoints), load_pen(checkpoints)
+    caption = eye.caption(picture).text
+    songs = [pen.song(caption, wish, eye.digest) for wish in wishes]
+    if as_json:
+        click.echo(json.dumps({"image": str(image), "caption": caption, **_report(songs)}))
+        return
+    click.echo(f"caption   {caption}\nkeywords  {', '.join(songs[0].keywords)}\n")
+    _print_songs(songs)
+
+
+@main.command()
+@singing
+@polite
+def lyrics(as_json: bool, checkpoints: Path | None, **options: Any) -> None:
+    """Write a stanza from a seed, or from nothing."""
+    wishes = _wishes(options)
+    pen = load_pen(checkpoints)
+    songs = [pen.song(None, wish) for wish in wishes]
+    if as_json:
+        click.echo(json.dumps(_report(songs)))
+    else:
+        _print_songs(songs)
+
+
+@main.command()
+@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="IMAGE...")
+@click.option("--beam", type=click.IntRange(1, 20), default=3, show_default=True)
+@click.option("--jsonl", is_flag=True, help="One JSON object a line.")
+@checkpoints_option
+@polite
+def caption(images: Sequence[Path], beam: int, jsonl: bool, checkpoints: Path | None) -> None:
+    """Say what is on each IMAGE. Bad pictures are reported, the others still captioned."""
+    from model.pictures import open_picture
+
+    eye, bad = load_eye(checkpoints), 0
+    for image in images:
+        try:
+            found = eye.caption(open_picture(image), beam)
+        except BadInput as error:
+            bad += 1
+            click.echo(f"songwriter: {error}", err=True)
+            if jsonl:
+                click.echo(json.dumps({"image": str(image), "error": str(error)}))
+            continue
+        if jsonl:
+            row = {"image": str(image), "caption": found.text, "log_probability": found.log_probability}
+            click.echo(json.dumps(row))
+        else:
+            click.echo(f"{image}\t{found.text}")
+    if bad:
+        sys.exit(BAD_DATA)
+
+
+def _wishes(options: dict[str, Any]) -> list[Wish]:
+    from model.decoding import Sampling
+    from model.songwriter import MAX_RANDOM_SEED, Wish, check_random_seed, check_seed
+
+    sampling = Sampling(options["temperature"], options["top_k"], options["top_p"])
+    seed = "" if options["seed"] is None else check_seed(options["seed"])
+    first = check_random_seed(options["random_seed"])
+    return [
+        Wish(
+            sampling=sampling,
+            seed=seed,
+            random_seed=(first + number) % (MAX_RANDOM_SEED + 1),
+            candidates=options["candidates"],
+            style=options["style"],
+            mood=options["mood"],
+            lines=options["lines"],
+        )
+        for number in range(options["count"])
+    ]
+
+
+def _report(songs: Sequence[Song]) -> dict[str, Any]:
+    return {
+        "keywords": list(songs[0].keywords),
+        "stanzas": [
+            {
+                "lines": list(song.lines),
+                "text": song.text,
+                "random_seed": song.wish.random_seed,
+                "temperature": song.wish.sampling.temperature,
+            }
+            for song in songs
+        ],
+        "model": {"captioner": songs[0].captioner, "generator": songs[0].generator},
+    }
+
+
+def _print_songs(songs: Sequence[Song]) -> None:
+    click.echo("\n\n".join(song.text for song in songs))
+
+
+main.add_command(evaluate)
+main.add_command(train)

@@ -1,0 +1,103 @@
+"""What every command shares: exit codes, polite errors, common options, loading the models."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
+
+import click
+
+from model.errors import BadCheckpoint, BadInput, BadOption
+
+if TYPE_CHECKING:
+    from model.songwriter import Eye, Pen
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# After sysexits.h.
+FAILED, USAGE, BAD_DATA, BAD_CONFIGURATION = 1, 2, 65, 78
+# More threads do not pay at these sizes, and a server has other work to do.
+MAX_THREADS = 2
+
+checkpoints_option = click.option(
+    "--checkpoints",
+    type=click.Path(path_type=Path),
+    envvar="SONGWRITER_CHECKPOINTS",
+    default=None,
+    help="Folder with the models. Default: those that ship with the program.",
+)
+
+
+class Finite(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """A float that is neither NaN nor infinite."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
+        return number
+
+
+def polite(command: Callable[P, R]) -> Callable[P, R]:
+    """Turn errors a user can do something about into one sentence and an exit code."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except BadOption as error:
+            stop(str(error), USAGE)
+        except BadInput as error:
+            stop(str(error), BAD_DATA)
+        except BadCheckpoint as error:
+            stop(str(error), BAD_CONFIGURATION)
+        except KeyboardInterrupt:
+            stop("interrupted.", FAILED)
+        except BrokenPipeError:
+            # The reader has gone (`| head`): nothing is left to say, not even at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(FAILED)
+        except OSError as error:
+            stop(f"{error.filename or 'the file system'}: {error.strerror or error}.", FAILED)
+
+    return run
+
+
+def stop(sentence: str, code: int) -> NoReturn:
+    """Say one sentence on stderr and end the program."""
+    click.echo(f"songwriter: {' '.join(sentence.split())}", err=True)
+    sys.exit(code)
+
+
+def load_eye(checkpoints: Path | None) -> Eye:
+    """The shipped captioner, or that of another folder."""
+    limit_threads()
+    from model.songwriter import CHECKPOINTS, Eye
+
+    return Eye.load(checkpoints or CHECKPOINTS)
+
+
+def load_pen(checkpoints: Path | None) -> Pen:
+    """The shipped generator and lexicon, or those of another folder."""
+    limit_threads()
+    from model.songwriter import CHECKPOINTS, Pen
+
+    return Pen.load(checkpoints or CHECKPOINTS)
+
+
+def limit_threads() -> None:
+    """Keep torch from taking every core."""
+    import torch
+
+    torch.set_num_threads(min(MAX_THREADS, os.cpu_count() or 1))

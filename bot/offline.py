@@ -1,0 +1,246 @@
+"""Commands of the offline side: measuring and training."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bot.console import Finite, checkpoints_option, limit_threads, load_eye, load_pen, polite
+from model.errors import BadOption
+from training.options import STAGES, CaptionerOptions, GeneratorOptions
+
+_path = click.Path(path_type=Path)
+_json = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+_flickr = (
+    click.option("--images", type=_path, required=True, help="Folder of pictures."),
+    click.option("--captions", type=_path, required=True, help="Flickr8k.token.txt."),
+)
+
+
+@click.group()
+def evaluate() -> None:
+    """Measure the models."""
+
+
+@click.group()
+def train() -> None:
+    """Train the models. Every command goes on where its run folder stopped."""
+
+
+def _with(*options: Callable[..., Any]) -> Callable[..., Any]:
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def _fields(kind: type, *without: str) -> list[Callable[..., Any]]:
+    """One command-line option a field of an options class."""
+    options = []
+    for field in fields(kind):
+        if field.name in without or field.default is MISSING:
+            continue
+        name = "--" + field.name.replace("_", "-")
+        if isinstance(field.default, bool):
+            options.append(click.option(f"{name}/--no-{name[2:]}", default=field.default, show_default=True))
+        else:
+            value = Finite() if isinstance(field.default, float) else int
+            options.append(click.option(name, type=value, default=field.default, show_default=True))
+    return options
+
+
+@evaluate.command("captions")
+@_with(*_flickr)
+@click.option("--split", type=_path, required=True, help="List of picture names, one a line.")
+@click.option("--beam", type=click.IntRange(1, 20), default=3, show_default=True)
+@click.option("--output", type=_path, default=None, help="Write the captions here, as JSON lines.")
+@_json
+@checkpoints_option
+@polite
+def evaluate_captions(
+    images: Path,
+    captions: Path,
+    split: Path,
+    beam: int,
+    output: Path | None,
+    as_json: bool,
+    checkpoints: Path | None,
+) -> None:
+    """BLEU-1..4, ROUGE-L and CIDEr-D by the coco-caption convention, times 100."""
+    _needs_extra()
+    from training.evaluation import evaluate_captions as measure
+
+    eye = load_eye(checkpoints)
+    _print_result(measure(eye, images, captions, split, beam, output), as_json)
+
+
+@evaluate.command("lyrics")
+@click.argument("file", type=_path)
+@click.option(
+    "--split",
+    type=click.Choice(["all", "train", "dev", "test"]),
+    default="all",
+    show_default=True,
+    help="Which songs of FILE, by the split that training used.",
+)
+@click.option("--primer", type=_path, help="Corpus whose training songs the 6-gram model learns first.")
+@_json
+@checkpoints_option
+@polite
+def evaluate_lyrics(
+    file: Path, split: str, primer: Path | None, as_json: bool, checkpoints: Path | None
+) -> None:
+    """Bits a character of the generator on the songs of FILE, beside xz and a 6-gram model."""
+    _needs_extra()
+    limit_threads()
+    from model.songwriter import CHECKPOINTS
+    from training.evaluation import evaluate_lyrics as measure
+
+    _print_result(measure(checkpoints or CHECKPOINTS, file, split, primer), as_json)
+
+
+@evaluate.command("samples")
+@click.option("--corpus", type=_path, required=True, help="Songs: keywords from dev, copies from train.")
+@click.option("-n", "--count", type=click.IntRange(1, 10_000), default=500, show_default=True)
+@click.option("-t", "--temperature", type=Finite(), default=0.4, show_default=True)
+@click.option("--candidates", type=click.IntRange(1, 256), default=16, show_default=True)
+@click.option("-r", "--random-seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True)
+@_json
+@checkpoints_option
+@polite
+def evaluate_samples(
+    corpus: Path,
+    count: int,
+    temperature: float,
+    candidates: int,
+    random_seed: int,
+    as_json: bool,
+    checkpoints: Path | None,
+) -> None:
+    """Write stanzas for keywords of held-back songs; count words, endings, keywords and copies."""
+    _needs_extra()
+    from training.samples import evaluate_samples as measure
+
+    pen = load_pen(checkpoints)
+    _print_result(measure(pen, corpus, count, temperature, candidates, random_seed), as_json)
+
+
+@train.command("lexicon")
+@click.argument("corpus", type=_path)
+@click.option("--captions", type=_path, required=True, help="Flickr8k.token.txt.")
+@click.option("--train-list", type=_path, required=True, help="Names of the training pictures.")
+@click.option("--output", type=_path, required=True, help="lexicon.json.xz")
+@polite
+def train_lexicon(corpus: Path, captions: Path, train_list: Path, output: Path) -> None:
+    """Build the word table from songs, captions, WordNet and VADER."""
+    _needs_extra()
+    from training.lexicon import build_from_files
+
+    lexicon = build_from_files(corpus, captions, train_list)
+    lexicon.save(output)
+    click.echo(f"{len(lexicon.entries):,} words, {len(lexicon.substitutes):,} substitutes", err=True)
+
+
+@train.command("generator")
+@click.argument("corpus", type=_path)
+@click.option("--lexicon", type=_path, required=True, help="lexicon.json.xz, from `train lexicon`.")
+@click.option("--run", type=_path, required=True, help="Folder of the run; one that holds a run goes on.")
+@_with(*_fields(GeneratorOptions))
+@polite
+def train_generator(corpus: Path, lexicon: Path, run: Path, **options: Any) -> None:
+    """Train the character LSTM on songs."""
+    _needs_extra()
+    limit_threads()
+    from model.lexicon import Lexicon
+    from training.generator import GeneratorTrainer
+
+    trainer = GeneratorTrainer(corpus, Lexicon.load(lexicon), run, GeneratorOptions(**options))
+    trainer.resume()
+    best = trainer.train()
+    click.echo(f"best dev {best:.4f} nats a character: {run / 'generator.safetensors'}", err=True)
+
+
+@train.command("features")
+@_with(*_flickr)
+@click.option("--split", type=_path, required=True, help="List of picture names, one a line.")
+@click.option("--cache", type=_path, required=True, help="Folder for this list's activations.")
+@click.option("--backbone", default="tf_efficientnet_lite2", show_default=True,
+              help="A timm model, or torchvision:NAME.")  # fmt: skip
+@polite
+def train_features(images: Path, captions: Path, split: Path, cache: Path, backbone: str) -> None:
+    """Run the frozen encoder once over a list of pictures, mirrored too."""
+    _needs_extra()
+    limit_threads()
+    from training.captioner import cache_features
+
+    cache_features(images, captions, split, cache, backbone)
+
+
+@train.command("captioner")
+@click.option("--stage", type=click.Choice(STAGES), required=True)
+@click.option("--captions", type=_path, required=True, help="Flickr8k.token.txt.")
+@click.option("--train-list", type=_path, required=True)
+@click.option("--train-cache", type=_path, required=True, help="From `train features`.")
+@click.option("--dev-list", type=_path, required=True)
+@click.option("--dev-cache", type=_path, required=True, help="From `train features`.")
+@click.option("--run", type=_path, required=True, help="Folder of the run; one that holds a run goes on.")
+@click.option("--from", "start", type=_path, help="Checkpoint of the stage before; not for 'frozen'.")
+@click.option("--backbone", default="tf_efficientnet_lite2", show_default=True, help="For 'frozen'.")
+@_with(*_fields(CaptionerOptions, "stage"))
+@polite
+def train_captioner(
+    captions: Path,
+    train_list: Path,
+    train_cache: Path,
+    dev_list: Path,
+    dev_cache: Path,
+    run: Path,
+    start: Path | None,
+    backbone: str,
+    **options: Any,
+) -> None:
+    """Train the captioner: frozen, then finetune, then scst."""
+    _needs_extra()
+    limit_threads()
+    from training.captioner import Flickr, start_stage
+
+    trainer = start_stage(
+        Flickr.open(captions, train_list, train_cache),
+        Flickr.open(captions, dev_list, dev_cache),
+        run,
+        CaptionerOptions(**options),
+        start,
+        backbone,
+    )
+    trainer.resume()
+    best = trainer.train()
+    click.echo(f"best dev CIDEr {best:.2f}: {run / 'captioner.safetensors'}", err=True)
+
+
+def _needs_extra() -> None:
+    try:
+        import nltk  # noqa: F401
+        import tqdm  # noqa: F401
+    except ImportError as error:
+        raise BadOption(f"This command needs the extra 'train': pip install '.[train]' ({error}).") from error
+
+
+def _print_result(result: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(result))
+        return
+    for name, value in result.items():
+        if isinstance(value, dict):
+            value = "  ".join(f"{key} {_number(item)}" for key, item in value.items())
+        click.echo(f"{name:<28}{_number(value)}")
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,192 @@
+"""Sampling from a character model: free of torch, so that any backend can serve.
+
+A backend is anything that steps a batch of rows by one symbol and returns logits; every
+row has its own state in the backend and its own random generator here, so a row's text
+does not depend on its neighbours' draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from model.errors import BadOption
+from model.vocabulary import BOS, EOS, PAD, CharVocabulary
+
+Floats = npt.NDArray[np.float64]
+Ids = npt.NDArray[np.int64]
+
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.1, 2.0
+# Four lines of the longest width that the training songs have; most stanzas end by 180.
+MAX_CHARACTERS = 300
+
+
+class Stepper(Protocol):
+    """A batch of independent rows, each with its own recurrent state."""
+
+    def start(self, rows: int) -> None:
+        """Forget everything; begin ``rows`` fresh rows."""
+
+    def step(self, ids: Ids) -> Floats:
+        """Feed one symbol a row, (rows,) -> logits of the next, (rows, symbols)."""
+
+    def keep(self, rows: Ids) -> None:
+        """Go on with these rows only, in this order; a row may be named more than once."""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How symbols are drawn.
+
+    Attributes:
+        temperature: divides the logits; below 1 safer, above 1 wilder.
+        top_k: only the k likeliest symbols may be drawn; 0 for all.
+        top_p: only the smallest set of symbols with this much probability (nucleus
+            sampling, Holtzman et al., ICLR 2020); 1 for all.
+        max_characters: a stanza is cut off there.
+
+    Raises:
+        BadOption: a value outside its range.
+    """
+
+    temperature: float = 0.4
+    top_k: int = 0
+    top_p: float = 1.0
+    max_characters: int = MAX_CHARACTERS
+
+    def __post_init__(self) -> None:
+        if not MIN_TEMPERATURE <= self.temperature <= MAX_TEMPERATURE:
+            raise BadOption(
+                f"The temperature must be between {MIN_TEMPERATURE} and {MAX_TEMPERATURE}, "
+                f"not {self.temperature:g}."
+            )
+        if self.top_k < 0:
+            raise BadOption(f"top-k must be 0 (off) or more, not {self.top_k}.")
+        if not 0 < self.top_p <= 1:
+            raise BadOption(f"top-p must be above 0 and at most 1, not {self.top_p:g}.")
+        if self.max_characters < 1:
+            raise BadOption("A stanza must be allowed at least one character.")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One drawn text.
+
+    Attributes:
+        text: folded characters, the prime included.
+        ended: the model ended it; otherwise it met the limit.
+        nats: mean negative log-likelihood a drawn symbol at temperature 1.
+    """
+
+    text: str
+    ended: bool
+    nats: float
+
+
+def probabilities(logits: Floats, sampling: Sampling) -> Floats:
+    """(rows, symbols) logits -> probabilities after temperature, top-k and nucleus."""
+    scaled = logits / sampling.temperature
+    scaled = scaled - scaled.max(axis=1, keepdims=True)
+    if 0 < sampling.top_k < scaled.shape[1]:
+        least = np.sort(scaled, axis=1)[:, -sampling.top_k, None]
+        scaled = np.where(scaled < least, -np.inf, scaled)
+    weights: Floats = np.exp(scaled)
+    weights /= weights.sum(axis=1, keepdims=True)
+    if sampling.top_p < 1:
+        order = np.argsort(-weights, axis=1)
+        ranked = np.take_along_axis(weights, order, axis=1)
+        # A symbol stays while those likelier than it hold less than top_p.
+        outside = np.cumsum(ranked, axis=1) - ranked >= sampling.top_p
+        np.put_along_axis(weights, order, np.where(outside, 0.0, ranked), axis=1)
+        weights /= weights.sum(axis=1, keepdims=True)
+    return weights
+
+
+def draw(weights: Floats, uniforms: Floats) -> Ids:
+    """Inverse-CDF draw: (rows, symbols) probabilities and (rows,) numbers in [0, 1) -> (rows,) ids."""
+    cumulative = np.cumsum(weights, axis=1)
+    ids: Ids = (cumulative <= (uniforms * cumulative[:, -1])[:, None]).sum(axis=1)
+    # Rounding must not select a symbol of no probability at the end.
+    last = weights.shape[1] - 1 - np.argmax(weights[:, ::-1] > 0, axis=1)
+    chosen: Ids = np.minimum(ids, last)
+    return chosen
+
+
+def sample(
+    stepper: Stepper,
+    vocabulary: CharVocabulary,
+    header: Sequence[int],
+    seeds: Sequence[int],
+    sampling: Sampling,
+    prime: str = "",
+) -> list[Sample]:
+    """Draw one text a seed in one batch.
+
+    Args:
+        stepper: the model.
+        vocabulary: its symbols.
+        header: ids from ``CharVocabulary.header``, fed to every row.
+        seeds: a random seed a row.
+        sampling: how to draw.
+        prime: folded text that every stanza starts with.
+
+    Returns:
+        one sample a seed, in order.
+    """
+    rows = len(seeds)
+    generators = [np.random.default_rng(seed) for seed in seeds]
+    logits = _feed(stepper, [*header, *vocabulary.encode(prime)], rows)
+    forbidden = [number for number in range(vocabulary.first_character) if number != EOS]
+    drawn: list[list[int]] = [[] for _ in seeds]
+    nats = [0.0] * rows
+    alive = np.arange(rows)
+    limit = max(1, sampling.max_characters - len(prime))
+    for position in range(limit + 1):
+        logits[:, forbidden] = -np.inf
+        if position == 0 and not prime:
+            logits[:, EOS] = -np.inf
+        uniforms = np.array([generators[row].random() for row in alive])
+        ids = draw(probabilities(logits, sampling), uniforms)
+        losses = _losses(logits, ids)
+        if position < limit:
+            for row, number, loss in zip(alive.tolist(), ids.tolist(), losses.tolist(), strict=True):
+                drawn[row].append(number)
+                nats[row] += loss
+        going = ids != EOS
+        if position == limit or not going.any():
+            break
+        if not going.all():
+            stepper.keep(np.flatnonzero(going))
+            alive, ids = alive[going], ids[going]
+        logits = stepper.step(ids)
+    return [
+        Sample(
+            text=prime + vocabulary.decode(ids),
+            ended=bool(ids) and ids[-1] == EOS,
+            nats=total / max(1, len(ids)),
+        )
+        for ids, total in zip(drawn, nats, strict=True)
+    ]
+
+
+def _feed(stepper: Stepper, ids: Sequence[int], rows: int) -> Floats:
+    """Run the common beginning once, then spread its state over the rows."""
+    if not ids or ids[0] != BOS or PAD in ids:
+        raise ValueError("a header starts with <bos> and holds no padding")
+    stepper.start(1)
+    for number in ids:
+        logits = stepper.step(np.array([number]))
+    stepper.keep(np.zeros(rows, dtype=np.int64))
+    return np.repeat(logits, rows, axis=0)
+
+
+def _losses(logits: Floats, ids: Ids) -> Floats:
+    """Negative log-likelihood of the drawn symbols at temperature 1, (rows,)."""
+    top = logits.max(axis=1)
+    total = np.log(np.exp(logits - top[:, None]).sum(axis=1)) + top
+    losses: Floats = total - logits[np.arange(len(ids)), ids]
+    return losses

@@ -1,0 +1,179 @@
+"""From a picture or a seed to a stanza: the eye reads the picture, the pen writes."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from model.captioner import BEAM, Caption, Captioner, load_captioner
+from model.decoding import Sampling, sample
+from model.errors import BadOption
+from model.generator import TorchStepper, load_generator
+from model.keywords import MAX_KEYWORDS, distinct, extract
+from model.lexicon import Lexicon
+from model.pictures import Preprocessing, to_tensor
+from model.ranking import best
+from model.text import LETTERS, NEWLINE, fold, print_lines
+from model.vocabulary import CharVocabulary
+
+CHECKPOINTS = Path(__file__).parent.parent / "data" / "checkpoints"
+CANDIDATES = 16
+LINES = 4
+# A seed is a word or a phrase; a line of a song is hardly longer.
+MAX_SEED = 100
+MAX_COUNT = 100
+MAX_RANDOM_SEED = 2**32 - 1
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a stanza should be like.
+
+    Attributes:
+        sampling: temperature and its companions.
+        seed: the stanza starts with it and is steered by its words; "" for none.
+        random_seed: 0 to 2**32 - 1; the same seed and checkpoints give the same stanza.
+        candidates: stanzas drawn, of which the best is kept.
+        style: one of ``vocabulary.STYLES``.
+        mood: one of ``mood.MOODS``, or None to leave it to the words.
+        lines: 1 to 4.
+    """
+
+    sampling: Sampling = field(default_factory=Sampling)
+    seed: str = ""
+    random_seed: int = 0
+    candidates: int = CANDIDATES
+    style: str = "song"
+    mood: str | None = None
+    lines: int = LINES
+
+
+@dataclass(frozen=True)
+class Song:
+    """A stanza and everything needed to write it again.
+
+    Attributes:
+        caption: what the captioner saw, or None without a picture.
+        keywords: lemmas that steered the stanza.
+        lines: as they are shown; never empty.
+        wish: what was asked for, random seed included.
+        captioner: digest of the captioner's checkpoint.
+        generator: digest of the generator's checkpoint.
+    """
+
+    caption: str | None
+    keywords: tuple[str, ...]
+    lines: tuple[str, ...]
+    wish: Wish
+    captioner: str
+    generator: str
+
+    @property
+    def text(self) -> str:
+        return NEWLINE.join(self.lines)
+
+
+def check_seed(seed: str) -> str:
+    """Fold a seed.
+
+    Returns:
+        its folded text, one line.
+
+    Raises:
+        BadOption: it is too long, empty, or has no letter that a song can start with.
+    """
+    if len(seed) > MAX_SEED:
+        raise BadOption(f"The seed has {len(seed):,} characters: at most {MAX_SEED} are allowed.")
+    folded = fold(seed.replace(NEWLINE, " ").replace("\r", " "))
+    if not any(character in LETTERS for character in folded):
+        raise BadOption("The seed has no letter from A to Z: give a word or a phrase in Latin letters.")
+    # A stanza that starts with a comma starts badly.
+    return folded.lstrip(" '-,.;:!?")
+
+
+def check_random_seed(number: int | None) -> int:
+    """The number itself, or a fresh one for None.
+
+    Raises:
+        BadOption: it is out of range.
+    """
+    if number is None:
+        return secrets.randbelow(MAX_RANDOM_SEED + 1)
+    if not 0 <= number <= MAX_RANDOM_SEED:
+        raise BadOption(f"The random seed must be between 0 and {MAX_RANDOM_SEED}, not {number}.")
+    return number
+
+
+class Eye:
+    """Pictures to captions."""
+
+    def __init__(self, captioner: Captioner, preprocessing: Preprocessing, digest: str) -> None:
+        self.captioner, self.preprocessing, self.digest = captioner, preprocessing, digest
+
+    @classmethod
+    def load(cls, folder: Path = CHECKPOINTS) -> Eye:
+        captioner, preprocessing, checkpoint = load_captioner(folder / "captioner.safetensors")
+        return cls(captioner.to(memory_format=torch.channels_last), preprocessing, checkpoint.digest)
+
+    def caption(self, picture: Image.Image, beam: int = BEAM) -> Caption:
+        """Describe one RGB picture."""
+        square = self.preprocessing.square(picture)
+        pixels = torch.from_numpy(to_tensor(square, self.preprocessing))[None]
+        return self.captioner.caption(pixels.contiguous(memory_format=torch.channels_last), beam)[0]
+
+
+class Pen:
+    """Keywords and seeds to stanzas."""
+
+    def __init__(
+        self, stepper: TorchStepper, vocabulary: CharVocabulary, lexicon: Lexicon, digest: str
+    ) -> None:
+        self.stepper, self.vocabulary = stepper, vocabulary
+        self.lexicon, self.digest = lexicon, digest
+
+    @classmethod
+    def load(cls, folder: Path = CHECKPOINTS) -> Pen:
+        model, vocabulary, checkpoint = load_generator(folder / "generator.safetensors")
+        lexicon = Lexicon.load(folder / "lexicon.json.xz")
+        return cls(TorchStepper(model), vocabulary, lexicon, checkpoint.digest)
+
+    def keywords(self, caption: str | None, seed: str) -> tuple[str, ...]:
+        """The words that steer: the seed's first, then the caption's."""
+        from_seed = extract(seed, self.lexicon, 2) if seed else []
+        from_caption = extract(caption, self.lexicon) if caption else []
+        return tuple(distinct([*from_seed, *from_caption])[:MAX_KEYWORDS])
+
+    def song(self, caption: str | None, wish: Wish, captioner: str = "") -> Song:
+        """A stanza about a caption, or about the seed alone.
+
+        Args:
+            caption: what a picture shows, or None.
+            wish: what the stanza should be like.
+            captioner: digest of the captioner that wrote the caption.
+        """
+        keywords = self.keywords(caption, wish.seed)
+        return Song(caption, keywords, self.write(keywords, wish), wish, captioner, self.digest)
+
+    def write(self, keywords: Sequence[str], wish: Wish) -> tuple[str, ...]:
+        """The best of a batch of candidates, as lines to show."""
+        header = self.vocabulary.header(keywords, wish.style, wish.mood, wish.lines)
+        seeds = np.random.SeedSequence(wish.random_seed).generate_state(wish.candidates).tolist()
+        candidates = sample(self.stepper, self.vocabulary, header, seeds, wish.sampling, wish.seed)
+        chosen = best(candidates, keywords, wish.lines, self.lexicon)
+        text = chosen.text if chosen.ended else without_torn_end(chosen.text)
+        return tuple(print_lines(text, self.lexicon.names))
+
+
+def without_torn_end(text: str) -> str:
+    """Drop what a limit cut through: the last line, or the last word of a single line."""
+    whole, newline, _ = text.rpartition(NEWLINE)
+    if newline and any(c in LETTERS for c in whole):
+        return whole
+    words, space, _ = text.rpartition(" ")
+    return words if space and any(c in LETTERS for c in words) else text

@@ -1,0 +1,148 @@
+"""Measuring the shipped models on files."""
+
+from __future__ import annotations
+
+import json
+import lzma
+import math
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from model.captioner import Caption
+from model.checkpoint import write_whole
+from model.errors import BadInput
+from model.generator import load_generator
+from model.songwriter import Eye
+from model.text import ALPHABET
+from training.corpus import Song, pieces, read_songs, split
+from training.features import load_batch
+from training.flickr8k import read_captions, read_split
+from training.generator import stanza_nats
+from training.metrics import score_captions
+from training.ngram import AdaptiveNgram
+
+# Stands for the end token where plain text is compressed or counted.
+_END = "\x03"
+_BATCH = 8
+
+
+def evaluate_captions(
+    eye: Eye, images: Path, captions: Path, split_list: Path, beam: int, output: Path | None = None
+) -> dict[str, Any]:
+    """Caption the listed pictures and score them (times 100) against their raw references.
+
+    Args:
+        eye: the captioner.
+        images: folder of pictures.
+        captions: ``Flickr8k.token.txt`` or ``captions.txt``.
+        split_list: picture names, one a line.
+        beam: beam size.
+        output: where to write picture, caption and log-probability as JSON lines.
+
+    Raises:
+        BadInput: a file is missing or malformed, or a listed picture has no captions.
+    """
+    names = read_split(split_list)
+    references = read_captions(captions)
+    missing = [name for name in names if name not in references]
+    if missing:
+        raise BadInput(f"{captions} has no captions for {missing[0]} and {len(missing) - 1} more.")
+    found = _caption_all(eye, images, names, beam)
+    if output is not None:
+        rows = [
+            {"image": name, "caption": c.text, "log_probability": c.log_probability}
+            for name, c in found.items()
+        ]
+        write_whole(output, "".join(json.dumps(row) + "\n" for row in rows).encode())
+    scores = score_captions(
+        {name: c.text for name, c in found.items()}, {name: references[name] for name in names}
+    )
+    return {**scores, "pictures": len(names), "beam": beam, "captioner": eye.digest}
+
+
+def _caption_all(eye: Eye, images: Path, names: Sequence[str], beam: int) -> dict[str, Caption]:
+    found: dict[str, Caption] = {}
+    with tqdm(total=len(names), desc="captions", unit="picture") as progress:
+        for start in range(0, len(names), _BATCH):
+            batch = names[start : start + _BATCH]
+            pictures = load_batch([images / name for name in batch], eye.preprocessing)
+            found |= zip(batch, eye.captioner.caption(pictures, beam), strict=True)
+            progress.update(len(batch))
+    return found
+
+
+def evaluate_lyrics(
+    checkpoints: Path, file: Path, part: str = "all", primer: Path | None = None
+) -> dict[str, Any]:
+    """Nats and bits a character of the generator, conditioned on nothing, beside two baselines.
+
+    Stanzas are folded, cut to at most four lines and counted once each. Every line end and
+    one end a stanza count as characters, for the model and for the baselines.
+
+    Args:
+        checkpoints: folder with ``generator.safetensors``.
+        file: a corpus such as ``pd_songs.jsonl.xz``.
+        part: "all", or one side of the training split.
+        primer: a corpus whose training songs the 6-gram model learns first. Without it
+            that model, like xz, knows only the text itself.
+
+    Raises:
+        BadInput: the corpus cannot be read or holds nothing for the part.
+    """
+    model, vocabulary, checkpoint = load_generator(checkpoints / "generator.safetensors")
+    songs = _part(read_songs(file), part, file)
+    styles = _styles(songs)
+    texts = list(styles)
+    if not texts:
+        raise BadInput(f"{file} holds no stanzas in the part '{part}'.")
+    losses = stanza_nats(model, texts, vocabulary, progress=True)
+    nats, characters = math.fsum(losses), sum(len(text) + 1 for text in texts)
+    ngram = AdaptiveNgram(len(ALPHABET) + 1)
+    if primer is not None:
+        ngram.bits(_ended(pieces(split(read_songs(primer))["train"])))
+    ngram_bits, ngram_characters = ngram.bits(_ended(texts))
+    packed = lzma.compress("".join(_ended(texts)).encode(), preset=9 | lzma.PRESET_EXTREME)
+    return {
+        "nats_per_char": nats / characters,
+        "bits_per_char": nats / characters / math.log(2),
+        "characters": characters,
+        "xz_bits_per_char": 8 * len(packed) / characters,
+        "ngram6_bits_per_char": ngram_bits / ngram_characters,
+        "stanzas": len(texts),
+        "songs": len(songs),
+        "nats_per_char_by_style": _by_style(styles, losses),
+        "generator": checkpoint.digest,
+    }
+
+
+def _part(songs: Sequence[Song], part: str, file: Path) -> Sequence[Song]:
+    chosen = songs if part == "all" else split(songs)[part]
+    if not chosen:
+        raise BadInput(f"{file} holds no songs in the part '{part}'.")
+    return chosen
+
+
+def _styles(songs: Sequence[Song]) -> dict[str, str]:
+    """Stanza -> the style of the first song that has it."""
+    found: dict[str, str] = {}
+    for song in songs:
+        for text in pieces([song]):
+            found.setdefault(text, song.style)
+    return found
+
+
+def _by_style(styles: dict[str, str], losses: Sequence[float]) -> dict[str, float]:
+    nats: Counter[str] = Counter()
+    characters: Counter[str] = Counter()
+    for (text, style), loss in zip(styles.items(), losses, strict=True):
+        nats[style] += loss  # type: ignore[assignment]
+        characters[style] += len(text) + 1
+    return {style: nats[style] / characters[style] for style in nats}
+
+
+def _ended(texts: Sequence[str]) -> list[str]:
+    return [text + _END for text in texts]
