@@ -36,7 +36,8 @@ class Generator(nn.Module):
     ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(symbols, embedding)
-        self.lstm = nn.LSTM(embedding, hidden, layers, batch_first=True, dropout=dropout)
+        between = dropout if layers > 1 else 0.0
+        self.lstm = nn.LSTM(embedding, hidden, layers, batch_first=True, dropout=between)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(hidden, symbols)
         self._initialise()

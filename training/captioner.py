@@ -170,7 +170,7 @@ class CaptionerTrainer:
             self.optimiser.step()
             self.ema.update(self.captioner, self.progress["step"])
             self.progress["step"] += 1
-            losses.append(float(loss))
+            losses.append(float(loss.detach()))
         self.progress["seconds"] += time.perf_counter() - started
         return sum(losses) / len(losses)
 

@@ -15,13 +15,14 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from model.checkpoint import save_checkpoint
+from model.errors import BadInput
 from model.generator import Generator
 from model.lexicon import Lexicon
 from model.vocabulary import CharVocabulary
 from training.corpus import pieces, read_songs, split
 from training.options import GeneratorOptions
 from training.schedule import Ema, Interrupt, cosine, read_state, write_state
-from training.stanzas import IGNORE, collate, epoch
+from training.stanzas import IGNORE, collate, encode, plan
 
 # Stanzas a batch when measuring.
 _BATCH = 64
@@ -37,6 +38,8 @@ class GeneratorTrainer:
         parts = split(read_songs(corpus))
         self.songs = parts["train"]
         self.dev = _sample(pieces(parts["dev"]), options.validate_characters)
+        if not self.songs or not self.dev:
+            raise BadInput(f"{corpus} is too small: no song of it falls into the dev split.")
         self.data_hash = hashlib.sha256(corpus.read_bytes()).hexdigest()[:16]
         torch.manual_seed(options.seed)
         self.model = Generator(
@@ -50,7 +53,8 @@ class GeneratorTrainer:
         )
         self.ema = Ema(self.model, options.ema)
         self.progress: dict[str, Any] = {
-            "step": 0, "epoch": 0, "batch": 0, "seconds": 0.0, "characters": 0, "best": math.inf,
+            "step": 0, "epoch": 0, "batch": 0, "batches": 1,
+            "seconds": 0.0, "characters": 0, "best": math.inf,
         }  # fmt: skip
 
     def resume(self) -> bool:
@@ -84,7 +88,7 @@ class GeneratorTrainer:
             loss_mean = loss if math.isnan(loss_mean) else 0.98 * loss_mean + 0.02 * loss
             done = self._done()
             bar.update()
-            bar.set_postfix(loss=f"{loss_mean:.3f}", done=f"{done:.1%}")
+            bar.set_postfix(loss=f"{loss_mean:.3f}", done=f"{done:.1%}", refresh=False)
             if self.progress["step"] % self.options.validate_every == 0 or done >= 1:
                 self._validate(loss_mean)
             if done >= 1:
@@ -95,14 +99,13 @@ class GeneratorTrainer:
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         while True:
-            number, skip = self.progress["epoch"], self.progress["batch"]
-            seed = self.options.seed * 1000 + number
-            batches = epoch(self.songs, self.lexicon, self.vocabulary, self.options.batch, seed)
-            for position, batch in enumerate(batches):
-                if position >= skip:
-                    self.progress["batch"] = position + 1
-                    yield batch
-            self.progress.update(epoch=number + 1, batch=0)
+            seed = self.options.seed * 1000 + self.progress["epoch"]
+            groups = plan(self.songs, self.options.batch, seed)
+            for position in range(self.progress["batch"], len(groups)):
+                batch = encode(groups[position], self.lexicon, self.vocabulary, seed * 100_000 + position)
+                self.progress.update(batch=position + 1, batches=len(groups))
+                yield batch
+            self.progress.update(epoch=self.progress["epoch"] + 1, batch=0)
 
     def _step(self, inputs: Tensor, targets: Tensor) -> float:
         inputs, targets = inputs.to(self.device), targets.to(self.device)
@@ -119,7 +122,7 @@ class GeneratorTrainer:
         nn.utils.clip_grad_norm_(self.model.parameters(), self.options.clip)
         self.optimiser.step()
         self.ema.update(self.model, self.progress["step"])
-        return float(loss)
+        return float(loss.detach())
 
     def _account(self, seconds: float, characters: int) -> None:
         self.progress["step"] += 1
@@ -129,7 +132,8 @@ class GeneratorTrainer:
     def _done(self) -> float:
         if self.options.minutes:
             return self.progress["seconds"] / 60 / self.options.minutes
-        return self.progress["epoch"] / self.options.epochs
+        passed = self.progress["epoch"] + self.progress["batch"] / self.progress["batches"]
+        return passed / self.options.epochs
 
     def _validate(self, loss: float) -> None:
         with self.ema.swapped(self.model):

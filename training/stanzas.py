@@ -22,25 +22,32 @@ FREE, NO_STYLE, NO_MOOD, NO_LINES, NO_KEYWORDS = 0.25, 0.3, 0.5, 0.4, 0.15
 SHORT = 0.15
 
 
-def epoch(
-    songs: Sequence[Song], lexicon: Lexicon, vocabulary: CharVocabulary, batch: int, seed: int
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """One pass: songs drawn by weight, stanzas cut afresh, batches of similar length.
+Example = tuple[str, str]  # text, style
 
-    Yields:
-        inputs (batch, time) and targets (batch, time) of ids; targets are ``IGNORE`` on the
-        header and the padding.
-    """
+
+def plan(songs: Sequence[Song], batch: int, seed: int) -> list[list[Example]]:
+    """One pass: songs drawn by weight, stanzas cut afresh, groups of similar length in random order."""
     draw = random.Random(seed)
-    examples: list[tuple[str, str]] = []
+    examples: list[Example] = []
     for song in songs:
         weight = training_weight(song)
         for stanza in song.stanzas:
             if draw.random() < weight:
                 examples += [(piece, song.style) for piece in _cut_afresh(stanza, draw)]
-    for group in _by_length(examples, batch, draw):
-        rows = [_example(text, style, lexicon, vocabulary, draw) for text, style in group]
-        yield collate(rows)
+    return _by_length(examples, batch, draw)
+
+
+def encode(
+    group: Sequence[Example], lexicon: Lexicon, vocabulary: CharVocabulary, seed: int
+) -> tuple[Tensor, Tensor]:
+    """A group with headers drawn at random.
+
+    Returns:
+        inputs (batch, time) and targets (batch, time) of ids; targets are ``IGNORE`` on the
+        header and the padding.
+    """
+    draw = random.Random(seed)
+    return collate([_example(text, style, lexicon, vocabulary, draw) for text, style in group])
 
 
 def collate(rows: Sequence[tuple[list[int], list[int]]]) -> tuple[Tensor, Tensor]:
@@ -61,9 +68,7 @@ def _cut_afresh(stanza: Sequence[str], draw: random.Random) -> Iterator[str]:
     return ("\n".join(piece) for piece in cut(stanza, size, offset))
 
 
-def _by_length(
-    examples: list[tuple[str, str]], batch: int, draw: random.Random
-) -> Iterator[list[tuple[str, str]]]:
+def _by_length(examples: list[Example], batch: int, draw: random.Random) -> list[list[Example]]:
     draw.shuffle(examples)
     pool = batch * 50
     groups = []
@@ -71,7 +76,7 @@ def _by_length(
         near = sorted(examples[start : start + pool], key=lambda example: len(example[0]))
         groups += [near[at : at + batch] for at in range(0, len(near), batch)]
     draw.shuffle(groups)
-    return iter(groups)
+    return groups
 
 
 def _example(

@@ -1,0 +1,39 @@
+"""Fixtures that several rooms share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+# One thread a test process: the machines that run this are small and shared.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def real_data() -> Path | None:
+    """The folder with Flickr8k and the songs, where this machine has it."""
+    folder = Path(os.environ.get("SONGWRITER_DATA", ROOT.parent / "shared" / "data"))
+    return folder if (folder / "flickr8k").is_dir() else None
+
+
+@pytest.fixture
+def data() -> Path:
+    folder = real_data()
+    if folder is None:
+        pytest.skip("real data is not here: set SONGWRITER_DATA to the folder that holds flickr8k/")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def checkpoints() -> Path:
+    return ROOT / "data" / "checkpoints"
+
+
+@pytest.fixture(scope="session")
+def photograph() -> Path:
+    """A real photograph that scikit-image ships."""
+    import skimage
+
+    return Path(skimage.__file__).parent / "data" / "astronaut.png"

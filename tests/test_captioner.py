@@ -1,0 +1,117 @@
+import pytest
+import torch
+
+from model.captioner import Captioner, Decoder, beam_search
+from model.encoder import Encoder
+from model.errors import BadOption
+from model.vocabulary import BOS, EOS, PAD, UNK, WordVocabulary
+
+WORDS = [f"w{number}" for number in range(12)]
+VOCABULARY = WordVocabulary(WORDS)
+
+
+@pytest.fixture(params=[False, True], ids=["separate", "tied"])
+def decoder(request: pytest.FixtureRequest) -> Decoder:
+    torch.manual_seed(3)
+    made = Decoder(6, len(VOCABULARY), hidden=16, attention=8, dropout=0.0, tied=request.param)
+    # Untrained softmaxes are almost flat: sharpen, so that searching means something.
+    with torch.no_grad():
+        made.output.weight.mul_(8)
+        made.mix.weight.mul_(4)
+    return made.eval()
+
+
+def grid(pictures: int = 5) -> torch.Tensor:
+    return torch.randn(pictures, 9, 6, generator=torch.Generator().manual_seed(1))
+
+
+def test_stepping_equals_teacher_forcing(decoder: Decoder) -> None:
+    words = torch.randint(4, len(VOCABULARY), (5, 7))
+    with torch.inference_mode():
+        memory = decoder.look(grid())
+        expected = decoder(memory, words)
+        state = decoder.begin(memory)
+        for time in range(7):
+            logits, state, attention = decoder.step(memory, words[:, time], state)
+            torch.testing.assert_close(logits, expected[:, time])
+            torch.testing.assert_close(attention.sum(1), torch.ones(5))
+
+
+def log_probability(decoder: Decoder, features: torch.Tensor, ids: list[int]) -> float:
+    ended = [*ids, EOS]
+    with torch.inference_mode():
+        logits = decoder(decoder.look(features), torch.tensor([[BOS, *ids]]))[0]
+    return float(torch.log_softmax(logits, 1)[range(len(ended)), ended].sum())
+
+
+@pytest.mark.parametrize("beam", [1, 3, 5])
+def test_scores_are_the_captions_log_probabilities(decoder: Decoder, beam: int) -> None:
+    features = grid()
+    tokens, scores, _ = beam_search(decoder, features, beam, max_words=8)
+    for row in range(5):
+        ids = [i for i in tokens[row].tolist() if i not in (PAD, EOS)]
+        expected = log_probability(decoder, features[row : row + 1], ids)
+        assert float(scores[row]) == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("beam", [1, 2, 4])
+def test_no_caption_is_empty_holds_unk_or_repeats_a_trigram(decoder: Decoder, beam: int) -> None:
+    tokens, _, _ = beam_search(decoder, grid(20), beam, max_words=20)
+    for row in tokens.tolist():
+        ids = row[: row.index(EOS)]
+        assert ids
+        assert UNK not in ids
+        assert all(number > UNK for number in ids)
+        trigrams = list(zip(ids, ids[1:], ids[2:], strict=False))
+        assert len(trigrams) == len(set(trigrams))
+        assert len(ids) <= 20
+
+
+def test_a_wide_beam_finds_what_exhaustive_search_finds(decoder: Decoder) -> None:
+    """With two words at most, a beam as wide as all pairs of words sees every caption."""
+    features = grid(3)
+    beam = len(WORDS) * (len(WORDS) + 1)
+    tokens, scores, _ = beam_search(decoder, features, beam, max_words=2, length_norm=0.0)
+    ids = range(4, len(VOCABULARY))
+    captions = [[i] for i in ids] + [[i, j] for i in ids for j in ids]
+    for row in range(3):
+        best = max(log_probability(decoder, features[row : row + 1], c) for c in captions)
+        assert float(scores[row]) == pytest.approx(best, abs=1e-4)
+    assert tokens.shape[0] == 3
+
+
+def test_batches_do_not_mix(decoder: Decoder) -> None:
+    features = grid(6)
+    together, _, _ = beam_search(decoder, features, 3)
+    for row in range(6):
+        alone, _, _ = beam_search(decoder, features[row : row + 1], 3)
+        assert torch.equal(alone[0], together[row])
+
+
+def test_the_whole_captioner_on_a_small_backbone() -> None:
+    torch.manual_seed(0)
+    encoder = Encoder("mobilenetv3_small_050", tunable=2)
+    captioner = Captioner(encoder, Decoder(encoder.channels, len(VOCABULARY), 16, 8), VOCABULARY).eval()
+    found = captioner.caption(torch.randn(2, 3, 64, 64), beam=2)
+    assert len(found) == 2
+    for caption in found:
+        assert caption.words
+        assert caption.log_probability < 0
+        assert caption.attention.shape == (len(caption.words), 4)
+        assert caption.text.split() == caption.words
+
+
+@pytest.mark.parametrize("backbone", ["resnet18", "torchvision:resnet18", "torchvision:mobilenet_v3_small"])
+def test_other_backbones(backbone: str) -> None:
+    encoder = Encoder(backbone, tunable=1)
+    assert encoder(torch.zeros(1, 3, 64, 64)).shape == (1, 4, encoder.channels)
+
+
+def test_a_backbone_without_stages_is_refused() -> None:
+    with pytest.raises(BadOption, match="not a convolutional network"):
+        Encoder("vit_tiny_patch16_224")
+
+
+def test_batch_normalisation_stays_as_it_is_in_training() -> None:
+    encoder = Encoder("mobilenetv3_small_050", tunable=1).train()
+    assert not any(module.training for module in encoder.modules())

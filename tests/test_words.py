@@ -1,0 +1,106 @@
+"""Lexicon, keywords, mood and ranking, on the lexicon that ships."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.decoding import Sample
+from model.errors import BadCheckpoint
+from model.keywords import MAX_KEYWORDS, extract, sung, used
+from model.lexicon import Entry, Lexicon
+from model.mood import MOODS, mood_of
+from model.ranking import Weights, best, repetition, score
+
+LEXICON = Lexicon.load(Path(__file__).parent.parent / "data" / "checkpoints" / "lexicon.json.xz")
+
+
+@pytest.mark.parametrize(
+    ("caption", "expected"),
+    [
+        ("two dogs are running through the snow", {"dog", "snow", "run"}),
+        ("a man in a red shirt is standing in front of a building", {"build"}),
+        ("a boy throws a frisbee", {"boy", "toy", "throw"}),
+        ("a woman rides a bicycle on the sidewalk", {"ride", "wheel", "street"}),
+    ],
+)
+def test_captions_give_content_words_that_can_be_sung(caption: str, expected: set[str]) -> None:
+    assert set(extract(caption, LEXICON)) == expected
+
+
+def test_filler_is_used_only_where_nothing_else_is_there() -> None:
+    assert extract("a man is standing", LEXICON)
+    assert "man" not in extract("a man with a dog", LEXICON)
+
+
+@given(st.text(max_size=200))
+def test_keywords_are_few_distinct_and_folded(text: str) -> None:
+    found = extract(text, LEXICON)
+    assert len(found) <= MAX_KEYWORDS
+    assert len(set(found)) == len(found)
+    assert all(word.isascii() and word.islower() for word in found)
+
+
+def test_inflections_count_as_use() -> None:
+    assert used(["dog", "run", "sea"], "The dogs ran away", LEXICON) == ["dog", "run"]
+
+
+def test_substitutes_are_sung() -> None:
+    assert all(sung(word, LEXICON) >= 25 for word in set(LEXICON.substitutes.values()))
+
+
+@pytest.mark.parametrize(
+    ("text", "mood"),
+    [
+        ("we laugh and dance and sing with joy and glee", "happy"),
+        ("she wept with grief beside the lonely grave", "sad"),
+        ("kiss me my darling, gentle and dear my love", "tender"),
+        ("with sword and blood and rage we fight the foe", "angry"),
+        ("the silver moon, a dream of night and mist", "dreamy"),
+        ("he went to town to buy a loaf", None),
+    ],
+)
+def test_moods(text: str, mood: str | None) -> None:
+    assert mood_of(text, LEXICON) == mood
+    assert mood is None or mood in MOODS
+
+
+def test_the_candidate_with_the_keyword_wins_among_equals() -> None:
+    plain = Sample("the sun is on the hill", True, 1.0)
+    about = Sample("the dog is on the hill", True, 1.0)
+    assert best([plain, about], ["dog"], 1, LEXICON) is about
+
+
+def test_loops_lose() -> None:
+    loop = Sample("the sea the sea the sea the sea the sea", True, 0.5)
+    verse = Sample("the sea is wide and i am far from home", True, 0.9)
+    assert repetition(loop.text.split()) > repetition(verse.text.split())
+    assert best([loop, verse], [], 1, LEXICON) is verse
+
+
+def test_scores_explain_their_total() -> None:
+    candidate = Sample("the dog zzxqy", False, 1.2)
+    found = score(candidate, ["dog"], 2, LEXICON, Weights())
+    assert found.likelihood == -1.2
+    assert found.keywords > 0
+    assert found.unknown > 0
+    assert found.form > Weights().unfinished
+    assert found.total == pytest.approx(
+        found.likelihood + found.keywords - found.repetition - found.unknown - found.form
+    )
+
+
+def test_a_lexicon_survives_its_file(tmp_path: Path) -> None:
+    lexicon = Lexicon({"dogs": Entry(3, "n", "dog", 0.5)}, {"rex": "Rex"}, {"hound": "dog"})
+    lexicon.save(tmp_path / "lexicon.json.xz")
+    assert Lexicon.load(tmp_path / "lexicon.json.xz") == lexicon
+
+
+def test_damaged_and_missing_lexicons_say_so(tmp_path: Path) -> None:
+    with pytest.raises(BadCheckpoint, match="cannot be read"):
+        Lexicon.load(tmp_path / "none.json.xz")
+    bad = tmp_path / "bad.json.xz"
+    bad.write_bytes(b"\xfd7zXZ\x00 and nothing more")
+    with pytest.raises(BadCheckpoint, match="damaged"):
+        Lexicon.load(bad)
