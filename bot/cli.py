@@ -157,3 +157,6 @@ def _print_songs(songs: Sequence[Song]) -> None:
 
 main.add_command(evaluate)
 main.add_command(train)
+
+if __name__ == "__main__":
+    main()

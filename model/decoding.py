@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from model.errors import BadOption
-from model.vocabulary import BOS, EOS, PAD, CharVocabulary
+from model.steering import Progress, Steering
+from model.vocabulary import BOS, EOS, CharVocabulary
 
 Floats = npt.NDArray[np.float64]
 Ids = npt.NDArray[np.int64]
@@ -28,11 +29,14 @@ MAX_CHARACTERS = 300
 class Stepper(Protocol):
     """A batch of independent rows, each with its own recurrent state."""
 
-    def start(self, rows: int) -> None:
-        """Forget everything; begin ``rows`` fresh rows."""
+    def start(self, steering: Steering, rows: int) -> None:
+        """Forget everything; begin ``rows`` fresh rows that are asked for the same."""
 
-    def step(self, ids: Ids) -> Floats:
-        """Feed one symbol a row, (rows,) -> logits of the next, (rows, symbols)."""
+    def step(self, ids: Ids, lines_left: Ids, waiting: Floats) -> Floats:
+        """Feed one symbol a row, (rows,) -> logits of the next, (rows, symbols).
+
+        ``lines_left`` (rows,) and ``waiting`` (rows, keywords) are what is open after it.
+        """
 
     def keep(self, rows: Ids) -> None:
         """Go on with these rows only, in this order; a row may be named more than once."""
@@ -119,7 +123,7 @@ def draw(weights: Floats, uniforms: Floats) -> Ids:
 def sample(
     stepper: Stepper,
     vocabulary: CharVocabulary,
-    header: Sequence[int],
+    steering: Steering,
     seeds: Sequence[int],
     sampling: Sampling,
     prime: str = "",
@@ -129,7 +133,7 @@ def sample(
     Args:
         stepper: the model.
         vocabulary: its symbols.
-        header: ids from ``CharVocabulary.header``, fed to every row.
+        steering: what every stanza is asked to be.
         seeds: a random seed a row.
         sampling: how to draw.
         prime: folded text that every stanza starts with.
@@ -137,51 +141,66 @@ def sample(
     Returns:
         one sample a seed, in order.
     """
-    rows = len(seeds)
-    generators = [np.random.default_rng(seed) for seed in seeds]
-    logits = _feed(stepper, [*header, *vocabulary.encode(prime)], rows)
-    forbidden = [number for number in range(vocabulary.first_character) if number != EOS]
-    drawn: list[list[int]] = [[] for _ in seeds]
-    nats = [0.0] * rows
-    alive = np.arange(rows)
+    rows = [_Row(np.random.default_rng(seed), Progress(steering), prime) for seed in seeds]
+    logits = _feed(stepper, vocabulary, steering, prime, len(rows))
+    alive = rows
     limit = max(1, sampling.max_characters - len(prime))
-    for position in range(limit + 1):
-        logits[:, forbidden] = -np.inf
+    for position in range(limit):
+        logits[:, :EOS] = -np.inf
         if position == 0 and not prime:
             logits[:, EOS] = -np.inf
-        uniforms = np.array([generators[row].random() for row in alive])
+        uniforms = np.array([row.random.random() for row in alive])
         ids = draw(probabilities(logits, sampling), uniforms)
-        losses = _losses(logits, ids)
-        if position < limit:
-            for row, number, loss in zip(alive.tolist(), ids.tolist(), losses.tolist(), strict=True):
-                drawn[row].append(number)
-                nats[row] += loss
-        going = ids != EOS
-        if position == limit or not going.any():
+        for row, number, loss in zip(alive, ids.tolist(), _losses(logits, ids).tolist(), strict=True):
+            row.add(vocabulary.tokens[number] if number != EOS else None, loss)
+        going = np.array([not row.ended for row in alive])
+        if position == limit - 1 or not going.any():
             break
         if not going.all():
             stepper.keep(np.flatnonzero(going))
-            alive, ids = alive[going], ids[going]
-        logits = stepper.step(ids)
-    return [
-        Sample(
-            text=prime + vocabulary.decode(ids),
-            ended=bool(ids) and ids[-1] == EOS,
-            nats=total / max(1, len(ids)),
-        )
-        for ids, total in zip(drawn, nats, strict=True)
-    ]
+            alive, ids = [row for row in alive if not row.ended], ids[going]
+        logits = stepper.step(ids, *_open([row.progress for row in alive]))
+    return [Sample("".join(row.text), row.ended, row.nats / max(1, row.drawn)) for row in rows]
 
 
-def _feed(stepper: Stepper, ids: Sequence[int], rows: int) -> Floats:
+class _Row:
+    """A stanza as it grows."""
+
+    def __init__(self, random: np.random.Generator, progress: Progress, prime: str) -> None:
+        self.random, self.progress = random, progress
+        self.text: list[str] = []
+        self.nats, self.drawn, self.ended = 0.0, 0, False
+        for character in prime:
+            self.text.append(character)
+            progress.add(character)
+
+    def add(self, character: str | None, loss: float) -> None:
+        """Take in a drawn character, or None for the end token."""
+        self.nats += loss
+        self.drawn += 1
+        if character is None:
+            self.ended = True
+            return
+        self.text.append(character)
+        self.progress.add(character)
+
+
+def _feed(stepper: Stepper, vocabulary: CharVocabulary, steering: Steering, prime: str, rows: int) -> Floats:
     """Run the common beginning once, then spread its state over the rows."""
-    if not ids or ids[0] != BOS or PAD in ids:
-        raise ValueError("a header starts with <bos> and holds no padding")
-    stepper.start(1)
-    for number in ids:
-        logits = stepper.step(np.array([number]))
+    progress = Progress(steering)
+    stepper.start(steering, 1)
+    logits = stepper.step(np.array([BOS]), *_open([progress]))
+    for character, number in zip(prime, vocabulary.encode(prime), strict=True):
+        progress.add(character)
+        logits = stepper.step(np.array([number]), *_open([progress]))
     stepper.keep(np.zeros(rows, dtype=np.int64))
     return np.repeat(logits, rows, axis=0)
+
+
+def _open(progress: Sequence[Progress]) -> tuple[Ids, Floats]:
+    """Lines left (rows,) and keywords waiting (rows, keywords)."""
+    left = np.array([row.lines_left for row in progress])
+    return left, np.array([row.waiting for row in progress], dtype=float).reshape(len(progress), -1)
 
 
 def _losses(logits: Floats, ids: Ids) -> Floats:

@@ -19,6 +19,7 @@ from model.keywords import MAX_KEYWORDS, distinct, extract
 from model.lexicon import Lexicon
 from model.pictures import Preprocessing, to_tensor
 from model.ranking import best
+from model.steering import Steering
 from model.text import LETTERS, NEWLINE, fold, print_lines
 from model.vocabulary import CharVocabulary
 
@@ -40,7 +41,7 @@ class Wish:
         seed: the stanza starts with it and is steered by its words; "" for none.
         random_seed: 0 to 2**32 - 1; the same seed and checkpoints give the same stanza.
         candidates: stanzas drawn, of which the best is kept.
-        style: one of ``vocabulary.STYLES``.
+        style: one of ``steering.STYLES``.
         mood: one of ``mood.MOODS``, or None to leave it to the words.
         lines: 1 to 4.
     """
@@ -162,9 +163,9 @@ class Pen:
 
     def write(self, keywords: Sequence[str], wish: Wish) -> tuple[str, ...]:
         """The best of a batch of candidates, as lines to show."""
-        header = self.vocabulary.header(keywords, wish.style, wish.mood, wish.lines)
+        steering = Steering.of(keywords, self.lexicon, wish.style, wish.mood, wish.lines)
         seeds = np.random.SeedSequence(wish.random_seed).generate_state(wish.candidates).tolist()
-        candidates = sample(self.stepper, self.vocabulary, header, seeds, wish.sampling, wish.seed)
+        candidates = sample(self.stepper, self.vocabulary, steering, seeds, wish.sampling, wish.seed)
         chosen = best(candidates, keywords, wish.lines, self.lexicon)
         text = chosen.text if chosen.ended else without_torn_end(chosen.text)
         return tuple(print_lines(text, self.lexicon.names))

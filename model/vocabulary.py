@@ -6,11 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from model.errors import BadInput
-from model.mood import MOODS
 from model.text import ALPHABET
 
 PAD, BOS, EOS, UNK = 0, 1, 2, 3
-STYLES = ("song", "nursery", "hymn", "ballad", "poem")
 
 
 class WordVocabulary:
@@ -48,24 +46,15 @@ class WordVocabulary:
 
 
 class CharVocabulary:
-    """The generator's symbols: control tokens, then the alphabet.
+    """The generator's symbols: pad, begin and end, then the alphabet."""
 
-    A sequence is ``<bos> [style] [mood] [lines] [<kw> c h a r s]… <text> stanza <eos>``;
-    everything between ``<bos>`` and ``<text>`` is the header and may be missing.
-    """
+    SPECIAL = ("<pad>", "<bos>", "<eos>")
 
     def __init__(self, alphabet: str = ALPHABET) -> None:
         self.alphabet = alphabet
-        self.tokens = [
-            *("<pad>", "<bos>", "<eos>", "<text>", "<kw>"),
-            *(f"<style:{style}>" for style in STYLES),
-            *(f"<mood:{mood}>" for mood in MOODS),
-            *(f"<lines:{number}>" for number in range(1, 5)),
-            *alphabet,
-        ]
+        self.tokens = [*self.SPECIAL, *alphabet]
         self.ids = {token: number for number, token in enumerate(self.tokens)}
-        self.text, self.keyword = self.ids["<text>"], self.ids["<kw>"]
-        self.first_character = len(self.tokens) - len(alphabet)
+        self.first_character = len(self.SPECIAL)
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -82,7 +71,7 @@ class CharVocabulary:
             raise BadInput(f"The character {error.args[0]!r} is not in the alphabet.") from error
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Ids -> text, up to the end token; control tokens are left out."""
+        """Ids -> text, up to the end token; pad and begin are left out."""
         characters = []
         for number in ids:
             if number == EOS:
@@ -90,19 +79,3 @@ class CharVocabulary:
             if number >= self.first_character:
                 characters.append(self.tokens[number])
         return "".join(characters)
-
-    def header(
-        self,
-        keywords: Sequence[str] = (),
-        style: str | None = None,
-        mood: str | None = None,
-        lines: int | None = None,
-    ) -> list[int]:
-        """``<bos>``, the control tokens, the keywords, ``<text>``."""
-        ids = [BOS]
-        for kind, value in (("style", style), ("mood", mood), ("lines", lines)):
-            if value is not None:
-                ids.append(self.ids[f"<{kind}:{value}>"])
-        for keyword in keywords:
-            ids += [self.keyword, *self.encode(keyword)]
-        return [*ids, self.text]

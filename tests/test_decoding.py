@@ -9,31 +9,33 @@ from hypothesis import strategies as st
 
 from model.decoding import Floats, Ids, Sampling, draw, probabilities, sample
 from model.errors import BadOption
+from model.steering import Progress, Steering
 from model.vocabulary import EOS, CharVocabulary
 
 VOCABULARY = CharVocabulary()
-HEADER = VOCABULARY.header()
+FREE = Steering()
 
 
 class Uniform:
-    """Every symbol is equally likely; the state counts the symbols a row has been fed."""
+    """Every symbol is equally likely, but for the end token."""
 
     def __init__(self, end: float = 0.0) -> None:
         self.end = end
-        self.fed = np.zeros(1, dtype=int)
+        self.rows = 0
+        self.seen: list[tuple[list[int], list[list[float]]]] = []
 
-    def start(self, rows: int) -> None:
-        self.fed = np.zeros(rows, dtype=int)
+    def start(self, steering: Steering, rows: int) -> None:
+        self.rows = rows
 
-    def step(self, ids: Ids) -> Floats:
-        assert len(ids) == len(self.fed)
-        self.fed += 1
+    def step(self, ids: Ids, lines_left: Ids, waiting: Floats) -> Floats:
+        assert len(ids) == len(lines_left) == len(waiting) == self.rows
+        self.seen.append((lines_left.tolist(), waiting.tolist()))
         logits = np.zeros((len(ids), len(VOCABULARY)))
         logits[:, EOS] = self.end
         return logits
 
     def keep(self, rows: Ids) -> None:
-        self.fed = self.fed[rows]
+        self.rows = len(rows)
 
 
 # Steps of a thousandth: differences that a float cannot carry through exp() are no differences.
@@ -98,36 +100,55 @@ def test_other_options_out_of_range_are_refused(bad: dict[str, float]) -> None:
 @given(st.integers(1, 60), st.integers(1, 5), st.integers(0, 1000))
 def test_no_text_is_longer_than_the_limit(limit: int, rows: int, seed: int) -> None:
     sampling = Sampling(1.0, max_characters=limit)
-    found = sample(Uniform(), VOCABULARY, HEADER, range(seed, seed + rows), sampling)
+    found = sample(Uniform(), VOCABULARY, FREE, range(seed, seed + rows), sampling)
     assert all(len(s.text) <= limit for s in found)
     assert [s.ended for s in found if len(s.text) == limit].count(True) <= rows
 
 
 def test_the_same_seed_gives_the_same_text_whatever_its_neighbours() -> None:
-    alone = sample(Uniform(), VOCABULARY, HEADER, [7], Sampling(1.0))[0]
-    among = sample(Uniform(), VOCABULARY, HEADER, [1, 7, 3], Sampling(1.0))[1]
+    alone = sample(Uniform(), VOCABULARY, FREE, [7], Sampling(1.0))[0]
+    among = sample(Uniform(), VOCABULARY, FREE, [1, 7, 3], Sampling(1.0))[1]
     assert alone == among
 
 
 def test_only_characters_are_written_and_never_nothing() -> None:
-    for found in sample(Uniform(end=50.0), VOCABULARY, HEADER, range(50), Sampling(1.0)):
+    for found in sample(Uniform(end=50.0), VOCABULARY, FREE, range(50), Sampling(1.0)):
         assert len(found.text) == 1
         assert found.ended
 
 
 def test_rows_that_ended_are_not_stepped_on() -> None:
     stepper = Uniform(end=2.0)
-    found = sample(stepper, VOCABULARY, HEADER, range(16), Sampling(1.0, max_characters=30))
+    found = sample(stepper, VOCABULARY, FREE, range(16), Sampling(1.0, max_characters=30))
     assert len({len(s.text) for s in found}) > 1
 
 
 def test_the_prime_starts_every_text() -> None:
-    for found in sample(Uniform(), VOCABULARY, HEADER, range(4), Sampling(1.0), prime="kiss me"):
+    for found in sample(Uniform(), VOCABULARY, FREE, range(4), Sampling(1.0), prime="kiss me"):
         assert found.text.startswith("kiss me")
 
 
 def test_nats_are_those_of_temperature_one() -> None:
-    found = sample(Uniform(), VOCABULARY, HEADER, [1], Sampling(0.2, max_characters=50))[0]
+    found = sample(Uniform(), VOCABULARY, FREE, [1], Sampling(0.2, max_characters=50))[0]
     # 34 printing symbols and line end, plus the end token after the first symbol.
     choices = len(VOCABULARY.alphabet)
     assert math.log(choices) <= found.nats <= math.log(choices + 1)
+
+
+def test_the_model_is_told_what_is_still_open() -> None:
+    """One line fewer after a line end; a keyword is written once the word has ended."""
+    steering = Steering(lines=2, keywords=("kiss",), forms=(frozenset({"kiss", "kisses"}),))
+    stepper = Uniform()
+    sample(stepper, VOCABULARY, steering, [1], Sampling(1.0, max_characters=12), prime="kisses\nme")
+    told = [(left[0], waiting[0][0]) for left, waiting in stepper.seen]
+    assert told[:10] == [(2, 1.0)] * 7 + [(1, 0.0)] * 3
+
+
+def test_a_longer_word_is_not_the_keyword() -> None:
+    progress = Progress(Steering(keywords=("sea",), forms=(frozenset({"sea"}),)))
+    for character in "the season, ":
+        progress.add(character)
+    assert progress.waiting == [True]
+    for character in "sea-green":
+        progress.add(character)
+    assert progress.waiting == [False]

@@ -24,7 +24,7 @@ from training.options import GeneratorOptions
 from training.stanzas import IGNORE, encode, plan
 
 TINY = GeneratorOptions(
-    embedding=8, hidden=16, layers=1, batch=16, epochs=1, warmup=2, learning_rate=0.01, validate_every=1000
+    embedding=8, control=8, hidden=16, layers=1, batch=16, epochs=1, warmup=2, learning_rate=0.01, validate_every=1000
 )  # fmt: skip
 
 
@@ -71,8 +71,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(corpus: Path, lexicon: Lexico
     halves = trainer(corpus, lexicon, tmp_path / "halves")
     batches = halves._batches()
     for _ in range(5):
-        inputs, targets = next(batches)
-        halves._step(inputs, targets)
+        halves._step(*next(batches))
         halves._account(0.0, 0)
     halves._write_state()
     resumed = trainer(corpus, lexicon, tmp_path / "halves")
@@ -92,18 +91,28 @@ def test_a_run_is_not_resumed_with_other_options(corpus: Path, lexicon: Lexicon,
         trainer(corpus, lexicon, tmp_path / "run").resume()
 
 
-def test_headers_and_padding_are_not_learnt(corpus: Path, lexicon: Lexicon, tmp_path: Path) -> None:
+def test_padding_is_not_learnt(corpus: Path, lexicon: Lexicon, tmp_path: Path) -> None:
     learner = trainer(corpus, lexicon, tmp_path / "run")
     group = plan(learner.songs, 16, seed=1)[0]
-    vocabulary = learner.vocabulary
-    inputs, targets = encode(group, lexicon, vocabulary, seed=1)
+    inputs, targets, _ = encode(group, lexicon, learner.vocabulary, learner.model, seed=1)
     for row, (text, _) in enumerate(group):
         learnt = [int(t) for t in targets[row] if t != IGNORE]
-        assert vocabulary.decode(learnt) == text
+        assert learner.vocabulary.decode(learnt) == text
         assert len(learnt) == len(text) + 1
         # Each target is the input one step later.
-        at = inputs[row].tolist().index(vocabulary.text)
-        assert inputs[row, at + 1 : at + 1 + len(text)].tolist() == learnt[:-1]
+        assert inputs[row, 1 : 1 + len(text)].tolist() == learnt[:-1]
+
+
+def test_what_is_asked_for_is_in_the_stanza(corpus: Path, lexicon: Lexicon, tmp_path: Path) -> None:
+    """Every keyword is waiting at the start and written by the end; the last line is the last."""
+    learner = trainer(corpus, lexicon, tmp_path / "run")
+    group = plan(learner.songs, 16, seed=1)[0]
+    _, _, wishes = encode(group, lexicon, learner.vocabulary, learner.model, seed=1)
+    assert wishes.waiting[:, 0].any()
+    assert not wishes.waiting[range(16), [len(text) for text, _ in group]].any()
+    for row, (text, _) in enumerate(group):
+        assert int(wishes.lines_left[row, 0]) in (0, text.count("\n") + 1)
+        assert int(wishes.lines_left[row, len(text)]) in (0, 1)
 
 
 def test_ctrl_c_saves_the_run_and_a_second_command_ends_it(

@@ -34,11 +34,3 @@ def test_any_folded_text_can_be_encoded(text: str) -> None:
 def test_unfolded_text_is_refused() -> None:
     with pytest.raises(BadInput, match="'K'"):
         CharVocabulary().encode("Kiss")
-
-
-def test_header_order() -> None:
-    vocabulary = CharVocabulary()
-    ids = vocabulary.header(["sea"], style="song", mood="sad", lines=2)
-    tokens = [vocabulary.tokens[number] for number in ids]
-    assert tokens == ["<bos>", "<style:song>", "<mood:sad>", "<lines:2>", "<kw>", "s", "e", "a", "<text>"]
-    assert vocabulary.header() == [BOS, vocabulary.text]

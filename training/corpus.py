@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from model.errors import BadInput
+from model.steering import MAX_LINES
 from model.text import fold_lines
 
-MAX_LINES = 4
 # Longer lines are prose, in this corpus as in most.
 MAX_LINE = 72
 DEV_SHARE = TEST_SHARE = 0.025

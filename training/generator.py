@@ -16,7 +16,8 @@ from tqdm import tqdm
 
 from model.checkpoint import save_checkpoint
 from model.errors import BadInput
-from model.generator import Generator
+from model.generator import Generator, Wishes
+from model.keywords import sung
 from model.lexicon import Lexicon
 from model.vocabulary import CharVocabulary
 from training.corpus import pieces, read_songs, split
@@ -26,6 +27,8 @@ from training.stanzas import IGNORE, collate, encode, plan
 
 # Stanzas a batch when measuring.
 _BATCH = 64
+# A rarer keyword is known to the generator by its letters alone.
+_COMMON = 20
 
 
 class GeneratorTrainer:
@@ -42,8 +45,12 @@ class GeneratorTrainer:
             raise BadInput(f"{corpus} is too small: no song of it falls into the dev split.")
         self.data_hash = hashlib.sha256(corpus.read_bytes()).hexdigest()[:16]
         torch.manual_seed(options.seed)
+        self.architecture = {
+            name: getattr(options, name) for name in ("embedding", "control", "hidden", "layers")
+        }
+        self.lemmas = common_lemmas(lexicon)
         self.model = Generator(
-            len(self.vocabulary), options.embedding, options.hidden, options.layers, options.dropout
+            len(self.vocabulary), self.lemmas, **self.architecture, dropout=options.dropout
         ).to(self.device)
         self.optimiser = torch.optim.AdamW(
             self.model.parameters(),
@@ -81,9 +88,9 @@ class GeneratorTrainer:
         bar = tqdm(desc="generator", unit="step", initial=self.progress["step"], mininterval=5)
         self.model.train()
         loss_mean = math.nan
-        for inputs, targets in self._batches():
+        for inputs, targets, wishes in self._batches():
             started = time.perf_counter()
-            loss = self._step(inputs, targets)
+            loss = self._step(inputs, targets, wishes)
             self._account(time.perf_counter() - started, int((targets != IGNORE).sum()))
             loss_mean = loss if math.isnan(loss_mean) else 0.98 * loss_mean + 0.02 * loss
             done = self._done()
@@ -97,23 +104,24 @@ class GeneratorTrainer:
                 self._write_state()
                 raise KeyboardInterrupt
 
-    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def _batches(self) -> Iterator[tuple[Tensor, Tensor, Wishes]]:
         while True:
             seed = self.options.seed * 1000 + self.progress["epoch"]
             groups = plan(self.songs, self.options.batch, seed)
             for position in range(self.progress["batch"], len(groups)):
-                batch = encode(groups[position], self.lexicon, self.vocabulary, seed * 100_000 + position)
+                number = seed * 100_000 + position
+                batch = encode(groups[position], self.lexicon, self.vocabulary, self.model, number)
                 self.progress.update(batch=position + 1, batches=len(groups))
                 yield batch
             self.progress.update(epoch=self.progress["epoch"] + 1, batch=0)
 
-    def _step(self, inputs: Tensor, targets: Tensor) -> float:
+    def _step(self, inputs: Tensor, targets: Tensor, wishes: Wishes) -> float:
         inputs, targets = inputs.to(self.device), targets.to(self.device)
         rate = self.options.learning_rate * cosine(self._done(), self.progress["step"], self.options.warmup)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         with torch.autocast(self.device.type, torch.bfloat16):
-            logits, _ = self.model(inputs)
+            logits, _ = self.model(inputs, wishes.to(self.device))
         loss = nn.functional.cross_entropy(
             logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORE
         )
@@ -185,9 +193,7 @@ def stanza_nats(
     nats = [0.0] * len(texts)
     for start in tqdm(range(0, len(order), _BATCH), desc="nats", disable=not progress):
         numbers = order[start : start + _BATCH]
-        inputs, targets = collate(
-            [(vocabulary.header(), vocabulary.encode(texts[number])) for number in numbers]
-        )
+        inputs, targets = collate([texts[number] for number in numbers], vocabulary)
         logits, _ = model(inputs.to(device))
         losses = nn.functional.cross_entropy(
             logits.float().transpose(1, 2), targets.to(device), ignore_index=IGNORE, reduction="none"
@@ -195,6 +201,11 @@ def stanza_nats(
         for number, loss in zip(numbers, losses.double().sum(1).tolist(), strict=True):
             nats[number] = loss
     return nats
+
+
+def common_lemmas(lexicon: Lexicon) -> list[str]:
+    """Lemmas that are sung often enough to have a vector of their own."""
+    return sorted(lemma for lemma in lexicon.inflections if sung(lemma, lexicon) >= _COMMON)
 
 
 def _sample(texts: list[str], characters: int) -> list[str]:

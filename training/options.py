@@ -16,11 +16,12 @@ class GeneratorOptions:
     """
 
     embedding: int = 64
-    hidden: int = 640
+    control: int = 128
+    hidden: int = 512
     layers: int = 2
-    dropout: float = 0.1
+    dropout: float = 0.0
     batch: int = 64
-    learning_rate: float = 2.5e-3
+    learning_rate: float = 3e-3
     warmup: int = 100
     weight_decay: float = 0.01
     clip: float = 1.0

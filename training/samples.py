@@ -16,6 +16,7 @@ from model.errors import BadInput
 from model.keywords import MAX_KEYWORDS, extract, used
 from model.ranking import best
 from model.songwriter import LINES, Pen
+from model.steering import Steering
 from model.text import words
 from training.corpus import pieces, read_songs, split
 
@@ -52,9 +53,9 @@ def evaluate_samples(
     found = []
     for text in tqdm(sources, desc="stanzas"):
         keywords = extract(text, pen.lexicon, MAX_KEYWORDS)
-        header = pen.vocabulary.header(keywords, "song", None, LINES)
+        steering = Steering.of(keywords, pen.lexicon, "song", None, LINES)
         seeds = [draw.randrange(2**32) for _ in range(candidates)]
-        drawn = sample(pen.stepper, pen.vocabulary, header, seeds, sampling)
+        drawn = sample(pen.stepper, pen.vocabulary, steering, seeds, sampling)
         found.append((keywords, best(drawn, keywords, LINES, pen.lexicon)))
     texts = [chosen.text for _, chosen in found]
     spoken = [word for text in texts for word in words(text)]

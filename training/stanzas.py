@@ -1,4 +1,4 @@
-"""Minibatches of stanzas for the generator: headers, padding, masks."""
+"""Minibatches of stanzas for the generator: wishes, padding, masks."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from model.generator import Generator, Wishes, wishes_of
 from model.keywords import MAX_KEYWORDS, extract, used
 from model.lexicon import Lexicon
 from model.mood import mood_of
-from model.vocabulary import BOS, EOS, PAD, STYLES, CharVocabulary
-from training.corpus import MAX_LINES, Song, cut, training_weight
+from model.steering import MAX_LINES, STYLES, Steering
+from model.vocabulary import BOS, EOS, PAD, CharVocabulary
+from training.corpus import Song, cut, training_weight
 
 IGNORE = -100
 
-# Chance that a part of the header is left out, so that each can be asked for alone.
-FREE, NO_STYLE, NO_MOOD, NO_LINES, NO_KEYWORDS = 0.25, 0.3, 0.5, 0.4, 0.15
+# Chance that a part of the wish is left out, so that each can be asked for alone.
+FREE, NO_STYLE, NO_MOOD, NO_LINES, NO_KEYWORDS = 0.25, 0.3, 0.5, 0.3, 0.15
 # Chance that a stanza is cut into short pieces of one to three lines.
 SHORT = 0.15
 
@@ -38,27 +40,34 @@ def plan(songs: Sequence[Song], batch: int, seed: int) -> list[list[Example]]:
 
 
 def encode(
-    group: Sequence[Example], lexicon: Lexicon, vocabulary: CharVocabulary, seed: int
-) -> tuple[Tensor, Tensor]:
-    """A group with headers drawn at random.
+    group: Sequence[Example],
+    lexicon: Lexicon,
+    vocabulary: CharVocabulary,
+    generator: Generator,
+    seed: int,
+) -> tuple[Tensor, Tensor, Wishes]:
+    """A group with wishes drawn at random.
 
     Returns:
-        inputs (batch, time) and targets (batch, time) of ids; targets are ``IGNORE`` on the
-        header and the padding.
+        inputs and targets as from ``collate``, and the wishes.
     """
     draw = random.Random(seed)
-    return collate([_example(text, style, lexicon, vocabulary, draw) for text, style in group])
+    wanted = [(_wish(text, style, lexicon, draw), text) for text, style in group]
+    inputs, targets = collate([text for text, _ in group], vocabulary)
+    return inputs, targets, wishes_of(generator, wanted)
 
 
-def collate(rows: Sequence[tuple[list[int], list[int]]]) -> tuple[Tensor, Tensor]:
-    """(header, text) rows -> padded inputs and masked targets, both (batch, time)."""
-    time = max(len(header) + len(text) for header, text in rows)
-    inputs = torch.full((len(rows), time), PAD)
-    targets = torch.full((len(rows), time), IGNORE)
-    for row, (header, text) in enumerate(rows):
-        inputs[row, : len(header) + len(text)] = torch.tensor(header + text)
-        start = len(header) - 1
-        targets[row, start : start + len(text) + 1] = torch.tensor([*text, EOS])
+def collate(texts: Sequence[str], vocabulary: CharVocabulary) -> tuple[Tensor, Tensor]:
+    """Texts -> padded inputs and targets, both (batch, time): input 0 is ``<bos>``, the last
+    target of each row ``<eos>``, and targets on the padding are ``IGNORE``.
+    """
+    time = 1 + max(map(len, texts))
+    inputs = torch.full((len(texts), time), PAD)
+    targets = torch.full((len(texts), time), IGNORE)
+    for row, text in enumerate(texts):
+        ids = vocabulary.encode(text)
+        inputs[row, : len(ids) + 1] = torch.tensor([BOS, *ids])
+        targets[row, : len(ids) + 1] = torch.tensor([*ids, EOS])
     return inputs, targets
 
 
@@ -79,19 +88,16 @@ def _by_length(examples: list[Example], batch: int, draw: random.Random) -> list
     return groups
 
 
-def _example(
-    text: str, style: str, lexicon: Lexicon, vocabulary: CharVocabulary, draw: random.Random
-) -> tuple[list[int], list[int]]:
-    body = vocabulary.encode(text)
+def _wish(text: str, style: str, lexicon: Lexicon, draw: random.Random) -> Steering:
     if draw.random() < FREE:
-        return [BOS, vocabulary.text], body
-    header = vocabulary.header(
-        keywords=() if draw.random() < NO_KEYWORDS else _some_keywords(text, lexicon, draw),
+        return Steering()
+    return Steering.of(
+        keywords=[] if draw.random() < NO_KEYWORDS else _some_keywords(text, lexicon, draw),
+        lexicon=lexicon,
         style=None if draw.random() < NO_STYLE or style not in STYLES else style,
         mood=None if draw.random() < NO_MOOD else mood_of(text, lexicon),
         lines=None if draw.random() < NO_LINES else text.count("\n") + 1,
     )
-    return header, body
 
 
 def _some_keywords(text: str, lexicon: Lexicon, draw: random.Random) -> list[str]:

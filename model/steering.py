@@ -1,0 +1,91 @@
+"""What a stanza is asked to be, and what of it is still to come at each character.
+
+A header in front of the stanza has to be remembered for a hundred characters, and a
+character LSTM learns that late: after 7.5 million characters four keywords in a header
+lowered its loss by 0.0015 nats. So the wish is given anew with every character, and it is
+the part that is still open: lines left to write, keywords not yet written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from model.keywords import MAX_KEYWORDS
+from model.lexicon import Lexicon
+from model.text import LETTERS, NEWLINE
+
+STYLES = ("song", "nursery", "hymn", "ballad", "poem")
+MAX_LINES = 4
+# Letters of a keyword that the generator is shown.
+SPELLED = 10
+
+_IN_WORD = frozenset(LETTERS + "'")
+
+
+@dataclass(frozen=True)
+class Steering:
+    """A wish that the generator understands; every part may be missing.
+
+    Attributes:
+        style: one of ``STYLES``.
+        mood: one of ``mood.MOODS``.
+        lines: 1 to ``MAX_LINES``.
+        keywords: at most ``MAX_KEYWORDS`` lemmas.
+        forms: for each keyword the spellings that count as it.
+    """
+
+    style: str | None = None
+    mood: str | None = None
+    lines: int | None = None
+    keywords: tuple[str, ...] = ()
+    forms: tuple[frozenset[str], ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        keywords: Sequence[str],
+        lexicon: Lexicon,
+        style: str | None = None,
+        mood: str | None = None,
+        lines: int | None = None,
+    ) -> Steering:
+        """A wish with the inflections that the lexicon knows."""
+        kept = tuple(keywords[:MAX_KEYWORDS])
+        return cls(style, mood, lines, kept, tuple(lexicon.forms(word) for word in kept))
+
+
+class Progress:
+    """What of a wish is open, as a stanza grows by characters.
+
+    Attributes:
+        lines_left: lines still to write, the one under way included; 0 where none were asked for.
+        waiting: for each keyword whether it is still to be written.
+    """
+
+    def __init__(self, steering: Steering) -> None:
+        self.lines_left = steering.lines or 0
+        self.waiting = [True] * len(steering.keywords)
+        self._forms = steering.forms
+        self._word = ""
+
+    def add(self, character: str) -> None:
+        """Take in the next character. A keyword is written once the character after it is there."""
+        if character in _IN_WORD:
+            self._word += character
+            return
+        for number, forms in enumerate(self._forms):
+            if self.waiting[number] and self._word.strip("'") in forms:
+                self.waiting[number] = False
+        self._word = ""
+        if character == NEWLINE and self.lines_left > 1:
+            self.lines_left -= 1
+
+
+def spelling(word: str) -> list[int]:
+    """A keyword's first ``SPELLED`` letters as ids that name letter and place; 0 is no letter."""
+    ids = [
+        1 + place * len(LETTERS) + LETTERS.index(letter) if letter in LETTERS else 0
+        for place, letter in enumerate(word[:SPELLED])
+    ]
+    return ids + [0] * (SPELLED - len(ids))

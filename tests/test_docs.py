@@ -1,0 +1,66 @@
+"""What the documents say is what the program does."""
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from bot.cli import main
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "data/checkpoints/README.md"]
+BLOCK = re.compile(r"```(?:sh)?\n(.*?)```", re.DOTALL)
+
+
+def shown_commands() -> list[tuple[str, str]]:
+    found = []
+    for path in DOCUMENTS:
+        for block in BLOCK.findall(path.read_text()):
+            joined = block.replace("\\\n", " ")
+            found += [
+                (path.name, line.strip()) for line in joined.splitlines() if line.startswith("songwriter ")
+            ]
+    return found
+
+
+def commands(group: click.Group, name: str = "songwriter") -> list[tuple[str, click.Command]]:
+    found: list[tuple[str, click.Command]] = []
+    for child, command in group.commands.items():
+        path = f"{name} {child}"
+        found += commands(command, path) if isinstance(command, click.Group) else [(path, command)]
+    return found
+
+
+@pytest.mark.parametrize(("document", "line"), shown_commands())
+def test_every_command_shown_exists_with_its_options(document: str, line: str) -> None:
+    words = shlex.split(line, comments=True)[1:]
+    command: click.Command = main
+    while isinstance(command, click.Group) and words and words[0] in command.commands:
+        command = command.commands[words.pop(0)]
+    known = {
+        option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)
+    }
+    for word in words:
+        if word.startswith("-") and word not in ("--help", "-h"):
+            assert word in known, f"{document}: {word}"
+    assert not isinstance(command, click.Group) or "--help" in words
+
+
+@pytest.mark.parametrize(("name", "command"), commands(main))
+def test_every_command_has_help_and_is_in_a_document(name: str, command: click.Command) -> None:
+    assert command.help
+    assert any(name in path.read_text() for path in DOCUMENTS), name
+
+
+def test_every_link_leads_somewhere() -> None:
+    for path in DOCUMENTS:
+        for target in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
+            assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+def test_the_readmes_commands_are_the_makefiles() -> None:
+    rules = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for target in re.findall(r"make ([a-z]+)", (ROOT / "README.md").read_text()):
+        assert target in rules
