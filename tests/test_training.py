@@ -24,8 +24,16 @@ from training.options import GeneratorOptions
 from training.stanzas import IGNORE, encode, plan
 
 TINY = GeneratorOptions(
-    embedding=8, control=8, hidden=16, layers=1, batch=16, epochs=1, warmup=2, learning_rate=0.01, validate_every=1000
-)  # fmt: skip
+    embedding=8,
+    control=8,
+    hidden=16,
+    layers=1,
+    batch=16,
+    epochs=1,
+    warmup=2,
+    learning_rate=0.01,
+    validate_every=1000,
+)
 
 
 @pytest.fixture

@@ -106,6 +106,7 @@ def _steps() -> list[tuple[str, str, str]]:
 
     from model.generator import TorchStepper, load_generator
     from model.songwriter import CHECKPOINTS
+    from model.steering import Steering
 
     model, _, _ = load_generator(CHECKPOINTS / "generator.safetensors")
     stepper = TorchStepper(model)
@@ -118,11 +119,12 @@ def _steps() -> list[tuple[str, str, str]]:
         @torch.inference_mode()
         def naive(symbols: torch.Tensor = symbols) -> None:
             nonlocal state
-            _, state = model(symbols, state)
+            _, state = model(symbols, None, state)
 
-        stepper.start(batch)
+        stepper.start(Steering(), batch)
+        free = (np.zeros(batch, dtype=np.int64), np.zeros((batch, 0)))
         plain = batch / _median(naive, 60)
-        ours = batch / _median(lambda ids=ids: stepper.step(ids), 60)  # type: ignore[misc]
+        ours = batch / _median(lambda ids=ids, free=free: stepper.step(ids, *free), 60)  # type: ignore[misc]
         rows.append((f"nn.LSTM step, batch {batch}", f"{plain:,.0f} ch/s", ""))
         rows.append((f"our step, batch {batch}", f"{ours:,.0f} ch/s", f"{ours / plain:.1f} x"))
     return rows
