@@ -17,7 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from model.checkpoint import Checkpoint, fill, load_checkpoint
+from model.checkpoint import Checkpoint, described, fill, load_checkpoint
 from model.encoder import Encoder
 from model.pictures import Preprocessing
 from model.vocabulary import BOS, EOS, PAD, UNK, WordVocabulary
@@ -295,9 +295,11 @@ def load_captioner(path: Path, dropout: float = 0.0) -> tuple[Captioner, Preproc
     """
     checkpoint = load_checkpoint(path, "captioner")
     header = checkpoint.header
-    encoder = Encoder(**header["encoder"])
-    vocabulary = WordVocabulary(header["words"])
-    decoder = Decoder(encoder.channels, len(vocabulary), dropout=dropout, **header["decoder"])
+    with described(path):
+        preprocessing = Preprocessing.from_header(header["preprocessing"])
+        encoder = Encoder(**header["encoder"])
+        vocabulary = WordVocabulary(header["words"])
+        decoder = Decoder(encoder.channels, len(vocabulary), dropout=dropout, **header["decoder"])
     captioner = Captioner(encoder, decoder, vocabulary).eval()
     fill(captioner, checkpoint.weights, path)
-    return captioner, Preprocessing.from_header(header["preprocessing"]), checkpoint
+    return captioner, preprocessing, checkpoint

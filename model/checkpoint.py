@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,19 @@ def load_checkpoint(path: Path, kind: str) -> Checkpoint:
             f"this version reads a {kind} of format {FORMAT}."
         )
     return Checkpoint(header, {name: _widened(tensor) for name, tensor in weights.items()}, digest)
+
+
+@contextmanager
+def described(path: Path | str) -> Iterator[None]:
+    """Building a network from a header: what the header lacks is the checkpoint's fault.
+
+    Raises:
+        BadCheckpoint: a key is missing or has a value of the wrong kind.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadCheckpoint(f"The header of the checkpoint {path} lacks or garbles {error}.") from error
 
 
 def fill(module: torch.nn.Module, weights: Mapping[str, Tensor], path: Path | str) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from model.checkpoint import Checkpoint, fill, load_checkpoint
+from model.checkpoint import Checkpoint, described, fill, load_checkpoint
 from model.decoding import Floats, Ids
 from model.mood import MOODS
 from model.steering import MAX_LINES, SPELLED, STYLES, Progress, Steering, spelling
@@ -234,7 +234,8 @@ def load_generator(path: Path) -> tuple[Generator, CharVocabulary, Checkpoint]:
         BadCheckpoint: see ``model.checkpoint``.
     """
     checkpoint = load_checkpoint(path, "generator")
-    vocabulary = CharVocabulary(checkpoint.header["alphabet"])
-    model = Generator(len(vocabulary), checkpoint.header["lemmas"], **checkpoint.header["architecture"])
+    with described(path):
+        vocabulary = CharVocabulary(checkpoint.header["alphabet"])
+        model = Generator(len(vocabulary), checkpoint.header["lemmas"], **checkpoint.header["architecture"])
     fill(model, checkpoint.weights, path)
     return model.eval(), vocabulary, checkpoint

@@ -106,3 +106,11 @@ def test_weights_that_do_not_fit_are_refused(model: Generator, tmp_path: Path) -
     save_checkpoint(path, "generator", header(1, hidden=13), model.state_dict())
     with pytest.raises(BadCheckpoint, match="does not fit"):
         load_generator(path)
+
+
+def test_a_header_that_lacks_something_is_refused(model: Generator, tmp_path: Path) -> None:
+    path = tmp_path / "generator.safetensors"
+    lacking = {key: value for key, value in header(1).items() if key != "lemmas"}
+    save_checkpoint(path, "generator", lacking, model.state_dict())
+    with pytest.raises(BadCheckpoint, match="lemmas"):
+        load_generator(path)

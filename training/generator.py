@@ -162,7 +162,8 @@ class GeneratorTrainer:
 
     def _save_best(self, nats: float) -> None:
         header = {
-            "architecture": {name: getattr(self.options, name) for name in ("embedding", "hidden", "layers")},
+            "architecture": self.architecture,
+            "lemmas": self.lemmas,
             "alphabet": self.vocabulary.alphabet,
             "data": self.data_hash,
             "training": {**asdict(self.options), **self.progress},

@@ -1,0 +1,34 @@
+"""The shipped models on held-back real data: a fast check that they are what the model card says."""
+
+import json
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from bot.cli import main
+from model.generator import load_generator
+from training.corpus import pieces, read_songs, split
+from training.flickr8k import read_split
+from training.generator import stanza_nats
+
+
+def test_captions_of_held_back_photographs(data: Path, tmp_path: Path) -> None:
+    flickr = data / "flickr8k"
+    some = tmp_path / "some.txt"
+    some.write_text("\n".join(read_split(flickr / "Flickr_8k.devImages.txt")[::8]) + "\n")
+    words = ["--images", flickr / "images", "--captions", flickr / "Flickr8k.token.txt", "--split", some]
+    result = CliRunner().invoke(main, ["evaluate", "captions", *map(str, words), "--json"])
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert found["pictures"] == 125
+    # Document frequencies of 125 pictures are not those of 1,000: a floor, not the figure.
+    assert found["cider"] > 45
+    assert found["bleu4"] > 17
+
+
+def test_held_back_songs(data: Path, checkpoints: Path) -> None:
+    songs = split(read_songs(data / "lyrics" / "pd_songs.jsonl.xz"))["dev"]
+    texts = pieces(songs)[::25]
+    model, vocabulary, _ = load_generator(checkpoints / "generator.safetensors")
+    nats = sum(stanza_nats(model, texts, vocabulary)) / sum(len(text) + 1 for text in texts)
+    assert nats < 1.5
