@@ -62,8 +62,9 @@ def save_checkpoint(
     Raises:
         OSError: the disk is full or the folder cannot be written.
     """
+    # Clones, because tied tensors share their memory, which the format does not allow.
     stored = {
-        name: (tensor.half() if half and tensor.is_floating_point() else tensor).contiguous().cpu()
+        name: (tensor.half() if half and tensor.is_floating_point() else tensor).cpu().contiguous().clone()
         for name, tensor in weights.items()
     }
     text = json.dumps({"format": FORMAT, "kind": kind, **header})

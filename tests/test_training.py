@@ -181,13 +181,26 @@ def test_the_captioners_three_stages(flickr: dict[str, Path], tmp_path: Path) ->
             *("--split", flickr[split], "--cache", tmp_path / f"cache-{split}"),
         )
     common = [
-        *("train", "captioner", "--captions", flickr["captions"], "--batch", "3", "--warmup", "1"),
+        *(
+            "train",
+            "captioner",
+            "--captions",
+            flickr["captions"],
+            "--batch",
+            "3",
+            "--warmup",
+            "1",
+            "--dropout",
+            "0",
+            "--ema",
+            "0.9",
+        ),
         *("--train-list", flickr["train"], "--train-cache", tmp_path / "cache-train"),
         *("--dev-list", flickr["dev"], "--dev-cache", tmp_path / "cache-dev"),
     ]
     songwriter(
-        *(*common, "--stage", "frozen", "--run", tmp_path / "one", "--epochs", "15", "--hidden", "32"),
-        *("--attention", "16", "--threshold", "1", "--learning-rate", "0.01", "--patience", "15"),
+        *(*common, "--stage", "frozen", "--run", tmp_path / "one", "--epochs", "40", "--hidden", "32"),
+        *("--attention", "16", "--threshold", "1", "--learning-rate", "0.01", "--patience", "40", "--tied"),
     )
     songwriter(
         *(*common, "--stage", "finetune", "--run", tmp_path / "two", "--epochs", "1"),

@@ -312,7 +312,7 @@ def evaluate(
     device = next(captioner.parameters()).device
     captions: dict[str, str] = {}
     for start in range(0, len(data.names), 50):
-        batch = torch.from_numpy(features[start : start + 50, 0]).to(device).float()
+        batch = torch.from_numpy(np.array(features[start : start + 50, 0])).to(device).float()
         grid = captioner.encoder.grid(batch.contiguous(memory_format=torch.channels_last)) if tunes else batch
         found = captioner.describe(grid, beam)
         names = data.names[start : start + 50]
@@ -327,7 +327,7 @@ def regrid(encoder: Encoder, trunk: np.ndarray) -> np.ndarray:
     device = next(encoder.parameters()).device
     rows = []
     for start in tqdm(range(0, len(trunk), 8), desc="grids", mininterval=5):
-        batch = torch.from_numpy(trunk[start : start + 8]).to(device).float()
+        batch = torch.from_numpy(np.array(trunk[start : start + 8])).to(device).float()
         grid = encoder.grid(batch.flatten(0, 1).contiguous(memory_format=torch.channels_last))
         rows.append(grid.unflatten(0, batch.shape[:2]).half().cpu().numpy())
     return np.concatenate(rows)

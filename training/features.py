@@ -6,6 +6,8 @@ Two arrays a split, float16, one row a picture and view (0: as it is, 1: mirrore
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +16,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from model.checkpoint import write_whole
 from model.encoder import Encoder
+from model.errors import BadInput
 from model.pictures import Preprocessing, open_picture, to_tensor
 
 VIEWS = 2
@@ -25,15 +29,44 @@ class FeatureCache:
 
     def __init__(self, folder: Path, names: Sequence[str]) -> None:
         self.folder, self.names = folder, list(names)
-        self.row = {name: number for number, name in enumerate(self.names)}
 
     def trunk(self) -> np.ndarray:
-        """(pictures, views, channels, height, width) float16."""
-        return np.load(self.folder / "trunk.npy", mmap_mode="r")
+        """(pictures, views, channels, height, width) float16.
+
+        Raises:
+            BadInput: the cache is not complete, or of another list.
+        """
+        return self._whole("trunk")
 
     def grid(self) -> np.ndarray:
-        """(pictures, views, regions, channels) float16."""
-        return np.load(self.folder / "grid.npy", mmap_mode="r")
+        """(pictures, views, regions, channels) float16.
+
+        Raises:
+            BadInput: the cache is not complete, or of another list.
+        """
+        return self._whole("grid")
+
+    def _whole(self, name: str) -> np.ndarray:
+        if self._done() < len(self.names):
+            raise BadInput(f"{self.folder} lacks features: run `songwriter train features` to the end first.")
+        return np.load(self.folder / f"{name}.npy", mmap_mode="r")
+
+    def _done(self) -> int:
+        """Rows that are finished.
+
+        Raises:
+            BadInput: the cache is of another list of pictures.
+        """
+        path = self.folder / "done.json"
+        if not path.exists():
+            return 0
+        state = json.loads(path.read_text())
+        if state["names"] != self._fingerprint():
+            raise BadInput(f"{self.folder} holds the features of another list of pictures.")
+        return int(state["done"])
+
+    def _fingerprint(self) -> str:
+        return hashlib.sha256("\n".join(self.names).encode()).hexdigest()[:16]
 
     def build(self, images: Path, encoder: Encoder, preprocessing: Preprocessing, batch: int = 8) -> None:
         """Run the encoder over every picture not cached yet.
@@ -43,15 +76,15 @@ class FeatureCache:
         """
         encoder = encoder.eval().to(memory_format=torch.channels_last)
         self.folder.mkdir(parents=True, exist_ok=True)
-        done_path = self.folder / "done.txt"
-        done = int(done_path.read_text()) if done_path.exists() else 0
+        done = self._done()
         progress = tqdm(total=len(self.names), initial=done, desc="features", unit="picture")
         while done < len(self.names):
             names = self.names[done : done + batch]
             pictures = load_batch([images / name for name in names], preprocessing)
             self._encode(done, pictures, encoder)
             done += len(names)
-            done_path.write_text(str(done))
+            state = {"done": done, "names": self._fingerprint()}
+            write_whole(self.folder / "done.json", json.dumps(state).encode())
             progress.update(len(names))
 
     @torch.inference_mode()
