@@ -13,6 +13,8 @@ import click
 from bot.console import BAD_DATA, Finite, checkpoints_option, load_eye, load_pen, polite
 from bot.offline import evaluate, train
 from model.errors import BadInput
+from model.mood import MOODS
+from model.steering import MAX_LINES, STYLES
 
 if TYPE_CHECKING:
     from model.songwriter import Song, Wish
@@ -30,10 +32,10 @@ def singing(command: Callable[..., Any]) -> Callable[..., Any]:
                      help="The same number gives the same stanza."),
         click.option("--top-k", type=click.IntRange(0, 1000), default=0, help="Draw from the k likeliest."),
         click.option("--top-p", type=Finite(), default=1.0, help="Nucleus sampling; 1 is off."),
-        click.option("--lines", type=click.IntRange(1, 4), default=4, show_default=True),
-        click.option("--style", type=click.Choice(["song", "nursery", "hymn", "ballad", "poem"]),
+        click.option("--lines", type=click.IntRange(1, MAX_LINES), default=4, show_default=True),
+        click.option("--style", type=click.Choice(STYLES),
                      default="song", show_default=True),
-        click.option("--mood", type=click.Choice(["happy", "sad", "tender", "angry", "dreamy"]),
+        click.option("--mood", type=click.Choice(MOODS),
                      default=None, help="Default: left to the words."),
         click.option("--candidates", type=click.IntRange(1, 256), default=16, show_default=True,
                      help="Stanzas drawn, of which the best is kept."),
@@ -65,7 +67,7 @@ def sing(image: Path, as_json: bool, checkpoints: Path | None, **options: Any) -
     caption = eye.caption(picture).text
     songs = [pen.song(caption, wish, eye.digest) for wish in wishes]
     if as_json:
-        click.echo(json.dumps({"image": str(image), "caption": caption, **_report(songs)}))
+        click.echo(json.dumps({"image": click.format_filename(image), "caption": caption, **_report(songs)}))
         return
     click.echo(f"caption   {caption}\nkeywords  {', '.join(songs[0].keywords)}\n")
     _print_songs(songs)
@@ -97,19 +99,24 @@ def caption(images: Sequence[Path], beam: int, jsonl: bool, checkpoints: Path | 
 
     eye, bad = load_eye(checkpoints), 0
     for image in images:
+        name = click.format_filename(image)
         try:
             found = eye.caption(open_picture(image), beam)
         except BadInput as error:
             bad += 1
             click.echo(f"songwriter: {error}", err=True)
             if jsonl:
-                click.echo(json.dumps({"image": str(image), "error": str(error)}))
+                click.echo(json.dumps({"image": name, "error": str(error)}))
             continue
         if jsonl:
-            row = {"image": str(image), "caption": found.text, "log_probability": found.log_probability}
+            row = {
+                "image": click.format_filename(image),
+                "caption": found.text,
+                "log_probability": found.log_probability,
+            }
             click.echo(json.dumps(row))
         else:
-            click.echo(f"{image}\t{found.text}")
+            click.echo(f"{name}\t{found.text}")
     if bad:
         sys.exit(BAD_DATA)
 

@@ -22,8 +22,6 @@ R = TypeVar("R")
 
 # After sysexits.h.
 FAILED, USAGE, BAD_DATA, BAD_CONFIGURATION = 1, 2, 65, 78
-# More threads do not pay at these sizes, and a server has other work to do.
-MAX_THREADS = 2
 
 checkpoints_option = click.option(
     "--checkpoints",
@@ -82,22 +80,15 @@ def stop(sentence: str, code: int) -> NoReturn:
 
 def load_eye(checkpoints: Path | None) -> Eye:
     """The shipped captioner, or that of another folder."""
-    limit_threads()
-    from model.songwriter import CHECKPOINTS, Eye
+    from model.songwriter import CHECKPOINTS, Eye, limit_threads
 
+    limit_threads()
     return Eye.load(checkpoints or CHECKPOINTS)
 
 
 def load_pen(checkpoints: Path | None) -> Pen:
     """The shipped generator and lexicon, or those of another folder."""
+    from model.songwriter import CHECKPOINTS, Pen, limit_threads
+
     limit_threads()
-    from model.songwriter import CHECKPOINTS, Pen
-
     return Pen.load(checkpoints or CHECKPOINTS)
-
-
-def limit_threads() -> None:
-    """Keep torch from taking every core."""
-    import torch
-
-    torch.set_num_threads(min(MAX_THREADS, os.cpu_count() or 1))

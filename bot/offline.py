@@ -1,4 +1,8 @@
-"""Commands of the offline side: measuring and training."""
+"""Commands of the offline side: measuring and training.
+
+The command line is the one place of ``bot`` that knows ``training``: its options at import,
+the rest inside the commands.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +14,8 @@ from typing import Any
 
 import click
 
-from bot.console import Finite, checkpoints_option, limit_threads, load_eye, load_pen, polite
-from model.errors import BadOption
-from training.options import STAGES, CaptionerOptions, GeneratorOptions
+from bot.console import FAILED, Finite, checkpoints_option, load_eye, load_pen, polite, stop
+from training.options import DEFAULT_BACKBONE, STAGES, CaptionerOptions, GeneratorOptions
 
 _path = click.Path(path_type=Path)
 _json = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
@@ -99,10 +102,10 @@ def evaluate_lyrics(
 ) -> None:
     """Bits a character of the generator on the songs of FILE, beside xz and a 6-gram model."""
     _needs_extra()
-    limit_threads()
-    from model.songwriter import CHECKPOINTS
+    from model.songwriter import CHECKPOINTS, limit_threads
     from training.evaluation import evaluate_lyrics as measure
 
+    limit_threads()
     _print_result(measure(checkpoints or CHECKPOINTS, file, split, primer), as_json)
 
 
@@ -157,10 +160,11 @@ def train_lexicon(corpus: Path, captions: Path, train_list: Path, output: Path) 
 def train_generator(corpus: Path, lexicon: Path, run: Path, **options: Any) -> None:
     """Train the character LSTM on songs."""
     _needs_extra()
-    limit_threads()
     from model.lexicon import Lexicon
+    from model.songwriter import limit_threads
     from training.generator import GeneratorTrainer
 
+    limit_threads()
     trainer = GeneratorTrainer(corpus, Lexicon.load(lexicon), run, GeneratorOptions(**options))
     trainer.resume()
     best = trainer.train()
@@ -171,15 +175,16 @@ def train_generator(corpus: Path, lexicon: Path, run: Path, **options: Any) -> N
 @_with(*_flickr)
 @click.option("--split", type=_path, required=True, help="List of picture names, one a line.")
 @click.option("--cache", type=_path, required=True, help="Folder for this list's activations.")
-@click.option("--backbone", default="tf_efficientnet_lite2", show_default=True,
+@click.option("--backbone", default=DEFAULT_BACKBONE, show_default=True,
               help="A timm model, or torchvision:NAME.")  # fmt: skip
 @polite
 def train_features(images: Path, captions: Path, split: Path, cache: Path, backbone: str) -> None:
     """Run the frozen encoder once over a list of pictures, mirrored too."""
     _needs_extra()
-    limit_threads()
+    from model.songwriter import limit_threads
     from training.captioner import cache_features
 
+    limit_threads()
     cache_features(images, captions, split, cache, backbone)
 
 
@@ -192,7 +197,7 @@ def train_features(images: Path, captions: Path, split: Path, cache: Path, backb
 @click.option("--dev-cache", type=_path, required=True, help="From `train features`.")
 @click.option("--run", type=_path, required=True, help="Folder of the run; one that holds a run goes on.")
 @click.option("--from", "start", type=_path, help="Checkpoint of the stage before; not for 'frozen'.")
-@click.option("--backbone", default="tf_efficientnet_lite2", show_default=True, help="For 'frozen'.")
+@click.option("--backbone", default=DEFAULT_BACKBONE, show_default=True, help="The caches' backbone.")
 @_with(*_fields(CaptionerOptions, "stage"))
 @polite
 def train_captioner(
@@ -208,12 +213,13 @@ def train_captioner(
 ) -> None:
     """Train the captioner: frozen, then finetune, then scst."""
     _needs_extra()
-    limit_threads()
+    from model.songwriter import limit_threads
     from training.captioner import Flickr, start_stage
 
+    limit_threads()
     trainer = start_stage(
-        Flickr.open(captions, train_list, train_cache),
-        Flickr.open(captions, dev_list, dev_cache),
+        Flickr.open(captions, train_list, train_cache, backbone),
+        Flickr.open(captions, dev_list, dev_cache, backbone),
         run,
         CaptionerOptions(**options),
         start,
@@ -224,12 +230,26 @@ def train_captioner(
     click.echo(f"best dev CIDEr {best:.2f}: {run / 'captioner.safetensors'}", err=True)
 
 
+@train.command("average")
+@click.argument("first", type=_path)
+@click.argument("second", type=_path)
+@click.option("--share", type=Finite(), default=0.5, show_default=True, help="Of SECOND, 0 to 1.")
+@click.option("--output", type=_path, required=True, help="captioner.safetensors")
+@polite
+def train_average(first: Path, second: Path, share: float, output: Path) -> None:
+    """Average two captioners in weight space: a stage's start FIRST and its end SECOND."""
+    _needs_extra()
+    from training.captioner import average
+
+    average(first, second, share, output)
+
+
 def _needs_extra() -> None:
     try:
         import nltk  # noqa: F401
         import tqdm  # noqa: F401
     except ImportError as error:
-        raise BadOption(f"This command needs the extra 'train': pip install '.[train]' ({error}).") from error
+        stop(f"this command needs the extra 'train': pip install '.[train]' ({error}).", FAILED)
 
 
 def _print_result(result: dict[str, Any], as_json: bool) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +20,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from model.errors import BadCheckpoint
+from model.errors import BadCheckpoint, BadOption
+from model.files import write_whole
 
 FORMAT = 1
 _KEY = "songwriter"
@@ -71,20 +71,6 @@ def save_checkpoint(
     write_whole(path, save(stored, metadata={_KEY: text}))
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file beside its place, flush it to the disk, rename it there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
 def load_checkpoint(path: Path, kind: str) -> Checkpoint:
     """Read a checkpoint of the kind.
 
@@ -100,6 +86,8 @@ def load_checkpoint(path: Path, kind: str) -> Checkpoint:
         raise BadCheckpoint(f"The checkpoint {path} cannot be read: {error.strerror}.") from error
     except (SafetensorError, KeyError, ValueError) as error:
         raise BadCheckpoint(f"The checkpoint {path} is damaged or not one of ours.") from error
+    if not isinstance(header, dict):
+        raise BadCheckpoint(f"The checkpoint {path} is damaged or not one of ours.")
     if header.get("format") != FORMAT or header.get("kind") != kind:
         raise BadCheckpoint(
             f"The checkpoint {path} is a {header.get('kind')} of format {header.get('format')}; "
@@ -117,8 +105,8 @@ def described(path: Path | str) -> Iterator[None]:
     """
     try:
         yield
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadCheckpoint(f"The header of the checkpoint {path} lacks or garbles {error}.") from error
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, BadOption) as error:
+        raise BadCheckpoint(f"The header of the checkpoint {path} lacks or garbles: {error}.") from error
 
 
 def fill(module: torch.nn.Module, weights: Mapping[str, Tensor], path: Path | str) -> None:

@@ -85,14 +85,22 @@ def load_imagenet(encoder: Encoder) -> Preprocessing:
 
 
 def _create(backbone: str, pretrained: bool = False) -> nn.Module:
-    if backbone.startswith("torchvision:"):
-        import torchvision
+    """A network by name.
 
-        weights = "DEFAULT" if pretrained else None
-        return torchvision.models.get_model(backbone.removeprefix("torchvision:"), weights=weights)
-    import timm
+    Raises:
+        BadOption: there is no such network, or its weights cannot be had.
+    """
+    try:
+        if backbone.startswith("torchvision:"):
+            import torchvision
 
-    return timm.create_model(backbone, pretrained=pretrained)
+            weights = "DEFAULT" if pretrained else None
+            return torchvision.models.get_model(backbone.removeprefix("torchvision:"), weights=weights)
+        import timm
+
+        return timm.create_model(backbone, pretrained=pretrained)
+    except (RuntimeError, ValueError, OSError) as error:
+        raise BadOption(f"The backbone {backbone} cannot be had: {error}") from error
 
 
 def _stages(network: nn.Module) -> list[nn.Module]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from model.errors import BadCheckpoint
+from model.files import write_whole
 
 FORMAT = 1
 
@@ -72,7 +73,7 @@ class Lexicon:
             "substitutes": self.substitutes,
         }
         text = json.dumps(table, separators=(",", ":"), sort_keys=True)
-        path.write_bytes(lzma.compress(text.encode(), preset=9))
+        write_whole(path, lzma.compress(text.encode(), preset=9))
 
     @classmethod
     def load(cls, path: Path) -> Lexicon:
@@ -89,5 +90,5 @@ class Lexicon:
             return cls(entries, table["names"], table["substitutes"])
         except OSError as error:
             raise BadCheckpoint(f"The lexicon {path} cannot be read: {error.strerror}.") from error
-        except (lzma.LZMAError, EOFError, ValueError, KeyError, TypeError) as error:
+        except (lzma.LZMAError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise BadCheckpoint(f"The lexicon {path} is damaged: install it again.") from error

@@ -7,6 +7,7 @@ training and serving cannot disagree about it.
 from __future__ import annotations
 
 import io
+import struct
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -15,18 +16,31 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from model.errors import BadInput
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
-# A 50-megapixel camera's picture passes; larger ones are bombs or scans, and at
-# four bytes a pixel this keeps one decoded picture under 200 MiB.
+# A 50-megapixel camera's picture passes; larger ones are bombs or scans. With transparency
+# such a picture takes 400 MiB for a moment, a JPEG less.
 MAX_PIXELS = 50_000_000
+# JPEGs are decoded no larger than needed for a side of at least this.
+DRAFT_SIDE = 1024
 # Generous for a photograph, and it bounds what is read into memory.
 MAX_BYTES = 64 * 2**20
 # An encoder cannot see anything in less, and such files are trackers or mistakes.
 MIN_SIDE = 2
+
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 @dataclass(frozen=True)
@@ -69,12 +83,16 @@ def open_picture(source: Path | bytes) -> Image.Image:
     data, name = _read(source)
     try:
         with warnings.catch_warnings():
+            # Damaged metadata is no reason to complain: only the pixels matter.
+            warnings.simplefilter("ignore")
             # Pillow only warns between one and two times its limit; a bomb is an error here.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
                 _check_size(picture.size, name)
+                # A JPEG can be decoded at a half, a quarter or an eighth: memory for large ones.
+                picture.draft("RGB", (DRAFT_SIDE, DRAFT_SIDE))
                 picture.load()
-                return _flatten(ImageOps.exif_transpose(picture))
+                return _upright(_flatten(picture), picture)
     except BadInput:
         raise
     except UnidentifiedImageError as error:
@@ -82,7 +100,7 @@ def open_picture(source: Path | bytes) -> Image.Image:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise BadInput(_too_large(name)) from error
     # Damaged files surface as many exception types, by format and by where they are damaged.
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, KeyError) as error:
+    except (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, struct.error) as error:
         raise BadInput(f"{name} is damaged: the picture could not be decoded.") from error
 
 
@@ -127,15 +145,25 @@ def _too_large(name: str) -> str:
     return f"{name} has more than {MAX_PIXELS // 1_000_000} million pixels: make it smaller."
 
 
+def _upright(flat: Image.Image, source: Image.Image) -> Image.Image:
+    """Turn a picture as its EXIF orientation says; one that cannot be read means upright."""
+    try:
+        turn = _TURNS.get(int(source.getexif().get(_ORIENTATION, 1)))
+    except Exception:
+        turn = None
+    return flat if turn is None else flat.transpose(turn)
+
+
 def _flatten(picture: Image.Image) -> Image.Image:
     if picture.mode in ("I", "F") or picture.mode.startswith("I;"):
         # 16- and 32-bit greys hold more than 0..255: scale, or convert() would clip to white.
-        values = np.asarray(picture.convert("F"), dtype=np.float64)
-        low, span = values.min(), max(float(np.ptp(values)), 1e-6)
-        grey = ((values - low) * (255.0 / span)).astype(np.uint8)
-        return Image.fromarray(grey).convert("RGB")
+        values = np.array(picture.convert("F"))
+        values -= values.min()
+        values *= 255 / max(float(values.max()), 1e-6)
+        return Image.fromarray(values.astype(np.uint8)).convert("RGB")
     if picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
         picture = picture.convert("RGBA")
-        ground = Image.new("RGBA", picture.size, "white")
-        return Image.alpha_composite(ground, picture).convert("RGB")
+        ground = Image.new("RGB", picture.size, "white")
+        ground.paste(picture, mask=picture.getchannel("A"))
+        return ground
     return picture.convert("RGB")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ import torch
 from PIL import Image
 
 from model.captioner import BEAM, Caption, Captioner, load_captioner
-from model.decoding import Sampling, sample
+from model.decoding import Sample, Sampling, sample
 from model.errors import BadOption
 from model.generator import TorchStepper, load_generator
 from model.keywords import MAX_KEYWORDS, distinct, extract
@@ -28,8 +29,10 @@ CANDIDATES = 16
 LINES = 4
 # A seed is a word or a phrase; a line of a song is hardly longer.
 MAX_SEED = 100
-MAX_COUNT = 100
+# At high temperatures a single candidate may be nothing but commas.
+_ATTEMPTS = 10
 MAX_RANDOM_SEED = 2**32 - 1
+MAX_THREADS = 2
 
 
 @dataclass(frozen=True)
@@ -89,9 +92,10 @@ def check_seed(seed: str) -> str:
     Raises:
         BadOption: it is too long, empty, or has no letter that a song can start with.
     """
-    if len(seed) > MAX_SEED:
-        raise BadOption(f"The seed has {len(seed):,} characters: at most {MAX_SEED} are allowed.")
-    folded = fold(seed.replace(NEWLINE, " ").replace("\r", " "))
+    folded = fold(seed[: MAX_SEED + 1].replace(NEWLINE, " ").replace("\r", " "))
+    # Folding can lengthen a text: "&" becomes "and".
+    if max(len(seed), len(folded)) > MAX_SEED:
+        raise BadOption(f"The seed is too long: at most {MAX_SEED} characters are allowed.")
     if not any(character in LETTERS for character in folded):
         raise BadOption("The seed has no letter from A to Z: give a word or a phrase in Latin letters.")
     # A stanza that starts with a comma starts badly.
@@ -164,11 +168,20 @@ class Pen:
     def write(self, keywords: Sequence[str], wish: Wish) -> tuple[str, ...]:
         """The best of a batch of candidates, as lines to show."""
         steering = Steering.of(keywords, self.lexicon, wish.style, wish.mood, wish.lines)
-        seeds = np.random.SeedSequence(wish.random_seed).generate_state(wish.candidates).tolist()
-        candidates = sample(self.stepper, self.vocabulary, steering, seeds, wish.sampling, wish.seed)
+        candidates = self._candidates(steering, wish)
         chosen = best(candidates, keywords, wish.lines, self.lexicon)
         text = chosen.text if chosen.ended else without_torn_end(chosen.text)
         return tuple(print_lines(text, self.lexicon.names))
+
+    def _candidates(self, steering: Steering, wish: Wish) -> list[Sample]:
+        """Stanzas that have a letter; drawn again, up to a limit, where none has."""
+        for attempt in range(_ATTEMPTS):
+            source = np.random.SeedSequence([wish.random_seed, attempt] if attempt else wish.random_seed)
+            seeds = source.generate_state(wish.candidates).tolist()
+            drawn = sample(self.stepper, self.vocabulary, steering, seeds, wish.sampling, wish.seed)
+            if spoken := [one for one in drawn if any(c in LETTERS for c in one.text)]:
+                return spoken
+        raise BadOption("No stanza came out: ask for a lower temperature.")
 
 
 def without_torn_end(text: str) -> str:
@@ -178,3 +191,8 @@ def without_torn_end(text: str) -> str:
         return whole
     words, space, _ = text.rpartition(" ")
     return words if space and any(c in LETTERS for c in words) else text
+
+
+def limit_threads() -> None:
+    """Keep torch from taking every core: more than two do not pay at these sizes."""
+    torch.set_num_threads(min(MAX_THREADS, os.cpu_count() or 1))

@@ -107,6 +107,12 @@ def test_other_backbones(backbone: str) -> None:
     assert encoder(torch.zeros(1, 3, 64, 64)).shape == (1, 4, encoder.channels)
 
 
+@pytest.mark.parametrize("backbone", ["resnot18", "torchvision:resnot18"])
+def test_a_backbone_that_does_not_exist_is_refused(backbone: str) -> None:
+    with pytest.raises(BadOption, match="cannot be had"):
+        Encoder(backbone)
+
+
 def test_a_backbone_without_stages_is_refused() -> None:
     with pytest.raises(BadOption, match="not a convolutional network"):
         Encoder("vit_tiny_patch16_224")

@@ -10,8 +10,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from model.checkpoint import FORMAT, load_checkpoint, save_checkpoint, write_whole
+from model.checkpoint import FORMAT, load_checkpoint, save_checkpoint
 from model.errors import BadCheckpoint
+from model.files import write_whole
 
 WEIGHTS = {"layer.weight": torch.arange(6.0).view(2, 3), "steps": torch.tensor([3])}
 
@@ -78,10 +79,10 @@ def test_ctrl_c_while_writing_leaves_the_old_file(path: Path) -> None:
     script = textwrap.dedent(f"""
         import os, signal
         from pathlib import Path
-        from model import checkpoint
+        from model import files
         # The signal arrives between writing and renaming.
-        checkpoint.os.fsync = lambda number: os.kill(os.getpid(), signal.SIGINT)
-        checkpoint.write_whole(Path({str(path)!r}), b"new")
+        files.os.fsync = lambda number: os.kill(os.getpid(), signal.SIGINT)
+        files.write_whole(Path({str(path)!r}), b"new")
     """)
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert "KeyboardInterrupt" in ended.stderr

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from model.errors import BadInput
 from model.pictures import Preprocessing, open_picture, to_tensor
@@ -52,6 +52,30 @@ def test_exif_orientation_is_honoured() -> None:
     exif[0x0112] = 6  # quarter turn clockwise
     turned = open_picture(encoded(gradient(), "JPEG", exif=exif))
     assert turned.size == (30, 40)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_equals_pillows(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encoded(gradient(), "PNG", exif=exif)
+    expected = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
+    assert np.array_equal(np.asarray(open_picture(data)), np.asarray(expected.convert("RGB")))
+
+
+def test_damaged_exif_is_no_damage_to_the_picture(recwarn: pytest.WarningsRecorder) -> None:
+    """An orientation beside a tag of the wrong type, and an eXIf chunk of four bytes."""
+    wide, turned = (0x0100, 2, 4, b"wid\0"), (0x0112, 3, 1, b"\6\0\0\0")
+    entries = b"".join(struct.pack("<HHI4s", *entry) for entry in (wide, turned))
+    exif = b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", 2) + entries + bytes(4)
+    assert open_picture(encoded(gradient(), "JPEG", exif=exif)).size == (30, 40)
+    assert open_picture(encoded(gradient(), "PNG", exif=b"Exif\0\0\1\2\3\4")).size == (40, 30)
+    assert not recwarn.list
+
+
+def test_a_large_jpeg_is_decoded_small() -> None:
+    large = encoded(Image.new("RGB", (6000, 4000), "teal"), "JPEG")
+    assert 1024 <= min(open_picture(large).size) < 4000
 
 
 def test_transparency_is_laid_on_white() -> None:

@@ -20,7 +20,7 @@ from model.errors import BadCheckpoint, BadOption
 from model.generator import load_generator
 from model.lexicon import Lexicon
 from training.generator import GeneratorTrainer, stanza_nats
-from training.options import GeneratorOptions
+from training.options import CaptionerOptions, GeneratorOptions
 from training.stanzas import IGNORE, encode, plan
 
 TINY = GeneratorOptions(
@@ -33,6 +33,7 @@ TINY = GeneratorOptions(
     warmup=2,
     learning_rate=0.01,
     validate_every=1000,
+    dropout=0.2,
 )
 
 
@@ -87,6 +88,30 @@ def test_a_resumed_run_equals_an_uninterrupted_one(corpus: Path, lexicon: Lexico
     resumed.train()
     for name, weights in whole.model.state_dict().items():
         assert torch.equal(weights, resumed.model.state_dict()[name]), name
+    for name, weights in whole.ema.weights.items():
+        assert torch.equal(weights, resumed.ema.weights[name]), name
+
+
+def test_a_finished_run_is_left_alone(corpus: Path, lexicon: Lexicon, tmp_path: Path) -> None:
+    trainer(corpus, lexicon, tmp_path / "run").train()
+    again = trainer(corpus, lexicon, tmp_path / "run")
+    again.resume()
+    steps = again.progress["step"]
+    again.train()
+    assert again.progress["step"] == steps
+
+
+@pytest.mark.parametrize(
+    "bad", [{"layers": 0}, {"batch": 0}, {"dropout": 1.0}, {"minutes": -5.0}, {"learning_rate": -1.0}]
+)
+def test_options_out_of_range_are_refused(bad: dict[str, float]) -> None:
+    with pytest.raises(BadOption, match="out of range"):
+        GeneratorOptions(**bad)  # type: ignore[arg-type]
+
+
+def test_self_critical_training_needs_two_samples() -> None:
+    with pytest.raises(BadOption, match="--samples 1"):
+        CaptionerOptions(samples=1)
 
 
 def test_a_run_is_not_resumed_with_other_options(corpus: Path, lexicon: Lexicon, tmp_path: Path) -> None:

@@ -9,11 +9,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from model.captioner import BEAM, MAX_WORDS, Captioner, Decoder, load_captioner
-from model.checkpoint import save_checkpoint
+from model.checkpoint import load_checkpoint, save_checkpoint
 from model.encoder import Encoder, load_imagenet
 from model.errors import BadInput, BadOption
 from model.pictures import Preprocessing
@@ -32,7 +31,7 @@ from training.features import FeatureCache
 from training.flickr8k import read_captions, read_split
 from training.metrics import CiderD, score_captions, tokenize
 from training.options import CaptionerOptions
-from training.schedule import Ema, cosine, read_state, write_state
+from training.schedule import Ema, cosine, mixed_precision, read_state, write_state
 
 CAPTIONS = 5
 
@@ -46,7 +45,7 @@ class Flickr:
     cache: FeatureCache
 
     @classmethod
-    def open(cls, captions: Path, names: Path, cache: Path) -> Flickr:
+    def open(cls, captions: Path, names: Path, cache: Path, backbone: str) -> Flickr:
         """Read the caption file and a split list.
 
         Raises:
@@ -56,7 +55,7 @@ class Flickr:
         missing = [name for name in listed if name not in known]
         if missing:
             raise BadInput(f"{captions} has no captions for {missing[0]} and {len(missing) - 1} more.")
-        return cls(listed, {name: known[name] for name in listed}, FeatureCache(cache, listed))
+        return cls(listed, {name: known[name] for name in listed}, FeatureCache(cache, listed, backbone))
 
     def tokens(self) -> list[list[tuple[str, ...]]]:
         return [[tokenize(caption) for caption in self.captions[name]] for name in self.names]
@@ -64,7 +63,7 @@ class Flickr:
 
 def cache_features(images: Path, captions: Path, names: Path, cache: Path, backbone: str) -> None:
     """Fill a feature cache with ImageNet's encoder."""
-    data = Flickr.open(captions, names, cache)
+    data = Flickr.open(captions, names, cache, backbone)
     encoder = Encoder(backbone)
     preprocessing = load_imagenet(encoder)
     data.cache.build(images, encoder, preprocessing)
@@ -80,11 +79,14 @@ def start_stage(
     """
     if (start is None) != (options.stage == "frozen"):
         raise BadOption("Give --from for 'finetune' and 'scst', and only for them.")
+    torch.manual_seed(options.seed)
     if start is None:
         captioner, preprocessing = _fresh(train, options, backbone)
-    else:
-        captioner, preprocessing, _ = load_captioner(start, options.dropout)
-    return CaptionerTrainer(captioner, preprocessing, train, dev, run, options)
+        return CaptionerTrainer(captioner, preprocessing, train, dev, run, options)
+    captioner, preprocessing, checkpoint = load_captioner(start, options.dropout)
+    # The network is what it was; only a fresh one can be given another size.
+    kept = replace(options, **captioner.decoder.architecture)  # type: ignore[arg-type]
+    return CaptionerTrainer(captioner, preprocessing, train, dev, run, kept, checkpoint.digest)
 
 
 def _fresh(train: Flickr, options: CaptionerOptions, backbone: str) -> tuple[Captioner, Preprocessing]:
@@ -110,10 +112,13 @@ class CaptionerTrainer:
         dev: Flickr,
         run: Path,
         options: CaptionerOptions,
+        start: str = "",
     ) -> None:
         self.options, self.run, self.train_data, self.dev = options, run, train, dev
+        self.data = train.cache.fingerprint() + start
         self.preprocessing = preprocessing
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.mixed = mixed_precision(self.device)
         torch.manual_seed(options.seed)
         self.captioner = captioner.to(self.device)
         self.decoder, self.encoder = captioner.decoder, captioner.encoder
@@ -135,7 +140,7 @@ class CaptionerTrainer:
     def resume(self) -> bool:
         """Continue from the run's folder, if it holds a state."""
         path = self.run / "state.safetensors"
-        state = read_state(path, self.captioner, self.optimiser, self.ema, self.options)
+        state = read_state(path, self.captioner, self.optimiser, self.ema, self.options, self.data)
         if state is not None:
             self.progress = state
         return state is not None
@@ -144,13 +149,15 @@ class CaptionerTrainer:
         """Run to the end of the schedule or of the patience; return the best dev CIDEr."""
         if self.progress["epoch"] == 0 and self.options.stage != "frozen":
             self._validate(math.nan)
-        while self.progress["epoch"] < self.options.epochs:
+        while self.progress["epoch"] < self.options.epochs and not self._waited_enough():
             loss = self._epoch()
             self.progress["epoch"] += 1
             self._validate(loss)
-            if self.progress["epoch"] - self.progress["best_epoch"] >= self.options.patience:
-                break
         return float(self.progress["best"])
+
+    def _waited_enough(self) -> bool:
+        since = self.progress["epoch"] - self.progress["best_epoch"]
+        return bool(since >= self.options.patience)
 
     def _epoch(self) -> float:
         started, losses = time.perf_counter(), []
@@ -161,7 +168,7 @@ class CaptionerTrainer:
             batches, desc=f"{self.options.stage} {self.progress['epoch'] + 1}", mininterval=5
         ):
             self._set_rates(len(batches))
-            with torch.autocast(self.device.type, torch.bfloat16):
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed):
                 grid = self._grid(rows, views)
                 loss = self._scst_loss(grid, rows) if self.reward else self._word_loss(grid, rows)
             self.optimiser.zero_grad()
@@ -260,17 +267,16 @@ class CaptionerTrainer:
                 self.progress.update(best=scores["cider"], best_epoch=self.progress["epoch"])
                 self._save(scores)
         path = self.run / "state.safetensors"
-        write_state(path, self.captioner, self.optimiser, self.ema, self.progress, self.options)
+        write_state(path, self.captioner, self.optimiser, self.ema, self.progress, self.options, self.data)
 
     def _save(self, scores: dict[str, float]) -> None:
-        options, lists = self.options, "".join(sorted(self.train_data.names))
         header = {
             "encoder": {"backbone": self.encoder.backbone, "tunable": self.encoder.tunable},
             "decoder": self.decoder.architecture,
             "words": self.captioner.vocabulary.words,
             "preprocessing": self.preprocessing.to_header(),
-            "data": hashlib.sha256(lists.encode()).hexdigest()[:16],
-            "training": {**asdict(options), **self.progress},
+            "data": self.data,
+            "training": {**asdict(self.options), **self.progress},
             "metrics": {"dev_beam3": scores},
         }
         weights = self.captioner.state_dict()
@@ -335,3 +341,35 @@ def regrid(encoder: Encoder, trunk: np.ndarray) -> np.ndarray:
 
 def _with_end(references: Sequence[Sequence[Sequence[str]]]) -> list[list[list[str]]]:
     return [[[*reference, "<eos>"] for reference in refs] for refs in references]
+
+
+def average(first: Path, second: Path, share: float, output: Path) -> None:
+    """Write the captioner between two of the same architecture, in weight space.
+
+    Self-critical training from few pictures drifts into phrases that the reward likes;
+    half-way back towards the cross-entropy weights both kinds of score are higher than at
+    either end (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022).
+
+    Args:
+        first: checkpoint before.
+        second: checkpoint after; its header is kept.
+        share: of the second, 0 to 1.
+        output: where the average goes.
+
+    Raises:
+        BadCheckpoint: one cannot be read.
+        BadOption: they differ in architecture or vocabulary, or the share is out of range.
+    """
+    if not 0 <= share <= 1:
+        raise BadOption(f"The share must be between 0 and 1, not {share:g}.")
+    before, after = load_checkpoint(first, "captioner"), load_checkpoint(second, "captioner")
+    for key in ("encoder", "decoder", "words", "preprocessing"):
+        if before.header[key] != after.header[key]:
+            raise BadOption(f"{first} and {second} differ in '{key}': they cannot be averaged.")
+    weights = {
+        name: before.weights[name].lerp(tensor, share) if tensor.is_floating_point() else tensor
+        for name, tensor in after.weights.items()
+    }
+    header = {key: value for key, value in after.header.items() if key not in ("format", "kind", "metrics")}
+    header["average"] = {"first": before.digest, "second": after.digest, "share": share}
+    save_checkpoint(output, "captioner", header, weights, half=True)

@@ -13,8 +13,8 @@ from typing import Any
 from tqdm import tqdm
 
 from model.captioner import Caption
-from model.checkpoint import write_whole
 from model.errors import BadInput
+from model.files import write_whole
 from model.generator import load_generator
 from model.songwriter import Eye
 from model.text import ALPHABET

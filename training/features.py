@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from model.checkpoint import write_whole
 from model.encoder import Encoder
 from model.errors import BadInput
+from model.files import write_whole
 from model.pictures import Preprocessing, open_picture, to_tensor
 
 VIEWS = 2
@@ -27,8 +27,8 @@ VIEWS = 2
 class FeatureCache:
     """Memory-mapped activations for a list of pictures. Resumable: finished rows are kept."""
 
-    def __init__(self, folder: Path, names: Sequence[str]) -> None:
-        self.folder, self.names = folder, list(names)
+    def __init__(self, folder: Path, names: Sequence[str], backbone: str) -> None:
+        self.folder, self.names, self.backbone = folder, list(names), backbone
 
     def trunk(self) -> np.ndarray:
         """(pictures, views, channels, height, width) float16.
@@ -60,13 +60,18 @@ class FeatureCache:
         path = self.folder / "done.json"
         if not path.exists():
             return 0
-        state = json.loads(path.read_text())
-        if state["names"] != self._fingerprint():
-            raise BadInput(f"{self.folder} holds the features of another list of pictures.")
-        return int(state["done"])
+        try:
+            state = json.loads(path.read_text())
+            fingerprint, done = state["of"], int(state["done"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise BadInput(f"{path} is damaged: delete the folder and start again.") from error
+        if fingerprint != self.fingerprint():
+            raise BadInput(f"{self.folder} holds the features of another list or backbone.")
+        return done
 
-    def _fingerprint(self) -> str:
-        return hashlib.sha256("\n".join(self.names).encode()).hexdigest()[:16]
+    def fingerprint(self) -> str:
+        """Names the list of pictures and the backbone."""
+        return hashlib.sha256("\n".join([self.backbone, *self.names]).encode()).hexdigest()[:16]
 
     def build(self, images: Path, encoder: Encoder, preprocessing: Preprocessing, batch: int = 8) -> None:
         """Run the encoder over every picture not cached yet.
@@ -74,16 +79,17 @@ class FeatureCache:
         Eight pictures in channels-last layout stay inside a CPU's cache: measured three
         times as fast as 32 in the default layout.
         """
-        encoder = encoder.eval().to(memory_format=torch.channels_last)
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        encoder = encoder.eval().to(device).to(memory_format=torch.channels_last)
         self.folder.mkdir(parents=True, exist_ok=True)
         done = self._done()
         progress = tqdm(total=len(self.names), initial=done, desc="features", unit="picture")
         while done < len(self.names):
             names = self.names[done : done + batch]
             pictures = load_batch([images / name for name in names], preprocessing)
-            self._encode(done, pictures, encoder)
+            self._encode(done, pictures.to(device), encoder)
             done += len(names)
-            state = {"done": done, "names": self._fingerprint()}
+            state = {"done": done, "of": self.fingerprint()}
             write_whole(self.folder / "done.json", json.dumps(state).encode())
             progress.update(len(names))
 

@@ -35,12 +35,12 @@ def read_captions(path: Path) -> dict[str, list[str]]:
 
 
 def read_split(path: Path) -> list[str]:
-    """Picture names of a split list, one a line.
+    """Picture names of a split list, one a line, each once.
 
     Raises:
         BadInput: the list cannot be read or is empty.
     """
-    names = [line.strip() for line in _lines(path) if line.strip()]
+    names = list(dict.fromkeys(line.strip() for line in _lines(path) if line.strip()))
     if not names:
         raise BadInput(f"{path} lists no pictures.")
     return names

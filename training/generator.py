@@ -22,7 +22,7 @@ from model.lexicon import Lexicon
 from model.vocabulary import CharVocabulary
 from training.corpus import pieces, read_songs, split
 from training.options import GeneratorOptions
-from training.schedule import Ema, Interrupt, cosine, read_state, write_state
+from training.schedule import Ema, Interrupt, cosine, mixed_precision, read_state, write_state
 from training.stanzas import IGNORE, collate, encode, plan
 
 # Stanzas a batch when measuring.
@@ -37,6 +37,7 @@ class GeneratorTrainer:
     def __init__(self, corpus: Path, lexicon: Lexicon, run: Path, options: GeneratorOptions) -> None:
         self.options, self.run, self.lexicon = options, run, lexicon
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.mixed = mixed_precision(self.device)
         self.vocabulary = CharVocabulary()
         parts = split(read_songs(corpus))
         self.songs = parts["train"]
@@ -67,7 +68,7 @@ class GeneratorTrainer:
     def resume(self) -> bool:
         """Continue from the run's folder, if it holds a state."""
         path = self.run / "state.safetensors"
-        state = read_state(path, self.model, self.optimiser, self.ema, self.options)
+        state = read_state(path, self.model, self.optimiser, self.ema, self.options, self.data_hash)
         if state is None:
             return False
         self.progress = state
@@ -81,7 +82,8 @@ class GeneratorTrainer:
         """
         interrupt = Interrupt()
         with interrupt.watched():
-            self._loop(interrupt)
+            if self._done() < 1:
+                self._loop(interrupt)
         return float(self.progress["best"])
 
     def _loop(self, interrupt: Interrupt) -> None:
@@ -120,7 +122,7 @@ class GeneratorTrainer:
         rate = self.options.learning_rate * cosine(self._done(), self.progress["step"], self.options.warmup)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed):
             logits, _ = self.model(inputs, wishes.to(self.device))
         loss = nn.functional.cross_entropy(
             logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORE
@@ -158,7 +160,7 @@ class GeneratorTrainer:
 
     def _write_state(self) -> None:
         path = self.run / "state.safetensors"
-        write_state(path, self.model, self.optimiser, self.ema, self.progress, self.options)
+        write_state(path, self.model, self.optimiser, self.ema, self.progress, self.options, self.data_hash)
 
     def _save_best(self, nats: float) -> None:
         header = {

@@ -4,7 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from model.errors import BadOption
+
+DEFAULT_BACKBONE = "tf_efficientnet_lite2"
 STAGES = ("frozen", "finetune", "scst")
+
+# Lowest value of an option, where it is not 0; and the options that must stay below 1.
+_AT_LEAST = {
+    **dict.fromkeys(("embedding", "control", "hidden", "attention", "layers", "batch", "epochs"), 1),
+    **dict.fromkeys(("validate_every", "validate_characters", "threshold", "patience"), 1),
+    "samples": 2,
+}
+_BELOW_ONE = ("dropout", "ema", "smoothing")
+
+
+def _check(options: object) -> None:
+    for name, value in vars(options).items():
+        if isinstance(value, str | bool):
+            continue
+        if value < _AT_LEAST.get(name, 0) or (name in _BELOW_ONE and value >= 1):
+            raise BadOption(f"--{name.replace('_', '-')} {value:g} is out of range.")
 
 
 @dataclass(frozen=True)
@@ -32,6 +51,9 @@ class GeneratorOptions:
     validate_every: int = 400
     validate_characters: int = 120_000
 
+    def __post_init__(self) -> None:
+        _check(self)
+
 
 @dataclass(frozen=True)
 class CaptionerOptions:
@@ -56,3 +78,6 @@ class CaptionerOptions:
     samples: int = 5
     cross_entropy: float = 0.0
     seed: int = 1
+
+    def __post_init__(self) -> None:
+        _check(self)

@@ -49,7 +49,10 @@ def evaluate_samples(
     copies = CopyIndex(pieces(parts["train"]))
     draw = random.Random(random_seed)
     sampling = Sampling(temperature=temperature)
-    sources = draw.sample(pieces(parts["dev"]), count)
+    held_back = pieces(parts["dev"])
+    if len(held_back) < count:
+        raise BadInput(f"{corpus} has {len(held_back)} held-back stanzas: ask for no more.")
+    sources = draw.sample(held_back, count)
     found = []
     for text in tqdm(sources, desc="stanzas"):
         keywords = extract(text, pen.lexicon, MAX_KEYWORDS)
@@ -122,7 +125,7 @@ class CopyIndex:
     def __init__(self, texts: Sequence[str]) -> None:
         self._text = "\x00".join(texts)
         codes = np.frombuffer(self._text.encode("ascii"), dtype=np.uint8).astype(np.uint64)
-        keys = np.zeros(len(codes) - _GRAM + 1, dtype=np.uint64)
+        keys = np.zeros(max(0, len(codes) - _GRAM + 1), dtype=np.uint64)
         for offset in range(_GRAM):
             keys = keys * np.uint64(131) + codes[offset : offset + len(keys)]
         self._order = np.argsort(keys, kind="stable").astype(np.uint32)

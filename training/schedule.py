@@ -28,6 +28,14 @@ def cosine(done: float, step: int, warmup: int) -> float:
     return rise * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
 
 
+def mixed_precision(device: torch.device) -> bool:
+    """Whether bfloat16 pays: on GPUs, and on CPUs that have instructions for it."""
+    if device.type == "cuda":
+        return True
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    return bool(supported())
+
+
 class Ema:
     """Exponential moving average of a module's floating-point weights."""
 
@@ -98,6 +106,7 @@ def write_state(
     ema: Ema,
     progress: dict[str, Any],
     options: Any,
+    data: str,
 ) -> None:
     """Weights, optimiser moments, averages, random state and progress in one safetensors file."""
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
@@ -105,24 +114,35 @@ def write_state(
     for number, slot in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{number}.{key}": torch.as_tensor(value) for key, value in slot.items()}
     tensors["random"] = torch.get_rng_state()
-    save_checkpoint(path, "training", {"progress": progress, "options": asdict(options)}, tensors)
+    if torch.cuda.is_available():
+        tensors["random_cuda"] = torch.cuda.get_rng_state()
+    header = {"progress": progress, "options": asdict(options), "data": data}
+    save_checkpoint(path, "training", header, tensors)
 
 
 def read_state(
-    path: Path, model: nn.Module, optimiser: torch.optim.Optimizer, ema: Ema, options: Any
+    path: Path,
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    ema: Ema,
+    options: Any,
+    data: str,
 ) -> dict[str, Any] | None:
     """Restore what ``write_state`` wrote; return the progress, or None where there is no file.
 
     Raises:
         BadCheckpoint: the state is damaged.
-        BadOption: the run was started with other options (its length may change).
+        BadOption: the run was started on other data or with other options (its length may
+            change).
     """
     if not path.exists():
         return None
     state = load_checkpoint(path, "training")
     _same_options(path, state.header["options"], asdict(options))
+    if state.header["data"] != data:
+        raise BadOption(f"The run in {path.parent} was started on other data: name another folder.")
     fill(model, state.part("model"), path)
-    ema.weights = state.part("ema")
+    ema.weights = {name: t.to(ema.weights[name].device) for name, t in state.part("ema").items()}
     slots: dict[int, dict[str, Tensor]] = {}
     for name, tensor in state.part("optimiser").items():
         number, _, key = name.partition(".")
@@ -130,5 +150,7 @@ def read_state(
     groups = optimiser.state_dict()["param_groups"]
     optimiser.load_state_dict({"state": slots, "param_groups": groups})
     torch.set_rng_state(state.weights["random"])
+    if torch.cuda.is_available() and "random_cuda" in state.weights:
+        torch.cuda.set_rng_state(state.weights["random_cuda"])
     progress: dict[str, Any] = state.header["progress"]
     return progress
