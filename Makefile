@@ -5,26 +5,29 @@ BIN    := $(VENV)/bin
 # Default: a photograph that a test dependency (scikit-image) ships.
 IMAGE  ?= $(shell $(BIN)/python -c "import skimage, pathlib; print(pathlib.Path(skimage.__file__).parent / 'data/astronaut.png')")
 
-.PHONY: sing test check bench clean
+.PHONY: sing test lint check bench clean
 
 sing: $(VENV)/installed
 	@$(BIN)/songwriter sing "$(IMAGE)"
 
 test: $(VENV)/installed
-	$(BIN)/pytest
+	$(BIN)/python -m pytest
 
-check: $(VENV)/installed
+lint: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+check: lint test
+
 bench: $(VENV)/installed
 	$(BIN)/python -m tests.bench.sing
 
-# Reinstalled only when what is to be installed changed.
+# Installed again only when what is to be installed has changed.
 $(VENV)/installed: pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed") if sys.version_info < (3, 11) else None'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11 ..." if sys.version_info < (3, 11) else 0)'
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); \
+		echo "Python's venv module is not complete: on Debian and Ubuntu, apt-get install python3-venv"; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
 	@touch $@
 

@@ -110,7 +110,7 @@ def caption(images: Sequence[Path], beam: int, jsonl: bool, checkpoints: Path | 
             continue
         if jsonl:
             row = {
-                "image": click.format_filename(image),
+                "image": name,
                 "caption": found.text,
                 "log_probability": found.log_probability,
             }

@@ -188,11 +188,12 @@ def beam_search(
         grid: (pictures, regions, channels).
         beam: hypotheses a picture.
         max_words: limit, end token not counted.
-        length_norm: hypotheses are compared by log-probability / words ** length_norm.
+        length_norm: hypotheses are compared by log-probability / length ** length_norm, the end
+            token counted.
 
     Returns:
-        ids (pictures, max_words), padded; log-probabilities (pictures,); attention
-        (pictures, max_words, regions).
+        ids (pictures, max_words + 1) with the end token, padded; log-probabilities
+        (pictures,); attention (pictures, max_words + 1, regions).
     """
     pictures, device = grid.shape[0], grid.device
     memory = decoder.look(grid).repeat(beam)

@@ -1,7 +1,7 @@
 """The words that matter in a caption, a seed or a stanza.
 
-One extractor for all three: what the generator learnt to expect in a stanza's header is
-what a caption gives it.
+One extractor for all three: what the generator learnt to be asked for is what a caption
+asks for.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def extract(text: str, lexicon: Lexicon, limit: int = MAX_KEYWORDS) -> list[str]
         limit: how many keywords at the most.
 
     Returns:
-        distinct lemmas; filler ("man", "standing", "red") only where too little else is there.
+        distinct lemmas; filler ("man", "standing", "red") only where nothing else is there.
     """
     weights: dict[str, float] = {}
     for word in words(fold(text)):

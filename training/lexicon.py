@@ -21,6 +21,10 @@ from training.corpus import Song, read_rows, read_songs, split
 from training.flickr8k import read_captions, read_split
 
 MIN_COUNT = 3
+# SemCor occurrences that make a noun common.
+_COMMON_NOUN = 10
+# Nouns whose plural WordNet takes for a verb.
+_IRREGULAR = {"leaves": "leaf", "wolves": "wolf"}
 # A name is a word that is printed with a capital inside lines at least this often.
 _NAME_SHARE = 0.8
 _CAPITALISED = re.compile(r"(?<=[a-z,;] )([A-Z][a-z]+(?:'[a-z]+)?)")
@@ -91,19 +95,44 @@ def _valences() -> dict[str, float]:
 def _analyse(word: str, wordnet: Any) -> tuple[str, str]:
     """Part of speech and lemma by WordNet's sense counts (SemCor)."""
     base = word.partition("'")[0]
+    if base in _IRREGULAR:
+        return "n", _IRREGULAR[base]
+    if base.endswith("ing") and _is_common_noun(base, wordnet):
+        return "n", base  # a building, a painting
     best: tuple[float, str, str] = (0.0, "", base)
     for pos, prior in (("n", 0.5), ("v", 0.4), ("a", 0.3), ("r", 0.2)):
-        lemma = wordnet.morphy(base, pos)
-        if lemma is None:
-            continue
-        senses = [s for synset in wordnet.synsets(lemma, pos) for s in synset.lemmas()]
-        score = prior + sum(s.count() for s in senses if s.name().lower() == lemma)
-        # "running" is a noun in WordNet too: an inflected verb is the likelier reading.
-        score *= 1.5 if lemma != base else 1.0
-        if score > best[0]:
-            best = (score, pos, lemma)
+        for lemma in _lemmas(base, pos, wordnet):
+            score = prior + _occurrences(lemma, pos, wordnet)
+            # "running" is a noun in WordNet too: an inflected verb is the likelier reading.
+            score *= 1.5 if lemma != base else 1.0
+            if score > best[0]:
+                best = (score, pos, lemma)
     lemma = fold(best[2])
     return best[1], lemma if re.fullmatch("[a-z]+", lemma) else base
+
+
+def _lemmas(word: str, pos: str, wordnet: Any) -> list[str]:
+    """WordNet's lemma, and beside "swinge" also "swing" for "swinging"."""
+    lemma = wordnet.morphy(word, pos)
+    if lemma is None:
+        return []
+    shorter = lemma.removesuffix("e")
+    # "pin" would double its consonant: only stems like "swing" keep it single.
+    fits = shorter + "ing" == word and re.search("[^aeiou]{2}$", shorter)
+    return [lemma, shorter] if fits and wordnet.synsets(shorter, pos) else [lemma]
+
+
+def _is_common_noun(word: str, wordnet: Any) -> bool:
+    """Whether a word in -ing is a noun of its own, not just now and then a verb's."""
+    noun = _occurrences(word, "n", wordnet)
+    verbs = (lemma for lemma in _lemmas(word, "v", wordnet) if lemma != word)
+    verb = max((_occurrences(lemma, "v", wordnet) for lemma in verbs), default=0)
+    return noun >= _COMMON_NOUN and 3 * noun >= verb
+
+
+def _occurrences(lemma: str, pos: str, wordnet: Any) -> int:
+    senses = (sense for synset in wordnet.synsets(lemma, pos) for sense in synset.lemmas())
+    return sum(sense.count() for sense in senses if sense.name().lower() == lemma)
 
 
 def _names(raw_lines: Iterable[str]) -> dict[str, str]:
@@ -168,6 +197,8 @@ song: microphone
 play: playground
 dance: hula
 stripe: striped
+rail: railing
+picture: painting
 house: backyard
 toy: frisbee balloon
 chair: wheelchair stroller
