@@ -25,7 +25,7 @@ from model.vocabulary import BOS, EOS, PAD, UNK, WordVocabulary
 MAX_WORDS = 20
 BEAM = 3
 # Exponent of the length in the beam's score; tuned on dev, see docs/captioner.md.
-LENGTH_NORM = 0.7
+LENGTH_NORM = 1.0
 
 
 class Memory(NamedTuple):

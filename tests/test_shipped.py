@@ -17,13 +17,17 @@ def test_captions_of_held_back_photographs(data: Path, tmp_path: Path) -> None:
     some = tmp_path / "some.txt"
     some.write_text("\n".join(read_split(flickr / "Flickr_8k.devImages.txt")[::8]) + "\n")
     words = ["--images", flickr / "images", "--captions", flickr / "Flickr8k.token.txt", "--split", some]
-    result = CliRunner().invoke(main, ["evaluate", "captions", *map(str, words), "--json"])
-    assert result.exit_code == 0, result.output
-    found = json.loads(result.stdout)
-    assert found["pictures"] == 125
+    found = {}
+    for beam in ("1", "3"):
+        command = ["evaluate", "captions", *map(str, words), "--beam", beam, "--json"]
+        result = CliRunner().invoke(main, command)
+        assert result.exit_code == 0, result.output
+        found[beam] = json.loads(result.stdout)
+    assert found["3"]["pictures"] == 125
     # Document frequencies of 125 pictures are not those of 1,000: a floor, not the figure.
-    assert found["cider"] > 45
-    assert found["bleu4"] > 17
+    assert found["3"]["cider"] > 45
+    assert found["3"]["bleu4"] > 17
+    assert found["3"]["cider"] >= found["1"]["cider"]
 
 
 def test_held_back_songs(data: Path, checkpoints: Path) -> None:
