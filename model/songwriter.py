@@ -195,4 +195,4 @@ def without_torn_end(text: str) -> str:
 
 def limit_threads() -> None:
     """Keep torch from taking every core: more than two do not pay at these sizes."""
-    torch.set_num_threads(min(MAX_THREADS, os.cpu_count() or 1))
+    torch.set_num_threads(min(MAX_THREADS, len(os.sched_getaffinity(0))))

@@ -14,13 +14,17 @@ from click.testing import CliRunner
 from PIL import Image
 
 from bot.cli import main
-from model.captioner import load_captioner
-from model.checkpoint import load_checkpoint
+from model.captioner import Captioner, Decoder, load_captioner
+from model.checkpoint import load_checkpoint, save_checkpoint
+from model.encoder import Encoder
 from model.errors import BadCheckpoint, BadOption
 from model.generator import load_generator
 from model.lexicon import Lexicon
+from model.pictures import Preprocessing
+from model.vocabulary import WordVocabulary
+from training.captioner import CaptionerTrainer, Flickr, cache_features, start_stage
 from training.generator import GeneratorTrainer, stanza_nats
-from training.options import CaptionerOptions, GeneratorOptions
+from training.options import DEFAULT_BACKBONE, CaptionerOptions, GeneratorOptions
 from training.stanzas import IGNORE, encode, plan
 
 TINY = GeneratorOptions(
@@ -249,6 +253,56 @@ def test_the_captioners_three_stages(flickr: dict[str, Path], tmp_path: Path) ->
     assert preprocessing.size == 224
     assert checkpoint.header["training"]["stage"] == "scst"
     assert "red" in captioner.vocabulary.words
+
+
+def test_a_resumed_captioner_equals_an_uninterrupted_one(flickr: dict[str, Path], tmp_path: Path) -> None:
+    options = CaptionerOptions(hidden=16, attention=8, threshold=1, batch=3, epochs=4, warmup=1, patience=9)
+    data = {}
+    for split in ("train", "dev"):
+        cache = tmp_path / f"cache-{split}"
+        cache_features(flickr["images"], flickr["captions"], flickr[split], cache, DEFAULT_BACKBONE)
+        data[split] = Flickr.open(flickr["captions"], flickr[split], cache, DEFAULT_BACKBONE)
+
+    def start(run: str) -> CaptionerTrainer:
+        return start_stage(data["train"], data["dev"], tmp_path / run, options, None, DEFAULT_BACKBONE)
+
+    whole, half = start("whole"), start("half")
+    whole.train()
+    for _ in range(2):
+        loss = half._epoch()
+        half.progress["epoch"] += 1
+        half._validate(loss)
+    resumed = start("half")
+    assert resumed.resume()
+    resumed.train()
+    for name, weights in whole.decoder.state_dict().items():
+        assert torch.equal(weights, resumed.decoder.state_dict()[name]), name
+
+
+def test_averages_lie_between(tmp_path: Path) -> None:
+    encoder = Encoder("mobilenetv3_small_050", tunable=1)
+    vocabulary = WordVocabulary(["a", "dog"])
+    header = {
+        "encoder": {"backbone": "mobilenetv3_small_050", "tunable": 1},
+        "words": vocabulary.words,
+        "preprocessing": Preprocessing().to_header(),
+    }
+    paths = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        decoder = Decoder(encoder.channels, len(vocabulary), 8, 4)
+        paths.append(tmp_path / f"{seed}.safetensors")
+        weights = Captioner(encoder, decoder, vocabulary).state_dict()
+        save_checkpoint(paths[-1], "captioner", {**header, "decoder": decoder.architecture}, weights)
+    output = tmp_path / "average.safetensors"
+    result = CliRunner().invoke(main, ["train", "average", *map(str, paths), "--output", str(output)])
+    assert result.exit_code == 0, result.output
+    first, second, found = (load_checkpoint(path, "captioner").weights for path in (*paths, output))
+    name = "decoder.mix.weight"
+    torch.testing.assert_close(found[name], (first[name] + second[name]) / 2, atol=1e-3, rtol=1e-3)
+    assert load_captioner(output)[0].vocabulary.words == ["a", "dog"]
+    bad = CliRunner().invoke(main, ["train", "average", *map(str, paths), "--share", "2", "--output", "x"])
+    assert bad.exit_code == 2
 
 
 def test_stages_out_of_order_are_refused(flickr: dict[str, Path], tmp_path: Path) -> None:
