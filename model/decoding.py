@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from model.errors import BadOption
 from model.steering import Progress, Steering
+from model.text import NEWLINE
 from model.vocabulary import BOS, EOS, CharVocabulary
 
 Floats = npt.NDArray[np.float64]
@@ -175,10 +176,13 @@ class _Row:
             progress.add(character)
 
     def add(self, character: str | None, loss: float) -> None:
-        """Take in a drawn character, or None for the end token."""
+        """Take in a drawn character, or None for the end token.
+
+        A line end after the last line that was asked for ends the stanza, too.
+        """
         self.nats += loss
         self.drawn += 1
-        if character is None:
+        if character is None or (character == NEWLINE and self.progress.lines_left == 1):
             self.ended = True
             return
         self.text.append(character)

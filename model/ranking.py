@@ -28,7 +28,7 @@ class Weights:
     keyword: float = 0.30
     repetition: float = 1.0
     unknown: float = 2.0
-    unfinished: float = 0.5
+    unfinished: float = 2.0
     missing_line: float = 0.15
 
 

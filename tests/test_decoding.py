@@ -152,3 +152,9 @@ def test_a_longer_word_is_not_the_keyword() -> None:
     for character in "sea-green":
         progress.add(character)
     assert progress.waiting == [False]
+
+
+def test_no_more_lines_than_asked_for() -> None:
+    for found in sample(Uniform(), VOCABULARY, Steering(lines=2), range(20), Sampling(1.0)):
+        assert found.text.count("\n") <= 1
+        assert found.ended or len(found.text) == Sampling().max_characters
