@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.console import BAD_DATA, Finite, checkpoints_option, load_eye, load_pen, polite
+from bot.console import BAD_DATA, Finite, checkpoints_option, load_eye, load_pen, polite, with_options
 from bot.offline import evaluate, train
 from model.errors import BadInput
 from model.mood import MOODS
@@ -20,31 +20,27 @@ if TYPE_CHECKING:
     from model.songwriter import Song, Wish
 
 
-def singing(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that ``sing`` and ``lyrics`` share."""
-    options = [
-        click.option("-t", "--temperature", type=Finite(), default=0.4, show_default=True,
-                     help="0.1 (safe) to 2 (wild)."),
-        click.option("-s", "--seed", default=None, help="A word or phrase the stanza starts with."),
-        click.option("-n", "--count", type=click.IntRange(1, 100), default=1, show_default=True,
-                     help="How many stanzas."),
-        click.option("-r", "--random-seed", type=click.IntRange(0, 2**32 - 1), default=None,
-                     help="The same number gives the same stanza."),
-        click.option("--top-k", type=click.IntRange(0, 1000), default=0, help="Draw from the k likeliest."),
-        click.option("--top-p", type=Finite(), default=1.0, help="Nucleus sampling; 1 is off."),
-        click.option("--lines", type=click.IntRange(1, MAX_LINES), default=4, show_default=True),
-        click.option("--style", type=click.Choice(STYLES),
-                     default="song", show_default=True),
-        click.option("--mood", type=click.Choice(MOODS),
-                     default=None, help="Default: left to the words."),
-        click.option("--candidates", type=click.IntRange(1, 256), default=16, show_default=True,
-                     help="Stanzas drawn, of which the best is kept."),
-        click.option("--json", "as_json", is_flag=True, help="One JSON object."),
-        checkpoints_option,
-    ]  # fmt: skip
-    for option in reversed(options):
-        command = option(command)
-    return command
+# The options that ``sing`` and ``lyrics`` share.
+singing = with_options(
+    click.option("-t", "--temperature", type=Finite(), default=0.4, show_default=True,
+                 help="0.1 (safe) to 2 (wild)."),
+    click.option("-s", "--seed", default=None, help="A word or phrase the stanza starts with."),
+    click.option("-n", "--count", type=click.IntRange(1, 100), default=1, show_default=True,
+                 help="How many stanzas."),
+    click.option("-r", "--random-seed", type=click.IntRange(0, 2**32 - 1), default=None,
+                 help="The same number gives the same stanza."),
+    click.option("--top-k", type=click.IntRange(0, 1000), default=0, help="Draw from the k likeliest."),
+    click.option("--top-p", type=Finite(), default=1.0, help="Nucleus sampling; 1 is off."),
+    click.option("--lines", type=click.IntRange(1, MAX_LINES), default=4, show_default=True),
+    click.option("--style", type=click.Choice(STYLES),
+                 default="song", show_default=True),
+    click.option("--mood", type=click.Choice(MOODS),
+                 default=None, help="Default: left to the words."),
+    click.option("--candidates", type=click.IntRange(1, 256), default=16, show_default=True,
+                 help="Stanzas drawn, of which the best is kept."),
+    click.option("--json", "as_json", is_flag=True, help="One JSON object."),
+    checkpoints_option,
+)  # fmt: skip
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

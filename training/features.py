@@ -20,6 +20,7 @@ from model.encoder import Encoder
 from model.errors import BadInput
 from model.files import write_whole
 from model.pictures import Preprocessing, open_picture, to_tensor
+from training.schedule import best_device
 
 VIEWS = 2
 
@@ -79,7 +80,7 @@ class FeatureCache:
         Eight pictures in channels-last layout stay inside a CPU's cache: measured three
         times as fast as 32 in the default layout.
         """
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        device = best_device()
         encoder = encoder.eval().to(device).to(memory_format=torch.channels_last)
         self.folder.mkdir(parents=True, exist_ok=True)
         done = self._done()

@@ -46,6 +46,19 @@ def read_split(path: Path) -> list[str]:
     return names
 
 
+def read_split_captions(captions: Path, split: Path) -> dict[str, list[str]]:
+    """Captions of the pictures that a split list names, in its order.
+
+    Raises:
+        BadInput: a file is missing or malformed, or a listed picture has no captions.
+    """
+    names, known = read_split(split), read_captions(captions)
+    missing = [name for name in names if name not in known]
+    if missing:
+        raise BadInput(f"{captions} has no captions for {missing[0]} and {len(missing) - 1} more.")
+    return {name: known[name] for name in names}
+
+
 def _lines(path: Path) -> list[str]:
     try:
         return path.read_text(encoding="utf-8").splitlines()

@@ -22,7 +22,7 @@ from model.lexicon import Lexicon
 from model.vocabulary import CharVocabulary
 from training.corpus import pieces, read_songs, split
 from training.options import GeneratorOptions
-from training.schedule import Ema, Interrupt, cosine, mixed_precision, read_state, write_state
+from training.schedule import Ema, Interrupt, best_device, cosine, mixed_precision, read_state, write_state
 from training.stanzas import IGNORE, collate, encode, plan
 
 # Stanzas a batch when measuring.
@@ -36,7 +36,7 @@ class GeneratorTrainer:
 
     def __init__(self, corpus: Path, lexicon: Lexicon, run: Path, options: GeneratorOptions) -> None:
         self.options, self.run, self.lexicon = options, run, lexicon
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = best_device()
         self.mixed = mixed_precision(self.device)
         self.vocabulary = CharVocabulary()
         parts = split(read_songs(corpus))

@@ -28,6 +28,11 @@ def cosine(done: float, step: int, warmup: int) -> float:
     return rise * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
 
 
+def best_device() -> torch.device:
+    """A GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def mixed_precision(device: torch.device) -> bool:
     """Whether bfloat16 pays: on GPUs, and on CPUs that have instructions for it."""
     if device.type == "cuda":
