@@ -7,15 +7,16 @@ does not depend on its neighbours' draws.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from model.errors import BadOption
-from model.steering import Progress, Steering
+from model.steering import Progress, State, Steering
 from model.text import NEWLINE
 from model.vocabulary import BOS, EOS, CharVocabulary
 
@@ -25,22 +26,44 @@ Ids = npt.NDArray[np.int64]
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.1, 2.0
 # Four lines of the longest width that the training songs have; most stanzas end by 180.
 MAX_CHARACTERS = 300
+# No line of the training songs is longer; one that goes on and on is given up.
+MAX_LINE = 72
+# Rows that are gone on with after each line.
+SURVIVORS = 4
+
+
+class Context(NamedTuple):
+    """What a batch is told beside the symbols: one ``Progress`` a row."""
+
+    lines_left: Ids  # (rows,)
+    waiting: Floats  # (rows, keywords)
+    written: Ids  # (rows, 2)
+
+    @classmethod
+    def of(cls, states: Sequence[State]) -> Context:
+        left, waiting, written = zip(*states, strict=True)
+        return cls(
+            np.array(left), np.array(waiting, dtype=float).reshape(len(states), -1), np.array(written)
+        )
 
 
 class Stepper(Protocol):
     """A batch of independent rows, each with its own recurrent state."""
 
-    def start(self, steering: Steering, rows: int) -> None:
-        """Forget everything; begin ``rows`` fresh rows that are asked for the same."""
+    def start(self, steering: Steering) -> None:
+        """Forget everything; begin one fresh row. Every row that follows is asked for this."""
 
-    def step(self, ids: Ids, lines_left: Ids, waiting: Floats) -> Floats:
-        """Feed one symbol a row, (rows,) -> logits of the next, (rows, symbols).
+    def step(self, ids: Ids, context: Context) -> Floats:
+        """Feed one symbol a row, (rows,), and what is so after it -> logits (rows, symbols)."""
 
-        ``lines_left`` (rows,) and ``waiting`` (rows, keywords) are what is open after it.
-        """
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with these rows only, in this order."""
 
-    def keep(self, rows: Ids) -> None:
-        """Go on with these rows only, in this order; a row may be named more than once."""
+    def states(self, rows: Sequence[int]) -> list[object]:
+        """The recurrent states of these rows, to come back to with ``resume``."""
+
+    def resume(self, states: Sequence[object]) -> None:
+        """Go on with one row a state; a state may be named more than once."""
 
 
 @dataclass(frozen=True)
@@ -83,12 +106,14 @@ class Sample:
 
     Attributes:
         text: folded characters, the prime included.
-        ended: the model ended it; otherwise it met the limit.
+        ended: the model ended it.
+        cut: it met a limit before that. A stanza that is neither is still being written.
         nats: mean negative log-likelihood a drawn symbol at temperature 1.
     """
 
     text: str
     ended: bool
+    cut: bool
     nats: float
 
 
@@ -129,7 +154,7 @@ def sample(
     sampling: Sampling,
     prime: str = "",
 ) -> list[Sample]:
-    """Draw one text a seed in one batch.
+    """Draw one text a seed in one batch, each on its own.
 
     Args:
         stepper: the model.
@@ -142,40 +167,83 @@ def sample(
     Returns:
         one sample a seed, in order.
     """
-    rows = [_Row(np.random.default_rng(seed), Progress(steering), prime) for seed in seeds]
-    logits = _feed(stepper, vocabulary, steering, prime, len(rows))
-    alive = rows
-    limit = max(1, sampling.max_characters - len(prime))
-    for position in range(limit):
-        logits[:, :EOS] = -np.inf
-        if position == 0 and not prime:
-            logits[:, EOS] = -np.inf
-        uniforms = np.array([row.random.random() for row in alive])
-        ids = draw(probabilities(logits, sampling), uniforms)
-        for row, number, loss in zip(alive, ids.tolist(), _losses(logits, ids).tolist(), strict=True):
-            row.add(vocabulary.tokens[number] if number != EOS else None, loss)
-        going = np.array([not row.ended for row in alive])
-        if position == limit - 1 or not going.any():
-            break
-        if not going.all():
-            stepper.keep(np.flatnonzero(going))
-            alive, ids = [row for row in alive if not row.ended], ids[going]
-        logits = stepper.step(ids, *_open([row.progress for row in alive]))
-    return [Sample("".join(row.text), row.ended, row.nats / max(1, row.drawn)) for row in rows]
+    drawing = _Drawing(stepper, vocabulary, sampling)
+    rows = drawing.begin(steering, seeds, prime)
+    drawing.draw(rows, lambda row: False)
+    return [row.sample for row in rows]
+
+
+def compose(
+    stepper: Stepper,
+    vocabulary: CharVocabulary,
+    steering: Steering,
+    seeds: Sequence[int],
+    sampling: Sampling,
+    prime: str = "",
+    *,
+    rate: Callable[[Sequence[Sample]], Sequence[float]],
+    survivors: int = SURVIVORS,
+) -> list[Sample]:
+    """Draw one text a seed, line by line: after each line the best rows replace the others.
+
+    A stanza is only as good as its worst line, and among sixteen whole stanzas hardly one
+    has four good ones; among sixteen continuations of a good beginning several are good.
+
+    Args:
+        rate: scores unfinished stanzas, higher is better.
+        survivors: rows that are gone on with after a line.
+
+    Returns:
+        as from ``sample``, the best first.
+    """
+    drawing = _Drawing(stepper, vocabulary, sampling)
+    rows = drawing.begin(steering, seeds, prime)
+    while True:
+        drawing.draw(rows, lambda row: row.at_line_end)
+        scores = rate([row.sample for row in rows])
+        order = sorted(range(len(rows)), key=lambda number: -scores[number])
+        if all(row.over for row in rows):
+            return [rows[number].sample for number in order]
+        rows = _branch(rows, order[:survivors])
+
+
+def _branch(rows: list[_Row], kept: Sequence[int]) -> list[_Row]:
+    """As many rows as before, continuing the kept ones in turn, each with its own draws."""
+    return [rows[kept[slot % len(kept)]].child(row.random) for slot, row in enumerate(rows)]
 
 
 class _Row:
     """A stanza as it grows."""
 
-    def __init__(self, random: np.random.Generator, progress: Progress, prime: str) -> None:
-        self.random, self.progress = random, progress
-        self.text: list[str] = []
-        self.nats, self.drawn, self.ended = 0.0, 0, False
-        for character in prime:
-            self.text.append(character)
-            progress.add(character)
+    def __init__(self, random: np.random.Generator, progress: Progress, text: list[str]) -> None:
+        self.random, self.progress, self.text = random, progress, text
+        self.nats, self.drawn = 0.0, 0
+        self.ended = self.cut = False
+        self.line = 0
+        # The model's state before the last symbol, which is yet to be fed.
+        self.state: object = None
+        self.symbol = BOS
 
-    def add(self, character: str | None, loss: float) -> None:
+    def child(self, random: np.random.Generator) -> _Row:
+        """The same stanza so far, to be continued by other draws."""
+        twin = copy(self)
+        twin.random, twin.progress, twin.text = random, copy(self.progress), list(self.text)
+        twin.progress.waiting = list(self.progress.waiting)
+        return twin
+
+    @property
+    def at_line_end(self) -> bool:
+        return self.text[-1:] == [NEWLINE]
+
+    @property
+    def sample(self) -> Sample:
+        return Sample("".join(self.text), self.ended, self.cut, self.nats / max(1, self.drawn))
+
+    @property
+    def over(self) -> bool:
+        return self.ended or self.cut
+
+    def add(self, symbol: int, character: str | None, loss: float) -> None:
         """Take in a drawn character, or None for the end token.
 
         A line end after the last line that was asked for ends the stanza, too.
@@ -185,29 +253,67 @@ class _Row:
         if character is None or (character == NEWLINE and self.progress.lines_left == 1):
             self.ended = True
             return
+        self.symbol = symbol
+        self.line = 0 if character == NEWLINE else self.line + 1
         self.text.append(character)
         self.progress.add(character)
 
 
-def _feed(stepper: Stepper, vocabulary: CharVocabulary, steering: Steering, prime: str, rows: int) -> Floats:
-    """Run the common beginning once, then spread its state over the rows."""
-    progress = Progress(steering)
-    stepper.start(steering, 1)
-    logits = stepper.step(np.array([BOS]), *_open([progress]))
-    for character, number in zip(prime, vocabulary.encode(prime), strict=True):
-        progress.add(character)
-        logits = stepper.step(np.array([number]), *_open([progress]))
-    stepper.keep(np.zeros(rows, dtype=np.int64))
-    return np.repeat(logits, rows, axis=0)
+class _Drawing:
+    """Draws symbols for a batch of rows, until each pauses or is over."""
+
+    def __init__(self, stepper: Stepper, vocabulary: CharVocabulary, sampling: Sampling) -> None:
+        self.stepper, self.vocabulary, self.sampling = stepper, vocabulary, sampling
+
+    def begin(self, steering: Steering, seeds: Sequence[int], prime: str) -> list[_Row]:
+        """Run the common beginning once; its state is every row's."""
+        progress, symbol = Progress(steering), BOS
+        self.stepper.start(steering)
+        for character, number in zip(prime, self.vocabulary.encode(prime), strict=True):
+            self.stepper.step(np.array([symbol]), _context([progress]))
+            progress.add(character)
+            symbol = number
+        first = _Row(np.random.default_rng(), progress, list(prime))
+        first.state, first.symbol = self.stepper.states([0])[0], symbol
+        return [first.child(np.random.default_rng(seed)) for seed in seeds]
+
+    def draw(self, rows: Sequence[_Row], paused: Callable[[_Row], bool]) -> None:
+        """Draw at least one symbol a row that is not over."""
+        alive = [row for row in rows if not row.over]
+        self.stepper.resume([row.state for row in alive])
+        while alive:
+            logits = self.stepper.step(
+                np.array([row.symbol for row in alive]), _context([row.progress for row in alive])
+            )
+            self._add(alive, logits)
+            for row in alive:
+                row.cut = not row.ended and (
+                    len(row.text) >= self.sampling.max_characters or row.line > MAX_LINE
+                )
+            going = [n for n, row in enumerate(alive) if not (row.over or paused(row))]
+            if len(going) < len(alive):
+                resting = [n for n, row in enumerate(alive) if not row.over and paused(row)]
+                for n, state in zip(resting, self.stepper.states(resting), strict=True):
+                    alive[n].state = state
+                self.stepper.keep(going)
+                alive = [alive[n] for n in going]
+
+    def _add(self, rows: Sequence[_Row], logits: Floats) -> None:
+        logits[:, :EOS] = -np.inf
+        for number, row in enumerate(rows):
+            if not row.text:
+                logits[number, EOS] = -np.inf
+        uniforms = np.array([row.random.random() for row in rows])
+        ids = draw(probabilities(logits, self.sampling), uniforms).tolist()
+        for row, number, loss in zip(rows, ids, _losses(logits, ids).tolist(), strict=True):
+            row.add(number, self.vocabulary.tokens[number] if number != EOS else None, loss)
 
 
-def _open(progress: Sequence[Progress]) -> tuple[Ids, Floats]:
-    """Lines left (rows,) and keywords waiting (rows, keywords)."""
-    left = np.array([row.lines_left for row in progress])
-    return left, np.array([row.waiting for row in progress], dtype=float).reshape(len(progress), -1)
+def _context(progress: Sequence[Progress]) -> Context:
+    return Context.of([row.state for row in progress])
 
 
-def _losses(logits: Floats, ids: Ids) -> Floats:
+def _losses(logits: Floats, ids: Sequence[int]) -> Floats:
     """Negative log-likelihood of the drawn symbols at temperature 1, (rows,)."""
     top = logits.max(axis=1)
     total = np.log(np.exp(logits - top[:, None]).sum(axis=1)) + top

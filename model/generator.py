@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from model.checkpoint import Checkpoint, described, fill, load_checkpoint
-from model.decoding import Floats, Ids
+from model.decoding import Context, Floats, Ids
 from model.mood import MOODS
-from model.steering import MAX_LINES, SPELLED, STYLES, Progress, Steering, spelling
+from model.steering import BUCKETS, MAX_LINES, SPELLED, STYLES, Progress, Steering, spelling
 from model.text import LETTERS
 from model.vocabulary import CharVocabulary
 
@@ -24,8 +24,11 @@ State = tuple[Tensor, Tensor]
 _LONGEST_MEMORY = 150
 
 
-class Wishes(NamedTuple):
-    """A batch of ``Steering`` with its progress at every input; id 0 stands for "not asked"."""
+class Conditions(NamedTuple):
+    """What the network is told beside the symbols: a batch of ``Steering`` and its progress.
+
+    Id 0 stands for "not asked", or for a word that is not there yet.
+    """
 
     style: Tensor  # (batch,)
     mood: Tensor  # (batch,)
@@ -33,9 +36,10 @@ class Wishes(NamedTuple):
     keywords: Tensor  # (batch, keywords) lemma ids
     spellings: Tensor  # (batch, keywords, SPELLED)
     waiting: Tensor  # (batch, time, keywords) 0 or 1
+    written: Tensor  # (batch, time, 2) buckets of the last words
 
-    def to(self, device: torch.device) -> Wishes:
-        return Wishes(*(tensor.to(device) for tensor in self))
+    def to(self, device: torch.device) -> Conditions:
+        return Conditions(*(tensor.to(device) for tensor in self))
 
 
 class Generator(nn.Module):
@@ -45,6 +49,7 @@ class Generator(nn.Module):
         symbols: vocabulary size.
         lemmas: keywords with a vector of their own; others are known by their letters.
         embedding: size of a symbol's embedding.
+        word: size of a written word's embedding.
         control: size of a wish's embedding.
         hidden: LSTM state size.
         layers: LSTM layers.
@@ -60,23 +65,26 @@ class Generator(nn.Module):
         hidden: int = 512,
         layers: int = 2,
         dropout: float = 0.0,
+        word: int = 64,
     ) -> None:
         super().__init__()
         self.lemmas = {lemma: number for number, lemma in enumerate(lemmas, start=1)}
         self.embedding = nn.Embedding(symbols, embedding)
+        self.word = nn.Embedding(BUCKETS + 1, word, padding_idx=0)
         self.style = nn.Embedding(len(STYLES) + 1, control, padding_idx=0)
         self.mood = nn.Embedding(len(MOODS) + 1, control, padding_idx=0)
         self.lines = nn.Embedding(MAX_LINES + 1, control, padding_idx=0)
         self.keyword = nn.Embedding(len(lemmas) + 1, control, padding_idx=0)
         self.spelling = nn.Embedding(SPELLED * len(LETTERS) + 1, control, padding_idx=0)
         between = dropout if layers > 1 else 0.0
-        self.lstm = nn.LSTM(embedding + control, hidden, layers, batch_first=True, dropout=between)
+        inputs = embedding + control + 2 * word
+        self.lstm = nn.LSTM(inputs, hidden, layers, batch_first=True, dropout=between)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(hidden, symbols)
         self._initialise()
 
     def _initialise(self) -> None:
-        for table, scale in ((self.keyword, 0.3), (self.spelling, 0.15)):
+        for table, scale in ((self.keyword, 0.3), (self.spelling, 0.15), (self.word, 0.3)):
             with torch.no_grad():
                 table.weight.mul_(scale)
         for name, weights in self.lstm.named_parameters():
@@ -92,23 +100,19 @@ class Generator(nn.Module):
         """Lemma ids (..., ) and letters (..., SPELLED) -> keyword vectors (..., control)."""
         return self.keyword(keywords) + self.spelling(spellings).sum(-2)
 
-    def controls(self, wishes: Wishes) -> Tensor:
+    def controls(self, conditions: Conditions) -> Tensor:
         """What is asked at every input, (batch, time, control)."""
-        constant = self.style(wishes.style) + self.mood(wishes.mood)
-        words = self.vectors(wishes.keywords, wishes.spellings)
-        return constant[:, None] + self.lines(wishes.lines_left) + wishes.waiting.to(words.dtype) @ words
+        constant = self.style(conditions.style) + self.mood(conditions.mood)
+        words = self.vectors(conditions.keywords, conditions.spellings)
+        return constant[:, None] + self.lines(conditions.lines_left) + conditions.waiting.to(words.dtype) @ words
 
     def forward(
-        self, symbols: Tensor, wishes: Wishes | None = None, state: State | None = None
+        self, symbols: Tensor, conditions: Conditions, state: State | None = None
     ) -> tuple[Tensor, State]:
         """(batch, time) ids -> logits (batch, time, symbols) and the state after the last step."""
-        embedded = self.embedding(symbols)
-        if wishes is None:
-            size = self.keyword.embedding_dim
-            asked = embedded.new_zeros((*symbols.shape, size))
-        else:
-            asked = self.controls(wishes)
-        hidden, state = self.lstm(torch.cat([embedded, asked], 2), state)
+        written = self.word(conditions.written).flatten(2)
+        inputs = torch.cat([self.embedding(symbols), self.controls(conditions), written], 2)
+        hidden, state = self.lstm(inputs, state)
         return self.output(self.dropout(hidden)), state
 
 
@@ -121,7 +125,7 @@ def _chrono(bias: Tensor) -> None:
     bias[size : 2 * size] = torch.log(memory)
 
 
-def wishes_of(generator: Generator, wanted: Sequence[tuple[Steering, str]]) -> Wishes:
+def conditions_of(generator: Generator, wanted: Sequence[tuple[Steering, str]]) -> Conditions:
     """Steering and the text it comes with -> a batch, with the progress at every input.
 
     Input 0 is ``<bos>``, input ``n`` the text's n-th character.
@@ -134,35 +138,39 @@ def wishes_of(generator: Generator, wanted: Sequence[tuple[Steering, str]]) -> W
     keywords = torch.zeros((rows, count), dtype=torch.long)
     spellings = torch.zeros((rows, count, SPELLED), dtype=torch.long)
     waiting = torch.zeros((rows, time, count))
+    written = torch.zeros((rows, time, 2), dtype=torch.long)
     for row, (steering, text) in enumerate(wanted):
         style[row] = 1 + STYLES.index(steering.style) if steering.style else 0
         mood[row] = 1 + MOODS.index(steering.mood) if steering.mood else 0
         for number, keyword in enumerate(steering.keywords):
-            keywords[row, number] = generator.lemmas.get(keyword, 0)
-            spellings[row, number] = torch.tensor(spelling(keyword))
-        if steering.lines is None and not steering.keywords:
-            continue
-        left, open_words = _progress(steering, text)
-        lines[row, : len(left)] = torch.tensor(left)
-        waiting[row, : len(left), : len(steering.keywords)] = torch.tensor(open_words, dtype=torch.float)
-    return Wishes(style, mood, lines, keywords, spellings, waiting)
+            # Letters only where the word itself says nothing: they leak into words beside it.
+            if keyword in generator.lemmas:
+                keywords[row, number] = generator.lemmas[keyword]
+            else:
+                spellings[row, number] = torch.tensor(spelling(keyword))
+        context = _contexts(steering, text)
+        lines[row, : len(text) + 1] = torch.from_numpy(context.lines_left)
+        waiting[row, : len(text) + 1, : len(steering.keywords)] = torch.from_numpy(context.waiting)
+        written[row, : len(text) + 1] = torch.from_numpy(context.written)
+    return Conditions(style, mood, lines, keywords, spellings, waiting, written)
 
 
-def _progress(steering: Steering, text: str) -> tuple[list[int], list[list[bool]]]:
+def _contexts(steering: Steering, text: str) -> Context:
+    """One row a symbol: the progress at ``<bos>`` and after each character."""
     progress = Progress(steering)
-    left, waiting = [progress.lines_left], [list(progress.waiting)]
+    states = [progress.state]
     for character in text:
         progress.add(character)
-        left.append(progress.lines_left)
-        waiting.append(list(progress.waiting))
-    return left, waiting
+        states.append(progress.state)
+    return Context.of(states)
 
 
 class TorchStepper:
     """Steps a ``Generator`` by one symbol a row (``model.decoding.Stepper``).
 
     ``nn.LSTM`` one step at a time re-packs its weights on every call on a CPU. Here the
-    first layer's input products are tables (a row a symbol, a number of lines, a keyword),
+    first layer's input products are tables (a row a symbol, a number of lines, a keyword,
+    a word written before),
     and every other product is one matrix multiplication with weights laid out once.
     """
 
@@ -173,8 +181,10 @@ class TorchStepper:
         weights = {name: p.detach() for name, p in model.lstm.named_parameters()}
         self._bias = [weights[f"bias_ih_l{k}"] + weights[f"bias_hh_l{k}"] for k in range(self.layers)]
         size = model.embedding.embedding_dim
+        sizes = [size, model.keyword.embedding_dim, 2 * model.word.embedding_dim]
         inputs = weights["weight_ih_l0"].t().contiguous()
-        symbol_part, self._control_part = inputs[:size], inputs[size:]
+        symbol_part, self._control_part, self._word_part = inputs.split(sizes)
+        self._word = model.word.weight.detach()
         self._symbols = model.embedding.weight.detach() @ symbol_part + self._bias[0]
         self._lines = model.lines.weight.detach() @ self._control_part
         self._first = weights["weight_hh_l0"].t().contiguous()
@@ -184,25 +194,29 @@ class TorchStepper:
         ]
         self._output = model.output.weight.detach().t().contiguous()
         self._output_bias = model.output.bias.detach()
-        self.start(Steering(), 1)
+        self.start(Steering())
 
     @torch.inference_mode()
-    def start(self, steering: Steering, rows: int) -> None:
-        wishes = wishes_of(self.model, [(steering, "")]).to(self.device)
-        constant = self.model.style(wishes.style) + self.model.mood(wishes.mood)
-        words = self.model.vectors(wishes.keywords[0], wishes.spellings[0])[: len(steering.keywords)]
+    def start(self, steering: Steering) -> None:
+        conditions = conditions_of(self.model, [(steering, "")]).to(self.device)
+        constant = self.model.style(conditions.style) + self.model.mood(conditions.mood)
+        words = self.model.vectors(conditions.keywords[0], conditions.spellings[0])[: len(steering.keywords)]
         self._constant = constant @ self._control_part
         self._words = words @ self._control_part
-        shape = (self.layers, rows, self.hidden)
+        shape = (self.layers, 1, self.hidden)
         self._h = list(torch.zeros(shape, device=self.device))
         self._c = list(torch.zeros(shape, device=self.device))
 
     @torch.inference_mode()
-    def step(self, ids: Ids, lines_left: Ids, waiting: Floats) -> Floats:
-        symbols, left = torch.from_numpy(ids).to(self.device), torch.from_numpy(lines_left).to(self.device)
+    def step(self, ids: Ids, context: Context) -> Floats:
+        symbols, left, written, waiting = (
+            torch.from_numpy(array).to(self.device)
+            for array in (ids, context.lines_left, context.written, context.waiting)
+        )
         inputs = self._symbols[symbols] + self._lines[left] + self._constant
+        inputs.addmm_(self._word[written].flatten(1), self._word_part)
         if waiting.shape[1]:
-            inputs.addmm_(torch.from_numpy(waiting).float().to(self.device), self._words)
+            inputs.addmm_(waiting.float(), self._words)
         self._cell(0, inputs.addmm_(self._h[0], self._first))
         for layer, weights in enumerate(self._upper, start=1):
             below = torch.cat([self._h[layer - 1], self._h[layer]], 1)
@@ -210,11 +224,17 @@ class TorchStepper:
         logits = torch.addmm(self._output_bias, self._h[-1], self._output)
         return logits.double().cpu().numpy()
 
-    @torch.inference_mode()
-    def keep(self, rows: Ids) -> None:
-        index = torch.from_numpy(np.ascontiguousarray(rows)).to(self.device)
-        self._h = [state[index] for state in self._h]
-        self._c = [state[index] for state in self._c]
+    def keep(self, rows: Sequence[int]) -> None:
+        self._h = [state[rows] for state in self._h]
+        self._c = [state[rows] for state in self._c]
+
+    def states(self, rows: Sequence[int]) -> list[object]:
+        both = torch.stack([*self._h, *self._c])[:, rows]
+        return list(both.unbind(1))
+
+    def resume(self, states: Sequence[object]) -> None:
+        both = torch.stack(cast("Sequence[Tensor]", states), 1)
+        self._h, self._c = list(both[: self.layers]), list(both[self.layers :])
 
     def _cell(self, layer: int, gates: Tensor) -> None:
         size = self.hidden

@@ -21,7 +21,7 @@ class Weights:
         keyword: for the first keyword used; each further one counts half of the one before.
         repetition: times the share of repeated words and word pairs beyond a song's own.
         unknown: times the share of words that the lexicon does not know.
-        unfinished: where the model did not end the stanza itself.
+        unfinished: where a limit cut the stanza off.
         missing_line: for each line short of those asked for.
     """
 
@@ -67,7 +67,7 @@ def score(
         keywords=weights.keyword * sum(0.5**n for n in range(present)),
         repetition=weights.repetition * repetition(found),
         unknown=weights.unknown * unknown_share(found, lexicon),
-        form=weights.unfinished * (not candidate.ended) + weights.missing_line * short,
+        form=weights.unfinished * candidate.cut + weights.missing_line * short,
     )
 
 

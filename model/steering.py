@@ -8,6 +8,7 @@ the part that is still open: lines left to write, keywords not yet written.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,10 +16,16 @@ from model.keywords import MAX_KEYWORDS
 from model.lexicon import Lexicon
 from model.text import LETTERS, NEWLINE
 
-STYLES = ("song", "nursery", "hymn", "ballad", "poem")
+# "plain" is what people say of pictures; the others are what a corpus calls its verse.
+STYLES = ("song", "nursery", "hymn", "ballad", "poem", "plain")
 MAX_LINES = 4
 # Letters of a keyword that the generator is shown.
 SPELLED = 10
+# Words written before are told apart by a hash (Weinberger et al., ICML 2009): no list of
+# words has to be kept, and a rare word that shares a bucket does little harm.
+BUCKETS = 8192
+
+State = tuple[int, tuple[bool, ...], tuple[int, int]]
 
 _IN_WORD = frozenset(LETTERS + "'")
 
@@ -61,25 +68,39 @@ class Progress:
     Attributes:
         lines_left: lines still to write, the one under way included; 0 where none were asked for.
         waiting: for each keyword whether it is still to be written.
+        written: buckets of the last two whole words, the last one first; 0 for none yet.
     """
 
     def __init__(self, steering: Steering) -> None:
         self.lines_left = steering.lines or 0
         self.waiting = [True] * len(steering.keywords)
+        self.written = (0, 0)
         self._forms = steering.forms
         self._word = ""
+
+    @property
+    def state(self) -> State:
+        """``lines_left``, ``waiting`` and ``written`` as they are now."""
+        return self.lines_left, tuple(self.waiting), self.written
 
     def add(self, character: str) -> None:
         """Take in the next character. A keyword is written once the character after it is there."""
         if character in _IN_WORD:
             self._word += character
             return
-        for number, forms in enumerate(self._forms):
-            if self.waiting[number] and self._word.strip("'") in forms:
-                self.waiting[number] = False
+        if word := self._word.strip("'"):
+            self.written = (bucket(word), self.written[0])
+            for number, forms in enumerate(self._forms):
+                if self.waiting[number] and word in forms:
+                    self.waiting[number] = False
         self._word = ""
         if character == NEWLINE and self.lines_left > 1:
             self.lines_left -= 1
+
+
+def bucket(word: str) -> int:
+    """1 to ``BUCKETS``, the same on every machine."""
+    return 1 + zlib.crc32(word.encode()) % BUCKETS
 
 
 def spelling(word: str) -> list[int]:

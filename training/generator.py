@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,14 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from model.checkpoint import save_checkpoint
+from model.checkpoint import fill, load_checkpoint, save_checkpoint
 from model.errors import BadInput
-from model.generator import Generator, Wishes
+from model.generator import Conditions, Generator, conditions_of
 from model.keywords import sung
 from model.lexicon import Lexicon
+from model.steering import Steering
 from model.vocabulary import CharVocabulary
-from training.corpus import pieces, read_songs, split
+from training.corpus import pieces, plain_songs, read_songs, split
 from training.options import GeneratorOptions
 from training.schedule import Ema, Interrupt, best_device, cosine, mixed_precision, read_state, write_state
 from training.stanzas import IGNORE, collate, encode, plan
@@ -34,7 +36,14 @@ _COMMON = 20
 class GeneratorTrainer:
     """Owns the network, the optimiser and their resumable state."""
 
-    def __init__(self, corpus: Path, lexicon: Lexicon, run: Path, options: GeneratorOptions) -> None:
+    def __init__(
+        self,
+        corpus: Path,
+        lexicon: Lexicon,
+        run: Path,
+        options: GeneratorOptions,
+        captions: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
         self.options, self.run, self.lexicon = options, run, lexicon
         self.device = best_device()
         self.mixed = mixed_precision(self.device)
@@ -44,10 +53,11 @@ class GeneratorTrainer:
         self.dev = _sample(pieces(parts["dev"]), options.validate_characters)
         if not self.songs or not self.dev:
             raise BadInput(f"{corpus} is too small: no song of it falls into the dev split.")
-        self.data_hash = hashlib.sha256(corpus.read_bytes()).hexdigest()[:16]
+        self.songs += plain_songs(captions or {})
+        self.data_hash = _digest(corpus, captions)
         torch.manual_seed(options.seed)
         self.architecture = {
-            name: getattr(options, name) for name in ("embedding", "control", "hidden", "layers")
+            name: getattr(options, name) for name in ("embedding", "control", "hidden", "layers", "word")
         }
         self.lemmas = common_lemmas(lexicon)
         self.model = Generator(
@@ -64,6 +74,16 @@ class GeneratorTrainer:
             "step": 0, "epoch": 0, "batch": 0, "batches": 1,
             "seconds": 0.0, "characters": 0, "best": math.inf,
         }  # fmt: skip
+
+    def start_from(self, path: Path) -> None:
+        """Begin with a checkpoint's weights instead of random ones.
+
+        Raises:
+            BadCheckpoint: it is damaged or of another architecture.
+        """
+        checkpoint = load_checkpoint(path, "generator")
+        fill(self.model, checkpoint.weights, path)
+        self.ema = Ema(self.model, self.options.ema)
 
     def resume(self) -> bool:
         """Continue from the run's folder, if it holds a state."""
@@ -90,9 +110,9 @@ class GeneratorTrainer:
         bar = tqdm(desc="generator", unit="step", initial=self.progress["step"], mininterval=5)
         self.model.train()
         loss_mean = math.nan
-        for inputs, targets, wishes in self._batches():
+        for inputs, targets, conditions in self._batches():
             started = time.perf_counter()
-            loss = self._step(inputs, targets, wishes)
+            loss = self._step(inputs, targets, conditions)
             self._account(time.perf_counter() - started, int((targets != IGNORE).sum()))
             loss_mean = loss if math.isnan(loss_mean) else 0.98 * loss_mean + 0.02 * loss
             done = self._done()
@@ -106,7 +126,7 @@ class GeneratorTrainer:
                 self._write_state()
                 raise KeyboardInterrupt
 
-    def _batches(self) -> Iterator[tuple[Tensor, Tensor, Wishes]]:
+    def _batches(self) -> Iterator[tuple[Tensor, Tensor, Conditions]]:
         while True:
             seed = self.options.seed * 1000 + self.progress["epoch"]
             groups = plan(self.songs, self.options.batch, seed)
@@ -117,13 +137,13 @@ class GeneratorTrainer:
                 yield batch
             self.progress.update(epoch=self.progress["epoch"] + 1, batch=0)
 
-    def _step(self, inputs: Tensor, targets: Tensor, wishes: Wishes) -> float:
+    def _step(self, inputs: Tensor, targets: Tensor, conditions: Conditions) -> float:
         inputs, targets = inputs.to(self.device), targets.to(self.device)
         rate = self.options.learning_rate * cosine(self._done(), self.progress["step"], self.options.warmup)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed):
-            logits, _ = self.model(inputs, wishes.to(self.device))
+            logits, _ = self.model(inputs, conditions.to(self.device))
         loss = nn.functional.cross_entropy(
             logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORE
         )
@@ -196,14 +216,23 @@ def stanza_nats(
     nats = [0.0] * len(texts)
     for start in tqdm(range(0, len(order), _BATCH), desc="nats", disable=not progress):
         numbers = order[start : start + _BATCH]
-        inputs, targets = collate([texts[number] for number in numbers], vocabulary)
-        logits, _ = model(inputs.to(device))
+        batch = [texts[number] for number in numbers]
+        inputs, targets = collate(batch, vocabulary)
+        conditions = conditions_of(model, [(Steering(), text) for text in batch])
+        logits, _ = model(inputs.to(device), conditions.to(device))
         losses = nn.functional.cross_entropy(
             logits.float().transpose(1, 2), targets.to(device), ignore_index=IGNORE, reduction="none"
         )
         for number, loss in zip(numbers, losses.double().sum(1).tolist(), strict=True):
             nats[number] = loss
     return nats
+
+
+def _digest(corpus: Path, captions: Mapping[str, Sequence[str]] | None) -> str:
+    data = hashlib.sha256(corpus.read_bytes())
+    if captions:
+        data.update(json.dumps(captions).encode())
+    return data.hexdigest()[:16]
 
 
 def common_lemmas(lexicon: Lexicon) -> list[str]:

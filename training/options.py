@@ -11,7 +11,7 @@ STAGES = ("frozen", "finetune", "scst")
 
 # Lowest value of an option, where it is not 0; and the options that must stay below 1.
 _AT_LEAST = {
-    **dict.fromkeys(("embedding", "control", "hidden", "attention", "layers", "batch", "epochs"), 1),
+    **dict.fromkeys(("embedding", "control", "word", "hidden", "attention", "layers", "batch", "epochs"), 1),
     **dict.fromkeys(("validate_every", "validate_characters", "threshold", "patience"), 1),
     "samples": 2,
 }
@@ -36,6 +36,7 @@ class GeneratorOptions:
 
     embedding: int = 64
     control: int = 128
+    word: int = 64
     hidden: int = 512
     layers: int = 2
     dropout: float = 0.0

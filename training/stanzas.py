@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from model.generator import Generator, Wishes, wishes_of
+from model.generator import Conditions, Generator, conditions_of
 from model.keywords import MAX_KEYWORDS, extract, used
 from model.lexicon import Lexicon
 from model.mood import mood_of
@@ -45,16 +45,16 @@ def encode(
     vocabulary: CharVocabulary,
     generator: Generator,
     seed: int,
-) -> tuple[Tensor, Tensor, Wishes]:
+) -> tuple[Tensor, Tensor, Conditions]:
     """A group with wishes drawn at random.
 
     Returns:
-        inputs and targets as from ``collate``, and the wishes.
+        inputs and targets as from ``collate``, and the conditions.
     """
     draw = random.Random(seed)
     wanted = [(_wish(text, style, lexicon, draw), text) for text, style in group]
     inputs, targets = collate([text for text, _ in group], vocabulary)
-    return inputs, targets, wishes_of(generator, wanted)
+    return inputs, targets, conditions_of(generator, wanted)
 
 
 def collate(texts: Sequence[str], vocabulary: CharVocabulary) -> tuple[Tensor, Tensor]:
