@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from model.errors import BadOption
+from model.keywords import MAX_KEYWORDS
 from model.steering import Progress, State, Steering
 from model.text import NEWLINE
 from model.vocabulary import BOS, EOS, CharVocabulary
@@ -28,30 +29,33 @@ MIN_TEMPERATURE, MAX_TEMPERATURE = 0.1, 2.0
 MAX_CHARACTERS = 300
 # No line of the training songs is longer; one that goes on and on is given up.
 MAX_LINE = 72
-# Rows that are gone on with after each line.
+# Rows of a job that are gone on with after each line.
 SURVIVORS = 4
 
 
 class Context(NamedTuple):
-    """What a batch is told beside the symbols: one ``Progress`` a row."""
+    """What a batch is told beside the symbols: whose wish a row follows, and its ``Progress``."""
 
+    asked: Ids  # (rows,) which of the steerings
     lines_left: Ids  # (rows,)
-    waiting: Floats  # (rows, keywords)
+    waiting: Floats  # (rows, MAX_KEYWORDS), 0 where fewer were asked for
     written: Ids  # (rows, 2)
 
     @classmethod
-    def of(cls, states: Sequence[State]) -> Context:
+    def of(cls, states: Sequence[State], asked: Sequence[int]) -> Context:
         left, waiting, written = zip(*states, strict=True)
-        return cls(
-            np.array(left), np.array(waiting, dtype=float).reshape(len(states), -1), np.array(written)
-        )
+        padded = [[*row, *[False] * (MAX_KEYWORDS - len(row))] for row in waiting]
+        return cls(np.array(asked), np.array(left), np.array(padded, dtype=float), np.array(written))
 
 
 class Stepper(Protocol):
     """A batch of independent rows, each with its own recurrent state."""
 
-    def start(self, steering: Steering) -> None:
-        """Forget everything; begin one fresh row. Every row that follows is asked for this."""
+    def start(self, steerings: Sequence[Steering]) -> list[object]:
+        """Forget the steerings of before; return the fresh state of a row of each."""
+
+    def resume(self, states: Sequence[object]) -> None:
+        """Go on with one row a state; a state may be named more than once."""
 
     def step(self, ids: Ids, context: Context) -> Floats:
         """Feed one symbol a row, (rows,), and what is so after it -> logits (rows, symbols)."""
@@ -60,10 +64,7 @@ class Stepper(Protocol):
         """Go on with these rows only, in this order."""
 
     def states(self, rows: Sequence[int]) -> list[object]:
-        """The recurrent states of these rows, to come back to with ``resume``."""
-
-    def resume(self, states: Sequence[object]) -> None:
-        """Go on with one row a state; a state may be named more than once."""
+        """The states of these rows, to come back to with ``resume``."""
 
 
 @dataclass(frozen=True)
@@ -146,80 +147,82 @@ def draw(weights: Floats, uniforms: Floats) -> Ids:
     return chosen
 
 
-def sample(
-    stepper: Stepper,
-    vocabulary: CharVocabulary,
-    steering: Steering,
-    seeds: Sequence[int],
-    sampling: Sampling,
-    prime: str = "",
-) -> list[Sample]:
-    """Draw one text a seed in one batch, each on its own.
+@dataclass(frozen=True)
+class Job:
+    """Stanzas to draw for one wish.
 
-    Args:
-        stepper: the model.
-        vocabulary: its symbols.
+    Attributes:
         steering: what every stanza is asked to be.
         seeds: a random seed a row.
         sampling: how to draw.
         prime: folded text that every stanza starts with.
-
-    Returns:
-        one sample a seed, in order.
     """
-    drawing = _Drawing(stepper, vocabulary, sampling)
-    rows = drawing.begin(steering, seeds, prime)
-    drawing.draw(rows, lambda row: False)
+
+    steering: Steering
+    seeds: Sequence[int]
+    sampling: Sampling = field(default_factory=Sampling)
+    prime: str = ""
+
+
+# Scores of stanzas, finished or not; higher is better.
+Rate = Callable[[Sequence[Sample]], Sequence[float]]
+
+
+def sample(stepper: Stepper, vocabulary: CharVocabulary, job: Job) -> list[Sample]:
+    """Draw one text a seed in one batch, each on its own, in the order of the seeds."""
+    drawing = _Drawing(stepper, vocabulary)
+    [rows] = drawing.begin([job])
+    drawing.draw(rows, paused=lambda _: False)
     return [row.sample for row in rows]
 
 
 def compose(
-    stepper: Stepper,
-    vocabulary: CharVocabulary,
-    steering: Steering,
-    seeds: Sequence[int],
-    sampling: Sampling,
-    prime: str = "",
-    *,
-    rate: Callable[[Sequence[Sample]], Sequence[float]],
-    survivors: int = SURVIVORS,
-) -> list[Sample]:
-    """Draw one text a seed, line by line: after each line the best rows replace the others.
+    stepper: Stepper, vocabulary: CharVocabulary, jobs: Sequence[tuple[Job, Rate]]
+) -> list[list[Sample]]:
+    """Draw line by line: after each line a job's best rows replace its others.
 
-    A stanza is only as good as its worst line, and among sixteen whole stanzas hardly one
-    has four good ones; among sixteen continuations of a good beginning several are good.
+    A stanza is only as good as its worst line. Among sixteen stanzas hardly one has four
+    good lines; among sixteen continuations of a good beginning several are good.
 
     Args:
-        rate: scores unfinished stanzas, higher is better.
-        survivors: rows that are gone on with after a line.
+        stepper: the model.
+        vocabulary: its symbols.
+        jobs: all drawn in one batch; a job's stanzas do not depend on the others.
 
     Returns:
-        as from ``sample``, the best first.
+        for each job one sample a seed, the best first.
     """
-    drawing = _Drawing(stepper, vocabulary, sampling)
-    rows = drawing.begin(steering, seeds, prime)
+    drawing = _Drawing(stepper, vocabulary)
+    batch = drawing.begin([job for job, _ in jobs])
     while True:
-        drawing.draw(rows, lambda row: row.at_line_end)
-        scores = rate([row.sample for row in rows])
-        order = sorted(range(len(rows)), key=lambda number: -scores[number])
-        if all(row.over for row in rows):
-            return [rows[number].sample for number in order]
-        rows = _branch(rows, order[:survivors])
+        drawing.draw([row for rows in batch for row in rows], paused=lambda row: row.at_line_end)
+        batch = [_ranked(rows, rate) for rows, (_, rate) in zip(batch, jobs, strict=True)]
+        if all(row.over for rows in batch for row in rows):
+            return [[row.sample for row in rows] for rows in batch]
+        batch = [_branch(rows) for rows in batch]
 
 
-def _branch(rows: list[_Row], kept: Sequence[int]) -> list[_Row]:
-    """As many rows as before, continuing the kept ones in turn, each with its own draws."""
-    return [rows[kept[slot % len(kept)]].child(row.random) for slot, row in enumerate(rows)]
+def _ranked(rows: Sequence[_Row], rate: Rate) -> list[_Row]:
+    scores = rate([row.sample for row in rows])
+    return [rows[number] for number in sorted(range(len(rows)), key=lambda number: -scores[number])]
+
+
+def _branch(ranked: Sequence[_Row]) -> list[_Row]:
+    """As many rows as before, continuing the best in turn, each slot with its own draws."""
+    kept = ranked[:SURVIVORS]
+    return [kept[slot % len(kept)].child(row.random) for slot, row in enumerate(ranked)]
 
 
 class _Row:
     """A stanza as it grows."""
 
-    def __init__(self, random: np.random.Generator, progress: Progress, text: list[str]) -> None:
-        self.random, self.progress, self.text = random, progress, text
-        self.nats, self.drawn = 0.0, 0
+    def __init__(
+        self, sampling: Sampling, asked: int, random: np.random.Generator, progress: Progress
+    ) -> None:
+        self.sampling, self.asked, self.random, self.progress = sampling, asked, random, progress
+        self.text = ""
+        self.nats, self.drawn, self.line = 0.0, 0, 0
         self.ended = self.cut = False
-        self.line = 0
         # The model's state before the last symbol, which is yet to be fed.
         self.state: object = None
         self.symbol = BOS
@@ -227,21 +230,25 @@ class _Row:
     def child(self, random: np.random.Generator) -> _Row:
         """The same stanza so far, to be continued by other draws."""
         twin = copy(self)
-        twin.random, twin.progress, twin.text = random, copy(self.progress), list(self.text)
-        twin.progress.waiting = list(self.progress.waiting)
+        twin.random, twin.progress = random, self.progress.copy()
         return twin
-
-    @property
-    def at_line_end(self) -> bool:
-        return self.text[-1:] == [NEWLINE]
-
-    @property
-    def sample(self) -> Sample:
-        return Sample("".join(self.text), self.ended, self.cut, self.nats / max(1, self.drawn))
 
     @property
     def over(self) -> bool:
         return self.ended or self.cut
+
+    @property
+    def at_line_end(self) -> bool:
+        return self.text.endswith(NEWLINE)
+
+    @property
+    def sample(self) -> Sample:
+        return Sample(self.text, self.ended, self.cut, self.nats / max(1, self.drawn))
+
+    def write(self, symbol: int, character: str) -> None:
+        self.symbol = symbol
+        self.text += character
+        self.progress.add(character)
 
     def add(self, symbol: int, character: str | None, loss: float) -> None:
         """Take in a drawn character, or None for the end token.
@@ -253,64 +260,73 @@ class _Row:
         if character is None or (character == NEWLINE and self.progress.lines_left == 1):
             self.ended = True
             return
-        self.symbol = symbol
+        self.write(symbol, character)
         self.line = 0 if character == NEWLINE else self.line + 1
-        self.text.append(character)
-        self.progress.add(character)
+        self.cut = len(self.text) >= self.sampling.max_characters or self.line > MAX_LINE
 
 
 class _Drawing:
     """Draws symbols for a batch of rows, until each pauses or is over."""
 
-    def __init__(self, stepper: Stepper, vocabulary: CharVocabulary, sampling: Sampling) -> None:
-        self.stepper, self.vocabulary, self.sampling = stepper, vocabulary, sampling
+    def __init__(self, stepper: Stepper, vocabulary: CharVocabulary) -> None:
+        self.stepper, self.vocabulary = stepper, vocabulary
 
-    def begin(self, steering: Steering, seeds: Sequence[int], prime: str) -> list[_Row]:
-        """Run the common beginning once; its state is every row's."""
-        progress, symbol = Progress(steering), BOS
-        self.stepper.start(steering)
-        for character, number in zip(prime, self.vocabulary.encode(prime), strict=True):
-            self.stepper.step(np.array([symbol]), _context([progress]))
-            progress.add(character)
-            symbol = number
-        first = _Row(np.random.default_rng(), progress, list(prime))
-        first.state, first.symbol = self.stepper.states([0])[0], symbol
-        return [first.child(np.random.default_rng(seed)) for seed in seeds]
+    def begin(self, jobs: Sequence[Job]) -> list[list[_Row]]:
+        """Rows of each job, its prime written: that is run once, its state is every row's."""
+        states = self.stepper.start([job.steering for job in jobs])
+        batch = []
+        for number, (job, state) in enumerate(zip(jobs, states, strict=True)):
+            first = _Row(job.sampling, number, np.random.default_rng(), Progress(job.steering))
+            first.state = state
+            self._prime(first, job.prime)
+            batch.append([first.child(np.random.default_rng(seed)) for seed in job.seeds])
+        return batch
 
     def draw(self, rows: Sequence[_Row], paused: Callable[[_Row], bool]) -> None:
-        """Draw at least one symbol a row that is not over."""
+        """Draw at least one symbol for every row that is not over."""
         alive = [row for row in rows if not row.over]
         self.stepper.resume([row.state for row in alive])
         while alive:
-            logits = self.stepper.step(
-                np.array([row.symbol for row in alive]), _context([row.progress for row in alive])
-            )
+            logits = self.stepper.step(np.array([row.symbol for row in alive]), _context(alive))
             self._add(alive, logits)
-            for row in alive:
-                row.cut = not row.ended and (
-                    len(row.text) >= self.sampling.max_characters or row.line > MAX_LINE
-                )
+            resting = [n for n, row in enumerate(alive) if not row.over and paused(row)]
+            for n, state in zip(resting, self.stepper.states(resting) if resting else (), strict=True):
+                alive[n].state = state
             going = [n for n, row in enumerate(alive) if not (row.over or paused(row))]
             if len(going) < len(alive):
-                resting = [n for n, row in enumerate(alive) if not row.over and paused(row)]
-                for n, state in zip(resting, self.stepper.states(resting), strict=True):
-                    alive[n].state = state
                 self.stepper.keep(going)
                 alive = [alive[n] for n in going]
 
+    def _prime(self, row: _Row, prime: str) -> None:
+        if not prime:
+            return
+        self.stepper.resume([row.state])
+        for character, number in zip(prime, self.vocabulary.encode(prime), strict=True):
+            self.stepper.step(np.array([row.symbol]), _context([row]))
+            row.write(number, character)
+        [row.state] = self.stepper.states([0])
+
     def _add(self, rows: Sequence[_Row], logits: Floats) -> None:
         logits[:, :EOS] = -np.inf
-        for number, row in enumerate(rows):
-            if not row.text:
-                logits[number, EOS] = -np.inf
+        empty = [number for number, row in enumerate(rows) if not row.text]
+        logits[empty, EOS] = -np.inf
         uniforms = np.array([row.random.random() for row in rows])
-        ids = draw(probabilities(logits, self.sampling), uniforms).tolist()
+        ids = draw(_weights(rows, logits), uniforms).tolist()
         for row, number, loss in zip(rows, ids, _losses(logits, ids).tolist(), strict=True):
             row.add(number, self.vocabulary.tokens[number] if number != EOS else None, loss)
 
 
-def _context(progress: Sequence[Progress]) -> Context:
-    return Context.of([row.state for row in progress])
+def _weights(rows: Sequence[_Row], logits: Floats) -> Floats:
+    """Each row's probabilities by its own sampling, (rows, symbols)."""
+    weights = np.empty_like(logits)
+    for sampling in dict.fromkeys(row.sampling for row in rows):
+        of_it = [number for number, row in enumerate(rows) if row.sampling == sampling]
+        weights[of_it] = probabilities(logits[of_it], sampling)
+    return weights
+
+
+def _context(rows: Sequence[_Row]) -> Context:
+    return Context.of([row.progress.state for row in rows], [row.asked for row in rows])
 
 
 def _losses(logits: Floats, ids: Sequence[int]) -> Floats:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from model.checkpoint import Checkpoint, described, fill, load_checkpoint
 from model.decoding import Context, Floats, Ids
+from model.keywords import MAX_KEYWORDS
 from model.mood import MOODS
 from model.steering import BUCKETS, MAX_LINES, SPELLED, STYLES, Progress, Steering, spelling
 from model.text import LETTERS
@@ -104,7 +105,8 @@ class Generator(nn.Module):
         """What is asked at every input, (batch, time, control)."""
         constant = self.style(conditions.style) + self.mood(conditions.mood)
         words = self.vectors(conditions.keywords, conditions.spellings)
-        return constant[:, None] + self.lines(conditions.lines_left) + conditions.waiting.to(words.dtype) @ words
+        waiting = conditions.waiting.to(words.dtype) @ words
+        return constant[:, None] + self.lines(conditions.lines_left) + waiting
 
     def forward(
         self, symbols: Tensor, conditions: Conditions, state: State | None = None
@@ -131,13 +133,12 @@ def conditions_of(generator: Generator, wanted: Sequence[tuple[Steering, str]]) 
     Input 0 is ``<bos>``, input ``n`` the text's n-th character.
     """
     time = 1 + max(len(text) for _, text in wanted)
-    count = max(1, max(len(steering.keywords) for steering, _ in wanted))
     rows = len(wanted)
     style, mood = torch.zeros(rows, dtype=torch.long), torch.zeros(rows, dtype=torch.long)
     lines = torch.zeros((rows, time), dtype=torch.long)
-    keywords = torch.zeros((rows, count), dtype=torch.long)
-    spellings = torch.zeros((rows, count, SPELLED), dtype=torch.long)
-    waiting = torch.zeros((rows, time, count))
+    keywords = torch.zeros((rows, MAX_KEYWORDS), dtype=torch.long)
+    spellings = torch.zeros((rows, MAX_KEYWORDS, SPELLED), dtype=torch.long)
+    waiting = torch.zeros((rows, time, MAX_KEYWORDS))
     written = torch.zeros((rows, time, 2), dtype=torch.long)
     for row, (steering, text) in enumerate(wanted):
         style[row] = 1 + STYLES.index(steering.style) if steering.style else 0
@@ -150,7 +151,7 @@ def conditions_of(generator: Generator, wanted: Sequence[tuple[Steering, str]]) 
                 spellings[row, number] = torch.tensor(spelling(keyword))
         context = _contexts(steering, text)
         lines[row, : len(text) + 1] = torch.from_numpy(context.lines_left)
-        waiting[row, : len(text) + 1, : len(steering.keywords)] = torch.from_numpy(context.waiting)
+        waiting[row, : len(text) + 1] = torch.from_numpy(context.waiting)
         written[row, : len(text) + 1] = torch.from_numpy(context.written)
     return Conditions(style, mood, lines, keywords, spellings, waiting, written)
 
@@ -162,15 +163,14 @@ def _contexts(steering: Steering, text: str) -> Context:
     for character in text:
         progress.add(character)
         states.append(progress.state)
-    return Context.of(states)
+    return Context.of(states, [0] * len(states))
 
 
 class TorchStepper:
     """Steps a ``Generator`` by one symbol a row (``model.decoding.Stepper``).
 
     ``nn.LSTM`` one step at a time re-packs its weights on every call on a CPU. Here the
-    first layer's input products are tables (a row a symbol, a number of lines, a keyword,
-    a word written before),
+    first layer's input products are tables (a row a symbol, a number of lines, a keyword),
     and every other product is one matrix multiplication with weights laid out once.
     """
 
@@ -194,29 +194,31 @@ class TorchStepper:
         ]
         self._output = model.output.weight.detach().t().contiguous()
         self._output_bias = model.output.bias.detach()
-        self.start(Steering())
 
     @torch.inference_mode()
-    def start(self, steering: Steering) -> None:
-        conditions = conditions_of(self.model, [(steering, "")]).to(self.device)
-        constant = self.model.style(conditions.style) + self.model.mood(conditions.mood)
-        words = self.model.vectors(conditions.keywords[0], conditions.spellings[0])[: len(steering.keywords)]
+    def start(self, steerings: Sequence[Steering]) -> list[object]:
+        asked = conditions_of(self.model, [(steering, "") for steering in steerings]).to(self.device)
+        constant = self.model.style(asked.style) + self.model.mood(asked.mood)
+        words = self.model.vectors(asked.keywords, asked.spellings)
         self._constant = constant @ self._control_part
-        self._words = words @ self._control_part
-        shape = (self.layers, 1, self.hidden)
-        self._h = list(torch.zeros(shape, device=self.device))
-        self._c = list(torch.zeros(shape, device=self.device))
+        self._keywords = words.flatten(0, 1) @ self._control_part
+        fresh = torch.zeros((2 * self.layers, self.hidden), device=self.device)
+        return [fresh] * len(steerings)
+
+    @torch.inference_mode()
+    def resume(self, states: Sequence[object]) -> None:
+        both = torch.stack(cast("list[Tensor]", list(states)), 1)
+        self._h, self._c = list(both[: self.layers]), list(both[self.layers :])
 
     @torch.inference_mode()
     def step(self, ids: Ids, context: Context) -> Floats:
-        symbols, left, written, waiting = (
+        symbols, asked, left, written = (
             torch.from_numpy(array).to(self.device)
-            for array in (ids, context.lines_left, context.written, context.waiting)
+            for array in (ids, context.asked, context.lines_left, context.written)
         )
-        inputs = self._symbols[symbols] + self._lines[left] + self._constant
+        inputs = self._symbols[symbols] + self._lines[left] + self._constant[asked]
         inputs.addmm_(self._word[written].flatten(1), self._word_part)
-        if waiting.shape[1]:
-            inputs.addmm_(waiting.float(), self._words)
+        inputs.addmm_(self._waiting(context), self._keywords)
         self._cell(0, inputs.addmm_(self._h[0], self._first))
         for layer, weights in enumerate(self._upper, start=1):
             below = torch.cat([self._h[layer - 1], self._h[layer]], 1)
@@ -224,17 +226,22 @@ class TorchStepper:
         logits = torch.addmm(self._output_bias, self._h[-1], self._output)
         return logits.double().cpu().numpy()
 
+    @torch.inference_mode()
     def keep(self, rows: Sequence[int]) -> None:
         self._h = [state[rows] for state in self._h]
         self._c = [state[rows] for state in self._c]
 
+    @torch.inference_mode()
     def states(self, rows: Sequence[int]) -> list[object]:
         both = torch.stack([*self._h, *self._c])[:, rows]
         return list(both.unbind(1))
 
-    def resume(self, states: Sequence[object]) -> None:
-        both = torch.stack(cast("Sequence[Tensor]", states), 1)
-        self._h, self._c = list(both[: self.layers]), list(both[self.layers :])
+    def _waiting(self, context: Context) -> Tensor:
+        """Which of all the steerings' keywords each row still has to write, (rows, steerings x keywords)."""
+        rows, count = context.waiting.shape
+        spread = np.zeros((rows, len(self._constant), count), dtype=np.float32)
+        spread[np.arange(rows), context.asked] = context.waiting
+        return torch.from_numpy(spread.reshape(rows, -1)).to(self.device)
 
     def _cell(self, layer: int, gates: Tensor) -> None:
         size = self.hidden

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from model.decoding import Sample
+from model.decoding import Rate, Sample
 from model.keywords import used
 from model.lexicon import Lexicon
 from model.text import NEWLINE, words
@@ -50,7 +50,9 @@ class Score:
 def score(
     candidate: Sample, keywords: Sequence[str], lines: int, lexicon: Lexicon, weights: Weights
 ) -> Score:
-    """Score one candidate.
+    """Score one candidate, finished or not.
+
+    Keywords count as much as there is of the stanza: they need not all stand in line one.
 
     Args:
         candidate: a sampled stanza.
@@ -61,26 +63,23 @@ def score(
     """
     found = words(candidate.text)
     present = len(used(keywords, candidate.text, lexicon))
-    short = max(0, lines - candidate.text.count(NEWLINE) - 1)
+    written = candidate.text.count(NEWLINE) + (not candidate.text.endswith(NEWLINE))
+    over = candidate.ended or candidate.cut
+    share = 1.0 if over else min(1.0, written / lines)
+    short = max(0, lines - written) if over else 0
     return Score(
         likelihood=-candidate.nats,
-        keywords=weights.keyword * sum(0.5**n for n in range(present)),
+        keywords=weights.keyword * share * sum(0.5**n for n in range(present)),
         repetition=weights.repetition * repetition(found),
         unknown=weights.unknown * unknown_share(found, lexicon),
         form=weights.unfinished * candidate.cut + weights.missing_line * short,
     )
 
 
-def best(
-    candidates: Sequence[Sample],
-    keywords: Sequence[str],
-    lines: int,
-    lexicon: Lexicon,
-    weights: Weights | None = None,
-) -> Sample:
-    """The candidate of the highest score; the first of equals."""
+def rater(keywords: Sequence[str], lines: int, lexicon: Lexicon, weights: Weights | None = None) -> Rate:
+    """Total scores of candidates for one wish; see ``score``."""
     weights = weights or Weights()
-    return max(candidates, key=lambda c: score(c, keywords, lines, lexicon, weights).total)
+    return lambda found: [score(one, keywords, lines, lexicon, weights).total for one in found]
 
 
 def repetition(found: Sequence[str]) -> float:

@@ -13,13 +13,13 @@ import torch
 from PIL import Image
 
 from model.captioner import BEAM, Caption, Captioner, load_captioner
-from model.decoding import Sample, Sampling, sample
+from model.decoding import Job, Rate, Sample, Sampling, compose
 from model.errors import BadOption
 from model.generator import TorchStepper, load_generator
 from model.keywords import MAX_KEYWORDS, distinct, extract
 from model.lexicon import Lexicon
 from model.pictures import Preprocessing, to_tensor
-from model.ranking import best
+from model.ranking import rater
 from model.steering import Steering
 from model.text import LETTERS, NEWLINE, fold, print_lines
 from model.vocabulary import CharVocabulary
@@ -162,26 +162,51 @@ class Pen:
             wish: what the stanza should be like.
             captioner: digest of the captioner that wrote the caption.
         """
-        keywords = self.keywords(caption, wish.seed)
-        return Song(caption, keywords, self.write(keywords, wish), wish, captioner, self.digest)
+        return self.songs([(caption, wish)], captioner)[0]
 
-    def write(self, keywords: Sequence[str], wish: Wish) -> tuple[str, ...]:
-        """The best of a batch of candidates, as lines to show."""
-        steering = Steering.of(keywords, self.lexicon, wish.style, wish.mood, wish.lines)
-        candidates = self._candidates(steering, wish)
-        chosen = best(candidates, keywords, wish.lines, self.lexicon)
-        text = chosen.text if chosen.ended else without_torn_end(chosen.text)
-        return tuple(print_lines(text, self.lexicon.names))
+    def songs(self, wanted: Sequence[tuple[str | None, Wish]], captioner: str = "") -> list[Song]:
+        """Several stanzas drawn in one batch; each is the one that ``song`` would write."""
+        keywords = [self.keywords(caption, wish.seed) for caption, wish in wanted]
+        texts = self.write([(words, wish) for words, (_, wish) in zip(keywords, wanted, strict=True)])
+        return [
+            Song(caption, words, tuple(print_lines(text, self.lexicon.names)), wish, captioner, self.digest)
+            for (caption, wish), words, text in zip(wanted, keywords, texts, strict=True)
+        ]
 
-    def _candidates(self, steering: Steering, wish: Wish) -> list[Sample]:
-        """Stanzas that have a letter; drawn again, up to a limit, where none has."""
+    def write(self, wanted: Sequence[tuple[Sequence[str], Wish]]) -> list[str]:
+        """Keywords and wishes -> for each the best of a batch of candidates, folded."""
+        return [one.text if one.ended else without_torn_end(one.text) for one in self.compose(wanted)]
+
+    def compose(self, wanted: Sequence[tuple[Sequence[str], Wish]]) -> list[Sample]:
+        """Keywords and wishes -> for each the best of its candidates.
+
+        Raises:
+            BadOption: nothing but punctuation came out, as it may at high temperatures.
+        """
+        found: list[Sample | None] = [None] * len(wanted)
         for attempt in range(_ATTEMPTS):
-            source = np.random.SeedSequence([wish.random_seed, attempt] if attempt else wish.random_seed)
-            seeds = source.generate_state(wish.candidates).tolist()
-            drawn = sample(self.stepper, self.vocabulary, steering, seeds, wish.sampling, wish.seed)
-            if spoken := [one for one in drawn if any(c in LETTERS for c in one.text)]:
-                return spoken
-        raise BadOption("No stanza came out: ask for a lower temperature.")
+            silent = [number for number, one in enumerate(found) if one is None]
+            if not silent:
+                break
+            drawn = compose(
+                self.stepper, self.vocabulary, [self._job(*wanted[number], attempt) for number in silent]
+            )
+            for number, candidates in zip(silent, drawn, strict=True):
+                found[number] = next((one for one in candidates if _spoken(one)), None)
+        if any(one is None for one in found):
+            raise BadOption("No stanza came out: ask for a lower temperature.")
+        return [one for one in found if one is not None]
+
+    def _job(self, keywords: Sequence[str], wish: Wish, attempt: int) -> tuple[Job, Rate]:
+        source = np.random.SeedSequence([wish.random_seed, attempt] if attempt else wish.random_seed)
+        steering = Steering.of(keywords, self.lexicon, wish.style, wish.mood, wish.lines)
+        seeds = source.generate_state(wish.candidates).tolist()
+        job = Job(steering, seeds, wish.sampling, wish.seed)
+        return job, rater(keywords, wish.lines, self.lexicon)
+
+
+def _spoken(one: Sample) -> bool:
+    return any(character in LETTERS for character in one.text)
 
 
 def without_torn_end(text: str) -> str:

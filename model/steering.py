@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 
 from model.keywords import MAX_KEYWORDS
@@ -82,6 +83,12 @@ class Progress:
     def state(self) -> State:
         """``lines_left``, ``waiting`` and ``written`` as they are now."""
         return self.lines_left, tuple(self.waiting), self.written
+
+    def copy(self) -> Progress:
+        """The same progress, to go on from independently."""
+        twin = copy(self)
+        twin.waiting = list(self.waiting)
+        return twin
 
     def add(self, character: str) -> None:
         """Take in the next character. A keyword is written once the character after it is there."""

@@ -1,13 +1,27 @@
 """The sampler is tested with small stand-in models: it knows logits, not networks."""
 
 import math
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.decoding import Floats, Ids, Sampling, draw, probabilities, sample
+from model.decoding import (
+    MAX_LINE,
+    SURVIVORS,
+    Context,
+    Floats,
+    Ids,
+    Job,
+    Sample,
+    Sampling,
+    compose,
+    draw,
+    probabilities,
+    sample,
+)
 from model.errors import BadOption
 from model.steering import Progress, Steering
 from model.vocabulary import EOS, CharVocabulary
@@ -21,21 +35,34 @@ class Uniform:
 
     def __init__(self, end: float = 0.0) -> None:
         self.end = end
-        self.rows = 0
-        self.seen: list[tuple[list[int], list[list[float]]]] = []
+        self.rows: list[int] = []
+        self.seen: list[Context] = []
 
-    def start(self, steering: Steering, rows: int) -> None:
-        self.rows = rows
+    def start(self, steerings: Sequence[Steering]) -> list[object]:
+        return [0] * len(steerings)
 
-    def step(self, ids: Ids, lines_left: Ids, waiting: Floats) -> Floats:
-        assert len(ids) == len(lines_left) == len(waiting) == self.rows
-        self.seen.append((lines_left.tolist(), waiting.tolist()))
+    def resume(self, states: Sequence[object]) -> None:
+        self.rows = [int(str(state)) for state in states]
+
+    def step(self, ids: Ids, context: Context) -> Floats:
+        assert {len(ids), *map(len, context)} == {len(self.rows)}
+        self.rows = [fed + 1 for fed in self.rows]
+        self.seen.append(context)
         logits = np.zeros((len(ids), len(VOCABULARY)))
         logits[:, EOS] = self.end
         return logits
 
-    def keep(self, rows: Ids) -> None:
-        self.rows = len(rows)
+    def keep(self, rows: Sequence[int]) -> None:
+        self.rows = [self.rows[number] for number in rows]
+
+    def states(self, rows: Sequence[int]) -> list[object]:
+        return [self.rows[number] for number in rows]
+
+
+def drawn(
+    stepper: Uniform, seeds: Iterable[int], sampling: Sampling, steering: Steering = FREE, prime: str = ""
+) -> list[Sample]:
+    return sample(stepper, VOCABULARY, Job(steering, list(seeds), sampling, prime))
 
 
 # Steps of a thousandth: differences that a float cannot carry through exp() are no differences.
@@ -100,36 +127,37 @@ def test_other_options_out_of_range_are_refused(bad: dict[str, float]) -> None:
 @given(st.integers(1, 60), st.integers(1, 5), st.integers(0, 1000))
 def test_no_text_is_longer_than_the_limit(limit: int, rows: int, seed: int) -> None:
     sampling = Sampling(1.0, max_characters=limit)
-    found = sample(Uniform(), VOCABULARY, FREE, range(seed, seed + rows), sampling)
+    found = drawn(Uniform(), range(seed, seed + rows), sampling)
     assert all(len(s.text) <= limit for s in found)
-    assert all(s.ended or len(s.text) == limit for s in found)
+    assert all(s.ended != s.cut for s in found)
+    assert all(s.ended or len(s.text) == limit for s in found if limit <= MAX_LINE)
 
 
 def test_the_same_seed_gives_the_same_text_whatever_its_neighbours() -> None:
-    alone = sample(Uniform(), VOCABULARY, FREE, [7], Sampling(1.0))[0]
-    among = sample(Uniform(), VOCABULARY, FREE, [1, 7, 3], Sampling(1.0))[1]
+    alone = drawn(Uniform(), [7], Sampling(1.0))[0]
+    among = drawn(Uniform(), [1, 7, 3], Sampling(1.0))[1]
     assert alone == among
 
 
 def test_only_characters_are_written_and_never_nothing() -> None:
-    for found in sample(Uniform(end=50.0), VOCABULARY, FREE, range(50), Sampling(1.0)):
+    for found in drawn(Uniform(end=50.0), range(50), Sampling(1.0)):
         assert len(found.text) == 1
         assert found.ended
 
 
 def test_rows_that_ended_are_not_stepped_on() -> None:
     stepper = Uniform(end=2.0)
-    found = sample(stepper, VOCABULARY, FREE, range(16), Sampling(1.0, max_characters=30))
+    found = drawn(stepper, range(16), Sampling(1.0, max_characters=30))
     assert len({len(s.text) for s in found}) > 1
 
 
 def test_the_prime_starts_every_text() -> None:
-    for found in sample(Uniform(), VOCABULARY, FREE, range(4), Sampling(1.0), prime="kiss me"):
+    for found in drawn(Uniform(), range(4), Sampling(1.0), prime="kiss me"):
         assert found.text.startswith("kiss me")
 
 
 def test_nats_are_those_of_temperature_one() -> None:
-    found = sample(Uniform(), VOCABULARY, FREE, [1], Sampling(0.2, max_characters=50))[0]
+    found = drawn(Uniform(), [1], Sampling(0.2, max_characters=50))[0]
     # 34 printing symbols and line end, plus the end token after the first symbol.
     choices = len(VOCABULARY.alphabet)
     assert math.log(choices) <= found.nats <= math.log(choices + 1)
@@ -139,8 +167,8 @@ def test_the_model_is_told_what_is_still_open() -> None:
     """One line fewer after a line end; a keyword is written once the word has ended."""
     steering = Steering(lines=2, keywords=("kiss",), forms=(frozenset({"kiss", "kisses"}),))
     stepper = Uniform()
-    sample(stepper, VOCABULARY, steering, [1], Sampling(1.0, max_characters=12), prime="kisses\nme")
-    told = [(left[0], waiting[0][0]) for left, waiting in stepper.seen]
+    drawn(stepper, [1], Sampling(1.0, max_characters=12), steering, prime="kisses\nme")
+    told = [(context.lines_left[0], context.waiting[0][0]) for context in stepper.seen]
     assert told[:10] == [(2, 1.0)] * 7 + [(1, 0.0)] * 3
 
 
@@ -155,6 +183,49 @@ def test_a_longer_word_is_not_the_keyword() -> None:
 
 
 def test_no_more_lines_than_asked_for() -> None:
-    for found in sample(Uniform(), VOCABULARY, Steering(lines=2), range(20), Sampling(1.0)):
+    for found in drawn(Uniform(), range(20), Sampling(1.0), Steering(lines=2)):
         assert found.text.count("\n") <= 1
-        assert found.ended or len(found.text) == Sampling().max_characters
+        assert found.ended != found.cut
+
+
+def test_a_line_that_goes_on_and_on_is_given_up() -> None:
+    found = drawn(Uniform(end=-50.0), range(20), Sampling(1.0))
+    longest = [max(map(len, one.text.split("\n"))) for one in found]
+    assert max(longest) == MAX_LINE + 1
+    assert all(one.cut for one, length in zip(found, longest, strict=True) if length > MAX_LINE)
+
+
+def liking(letter: str) -> Callable[[Sequence[Sample]], list[float]]:
+    return lambda found: [one.text.count(letter) / len(one.text) for one in found]
+
+
+def composed(seeds: Sequence[int], letter: str = "e", lines: int = 3) -> list[Sample]:
+    job = Job(Steering(lines=lines), seeds, Sampling(1.0))
+    return compose(Uniform(), VOCABULARY, [(job, liking(letter))])[0]
+
+
+def test_composing_finds_more_of_what_is_liked_than_drawing() -> None:
+    score = liking("e")
+    whole = max(score(drawn(Uniform(), range(16), Sampling(1.0), Steering(lines=3))))
+    assert score(composed(range(16)))[0] > 1.3 * whole
+
+
+def test_composed_stanzas_are_finished_and_the_best_comes_first() -> None:
+    found = composed(range(8))
+    assert len(found) == 8
+    assert all(one.ended != one.cut for one in found)
+    scores = liking("e")(found)
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_only_the_best_beginnings_are_gone_on_with() -> None:
+    beginnings = {one.text.split("\n")[0] for one in composed(range(16))}
+    assert 1 <= len(beginnings) <= SURVIVORS
+
+
+def test_a_composed_stanza_does_not_depend_on_its_neighbours() -> None:
+    jobs = [
+        (Job(Steering(lines=n), [n, 7], Sampling(0.5 + n / 10), "so " * n), liking("a")) for n in (1, 2, 3)
+    ]
+    together = compose(Uniform(), VOCABULARY, jobs)
+    assert together == [compose(Uniform(), VOCABULARY, [job])[0] for job in jobs]

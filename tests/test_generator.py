@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from model.checkpoint import save_checkpoint
-from model.decoding import Sampling, sample
+from model.decoding import Context, Job, Sampling, sample
 from model.errors import BadCheckpoint
-from model.generator import Generator, TorchStepper, load_generator, wishes_of
+from model.generator import Conditions, Generator, TorchStepper, conditions_of, load_generator
 from model.steering import SPELLED, Progress, Steering, spelling
 from model.vocabulary import BOS, CharVocabulary
 
@@ -22,52 +22,69 @@ TEXT = "the seas, the sea\nand a zebra\nso"
 @pytest.fixture(params=[1, 2, 3])
 def model(request: pytest.FixtureRequest) -> Generator:
     torch.manual_seed(0)
-    return Generator(len(VOCABULARY), LEMMAS, 8, 6, 12, request.param).eval()
+    return Generator(len(VOCABULARY), LEMMAS, 8, 6, 12, request.param, word=4).eval()
+
+
+def contexts(steering: Steering, asked: int = 0) -> list[Context]:
+    progress, found = Progress(steering), []
+    for character in ["", *TEXT]:
+        if character:
+            progress.add(character)
+        found.append(Context.of([progress.state], [asked]))
+    return found
 
 
 @pytest.mark.parametrize("steering", [Steering(), SEA], ids=["free", "steered"])
 def test_stepping_equals_the_network_run_at_once(model: Generator, steering: Steering) -> None:
     ids = [BOS, *VOCABULARY.encode(TEXT)]
     with torch.inference_mode():
-        expected = model(torch.tensor([ids]), wishes_of(model, [(steering, TEXT)]))[0][0].numpy()
-    stepper, progress = TorchStepper(model), Progress(steering)
-    stepper.start(steering, 1)
-    for time, number in enumerate(ids):
-        if time:
-            progress.add(TEXT[time - 1])
-        left, waiting = np.array([progress.lines_left]), np.array([progress.waiting], dtype=float)
-        found = stepper.step(np.array([number]), left, waiting.reshape(1, -1))
+        expected = model(torch.tensor([ids]), conditions_of(model, [(steering, TEXT)]))[0][0].numpy()
+    # Other wishes in the batch change nothing.
+    stepper = TorchStepper(model)
+    stepper.resume(stepper.start([SEA, steering, Steering(lines=2)])[:1])
+    for time, (number, context) in enumerate(zip(ids, contexts(steering, asked=1), strict=True)):
+        found = stepper.step(np.array([number]), context)
         assert found[0] == pytest.approx(expected[time], abs=1e-5)
 
 
-def test_no_wishes_equal_empty_wishes(model: Generator) -> None:
-    symbols = torch.tensor([[BOS, *VOCABULARY.encode(TEXT)]])
+def test_the_words_before_matter(model: Generator) -> None:
+    symbols = torch.tensor([[5, 6]])
+    first, second = (conditions_of(model, [(Steering(), text)]) for text in ("a ", "b "))
     with torch.inference_mode():
-        torch.testing.assert_close(
-            model(symbols)[0], model(symbols, wishes_of(model, [(Steering(), TEXT)]))[0]
-        )
+        assert not torch.equal(model(symbols, _last(first))[0], model(symbols, _last(second))[0])
 
 
-def free(rows: int) -> tuple[np.ndarray, np.ndarray]:
-    return np.zeros(rows, dtype=np.int64), np.zeros((rows, 0))
+def _last(conditions: Conditions) -> Conditions:
+    return Conditions(
+        *(part[:, -2:] if part.ndim > 1 and part.shape[1] == 3 else part for part in conditions)
+    )
 
 
-def test_kept_rows_go_on_from_their_own_state(model: Generator) -> None:
+def free(rows: int) -> Context:
+    return Context.of([Progress(Steering()).state] * rows, [0] * rows)
+
+
+def test_rows_go_on_from_their_own_state(model: Generator) -> None:
     stepper = TorchStepper(model)
-    stepper.start(Steering(), 3)
-    stepper.step(np.array([5, 6, 7]), *free(3))
-    stepper.keep(np.array([2, 0, 2]))
-    found = stepper.step(np.array([9, 9, 9]), *free(3))
-    assert found[0] == pytest.approx(found[2])
-    assert found[0] != pytest.approx(found[1])
+    stepper.resume(stepper.start([Steering()]) * 3)
+    stepper.step(np.array([5, 6, 7]), free(3))
+    saved = stepper.states([1])
+    stepper.keep([2, 0])
+    kept = stepper.step(np.array([9, 9]), free(2))
+    stepper.resume([*saved, *saved])
+    resumed = stepper.step(np.array([9, 9]), free(2))
+    assert resumed[0] == pytest.approx(resumed[1])
+    assert kept[0] != pytest.approx(kept[1])
+    assert kept[0] != pytest.approx(resumed[0])
 
 
 def test_start_forgets(model: Generator) -> None:
     stepper = TorchStepper(model)
-    stepper.start(Steering(), 1)
-    first = stepper.step(np.array([5]), *free(1))
-    stepper.start(Steering(), 1)
-    assert stepper.step(np.array([5]), *free(1)) == pytest.approx(first)
+    found = []
+    for _ in range(2):
+        stepper.resume(stepper.start([Steering()]))
+        found.append(stepper.step(np.array([5]), free(1)))
+    assert found[0] == pytest.approx(found[1])
 
 
 def test_letters_know_their_place() -> None:
@@ -92,12 +109,12 @@ def test_a_checkpoint_gives_the_same_stanza_again(model: Generator, tmp_path: Pa
     save_checkpoint(path, "generator", header(model.lstm.num_layers), model.state_dict())
     loaded, vocabulary, _ = load_generator(path)
     sampling = Sampling(0.7, max_characters=80)
-    texts = [sample(TorchStepper(m), vocabulary, SEA, [1, 2], sampling) for m in (model, loaded)]
+    texts = [sample(TorchStepper(m), vocabulary, Job(SEA, [1, 2], sampling)) for m in (model, loaded)]
     assert texts[0] == texts[1]
 
 
 def header(layers: int, hidden: int = 12) -> dict[str, object]:
-    architecture = {"embedding": 8, "control": 6, "hidden": hidden, "layers": layers}
+    architecture = {"embedding": 8, "control": 6, "hidden": hidden, "layers": layers, "word": 4}
     return {"architecture": architecture, "alphabet": VOCABULARY.alphabet, "lemmas": LEMMAS}
 
 

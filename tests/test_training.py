@@ -144,12 +144,12 @@ def test_what_is_asked_for_is_in_the_stanza(corpus: Path, lexicon: Lexicon, tmp_
     """Every keyword is waiting at the start and written by the end; the last line is the last."""
     learner = trainer(corpus, lexicon, tmp_path / "run")
     group = plan(learner.songs, 16, seed=1)[0]
-    _, _, wishes = encode(group, lexicon, learner.vocabulary, learner.model, seed=1)
-    assert wishes.waiting[:, 0].any()
-    assert not wishes.waiting[range(16), [len(text) for text, _ in group]].any()
+    _, _, conditions = encode(group, lexicon, learner.vocabulary, learner.model, seed=1)
+    assert conditions.waiting[:, 0].any()
+    assert not conditions.waiting[range(16), [len(text) for text, _ in group]].any()
     for row, (text, _) in enumerate(group):
-        assert int(wishes.lines_left[row, 0]) in (0, text.count("\n") + 1)
-        assert int(wishes.lines_left[row, len(text)]) in (0, 1)
+        assert int(conditions.lines_left[row, 0]) in (0, text.count("\n") + 1)
+        assert int(conditions.lines_left[row, len(text)]) in (0, 1)
 
 
 def test_ctrl_c_saves_the_run_and_a_second_command_ends_it(

@@ -11,7 +11,7 @@ from model.errors import BadCheckpoint
 from model.keywords import MAX_KEYWORDS, extract, sung, used
 from model.lexicon import Entry, Lexicon
 from model.mood import MOODS, mood_of
-from model.ranking import Weights, best, repetition, score
+from model.ranking import Weights, rater, repetition, score
 
 LEXICON = Lexicon.load(Path(__file__).parent.parent / "data" / "checkpoints" / "lexicon.json.xz")
 
@@ -67,21 +67,39 @@ def test_moods(text: str, mood: str | None) -> None:
     assert mood is None or mood in MOODS
 
 
+def preferred(found: list[Sample], keywords: list[str], lines: int = 1) -> Sample:
+    scores = rater(keywords, lines, LEXICON)(found)
+    return found[scores.index(max(scores))]
+
+
+def test_keywords_need_not_all_stand_in_the_first_line() -> None:
+    crowded = Sample("the dog and the snow and the run\n", False, False, 1.3)
+    easy = Sample("the morning light is on the hill\n", False, False, 1.1)
+    assert preferred([crowded, easy], ["dog", "snow", "run"], lines=4) is easy
+    assert preferred([crowded, easy], ["dog", "snow", "run"], lines=1) is crowded
+
+
+def test_a_beginning_that_a_limit_cut_is_not_gone_on_with() -> None:
+    endless = Sample("the sea and the sea and the hill", False, True, 0.3)
+    begun = Sample("the morning light is on the hill\n", False, False, 1.4)
+    assert preferred([endless, begun], [], lines=4) is begun
+
+
 def test_the_candidate_with_the_keyword_wins_among_equals() -> None:
-    plain = Sample("the sun is on the hill", True, 1.0)
-    about = Sample("the dog is on the hill", True, 1.0)
-    assert best([plain, about], ["dog"], 1, LEXICON) is about
+    plain = Sample("the sun is on the hill", True, False, 1.0)
+    about = Sample("the dog is on the hill", True, False, 1.0)
+    assert preferred([plain, about], ["dog"]) is about
 
 
 def test_loops_lose() -> None:
-    loop = Sample("the sea the sea the sea the sea the sea", True, 0.5)
-    verse = Sample("the sea is wide and i am far from home", True, 0.9)
+    loop = Sample("the sea the sea the sea the sea the sea", True, False, 0.5)
+    verse = Sample("the sea is wide and i am far from home", True, False, 0.9)
     assert repetition(loop.text.split()) > repetition(verse.text.split())
-    assert best([loop, verse], [], 1, LEXICON) is verse
+    assert preferred([loop, verse], []) is verse
 
 
 def test_scores_explain_their_total() -> None:
-    candidate = Sample("the dog zzxqy", False, 1.2)
+    candidate = Sample("the dog zzxqy", False, True, 1.2)
     found = score(candidate, ["dog"], 2, LEXICON, Weights())
     assert found.likelihood == -1.2
     assert found.keywords > 0

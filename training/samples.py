@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from model.decoding import Sampling, sample
+from model.decoding import Sample, Sampling
 from model.errors import BadInput
 from model.keywords import MAX_KEYWORDS, extract, used
-from model.ranking import best
-from model.songwriter import LINES, Pen
-from model.steering import Steering
+from model.songwriter import Pen, Wish
 from model.text import words
 from training.corpus import pieces, read_songs, split
 
 # Corpus positions indexed a gram; a span is searched only where its first letters stand.
 _GRAM = 12
+# Stanzas drawn at once.
+_BATCH = 4
 
 
 def evaluate_samples(
@@ -48,18 +48,20 @@ def evaluate_samples(
     dictionary = Dictionary()
     copies = CopyIndex(pieces(parts["train"]))
     draw = random.Random(random_seed)
-    sampling = Sampling(temperature=temperature)
     held_back = pieces(parts["dev"])
     if len(held_back) < count:
         raise BadInput(f"{corpus} has {len(held_back)} held-back stanzas: ask for no more.")
-    sources = draw.sample(held_back, count)
-    found = []
-    for text in tqdm(sources, desc="stanzas"):
-        keywords = extract(text, pen.lexicon, MAX_KEYWORDS)
-        steering = Steering.of(keywords, pen.lexicon, "song", None, LINES)
-        seeds = [draw.randrange(2**32) for _ in range(candidates)]
-        drawn = sample(pen.stepper, pen.vocabulary, steering, seeds, sampling)
-        found.append((keywords, best(drawn, keywords, LINES, pen.lexicon)))
+    wanted = [
+        (
+            extract(text, pen.lexicon, MAX_KEYWORDS),
+            Wish(Sampling(temperature), random_seed=draw.randrange(2**32), candidates=candidates),
+        )
+        for text in draw.sample(held_back, count)
+    ]
+    found: list[tuple[list[str], Sample]] = []
+    for start in tqdm(range(0, count, _BATCH), desc="stanzas", unit_scale=_BATCH):
+        batch = wanted[start : start + _BATCH]
+        found += zip([keywords for keywords, _ in batch], pen.compose(batch), strict=True)
     texts = [chosen.text for _, chosen in found]
     spoken = [word for text in texts for word in words(text)]
     spans = [copies.longest(text) for text in texts]
