@@ -14,6 +14,7 @@ from bot.console import BAD_DATA, Finite, checkpoints_option, load_eye, load_pen
 from bot.offline import evaluate, train
 from model.errors import BadInput
 from model.mood import MOODS
+from model.seeds import MAX_RANDOM_SEED, check_random_seed, check_seed
 from model.steering import MAX_LINES, STYLES
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def caption(images: Sequence[Path], beam: int, jsonl: bool, checkpoints: Path | 
 
 def _wishes(options: dict[str, Any]) -> list[Wish]:
     from model.decoding import Sampling
-    from model.songwriter import MAX_RANDOM_SEED, Wish, check_random_seed, check_seed
+    from model.songwriter import Wish
 
     sampling = Sampling(options["temperature"], options["top_k"], options["top_p"])
     seed = "" if options["seed"] is None else check_seed(options["seed"])

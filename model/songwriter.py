@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,17 +20,14 @@ from model.lexicon import Lexicon
 from model.pictures import Preprocessing, to_tensor
 from model.ranking import rater
 from model.steering import Steering
-from model.text import LETTERS, NEWLINE, fold, print_lines
+from model.text import LETTERS, NEWLINE, print_lines
 from model.vocabulary import CharVocabulary
 
 CHECKPOINTS = Path(__file__).parent.parent / "data" / "checkpoints"
 CANDIDATES = 16
 LINES = 4
-# A seed is a word or a phrase; a line of a song is hardly longer.
-MAX_SEED = 100
 # At high temperatures a single candidate may be nothing but commas.
 _ATTEMPTS = 10
-MAX_RANDOM_SEED = 2**32 - 1
 MAX_THREADS = 2
 
 
@@ -81,38 +77,6 @@ class Song:
     @property
     def text(self) -> str:
         return NEWLINE.join(self.lines)
-
-
-def check_seed(seed: str) -> str:
-    """Fold a seed.
-
-    Returns:
-        its folded text, one line.
-
-    Raises:
-        BadOption: it is too long, empty, or has no letter that a song can start with.
-    """
-    folded = fold(seed[: MAX_SEED + 1].replace(NEWLINE, " ").replace("\r", " "))
-    # Folding can lengthen a text: "&" becomes "and".
-    if max(len(seed), len(folded)) > MAX_SEED:
-        raise BadOption(f"The seed is too long: at most {MAX_SEED} characters are allowed.")
-    if not any(character in LETTERS for character in folded):
-        raise BadOption("The seed has no letter from A to Z: give a word or a phrase in Latin letters.")
-    # A stanza that starts with a comma starts badly.
-    return folded.lstrip(" '-,.;:!?")
-
-
-def check_random_seed(number: int | None) -> int:
-    """The number itself, or a fresh one for None.
-
-    Raises:
-        BadOption: it is out of range.
-    """
-    if number is None:
-        return secrets.randbelow(MAX_RANDOM_SEED + 1)
-    if not 0 <= number <= MAX_RANDOM_SEED:
-        raise BadOption(f"The random seed must be between 0 and {MAX_RANDOM_SEED}, not {number}.")
-    return number
 
 
 class Eye:

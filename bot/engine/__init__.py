@@ -1,0 +1,1 @@
+"""How work reaches the models: requests and results, admission and batching, worker processes."""

@@ -1,0 +1,135 @@
+"""What travels to an engine and back: plain data, so that another process can receive it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class SongRequest:
+    """One stanza to write.
+
+    Attributes:
+        request_id: names the request in every log line.
+        user: who asks; for the caps.
+        server: where, or None in a direct message; for the caps.
+        random_seed: 0 to 2**32 - 1; with the same models it gives the same stanza.
+        temperature: 0.1 to 1.2.
+        pictures: files as they were posted, unchecked beyond their size; the worker decodes
+            them. The stanza is about all of them.
+        caption: a caption known from before, instead of pictures ("another one").
+        seed: the stanza starts with it; folded and checked, "" for none.
+        style: one of ``model.steering.STYLES``.
+        mood: one of ``model.mood.MOODS`` or None.
+        lines: 1 to 4.
+        forbidden: folded words that the stanza must not contain.
+    """
+
+    request_id: str
+    user: int
+    server: int | None
+    random_seed: int
+    temperature: float
+    pictures: tuple[bytes, ...] = ()
+    caption: str | None = None
+    seed: str = ""
+    style: str = "song"
+    mood: str | None = None
+    lines: int = 4
+    forbidden: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class SongResult:
+    """A stanza and everything needed to write it again.
+
+    Attributes:
+        caption: what the captioner saw; several pictures' captions are joined by "; ".
+        keywords: lemmas that steered the stanza.
+        lines: as they are shown; never empty.
+        random_seed: of the attempt that passed the word filter.
+        temperature: as asked.
+        captioner: digest of the captioner's checkpoint, "" where no picture was read.
+        generator: digest of the generator's checkpoint.
+        seconds: how long each stage took ("queue", "decode", "caption", "write").
+    """
+
+    caption: str | None
+    keywords: tuple[str, ...]
+    lines: tuple[str, ...]
+    random_seed: int
+    temperature: float
+    captioner: str
+    generator: str
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+class EngineError(Exception):
+    """Why a request got no stanza; the message is one sentence for the person who asked."""
+
+
+class Busy(EngineError):
+    """The queue or the person's share of it is full.
+
+    Attributes:
+        wait: seconds until it is worth trying again.
+    """
+
+    def __init__(self, sentence: str, wait: float) -> None:
+        super().__init__(sentence)
+        self.wait = wait
+
+
+class WarmingUp(EngineError):
+    """No worker is ready yet."""
+
+
+class Broken(EngineError):
+    """The workers die as soon as they start; an operator has to look."""
+
+
+class Stopping(EngineError):
+    """The program is shutting down."""
+
+
+class TooSlow(EngineError):
+    """The deadline passed, in the queue or at work."""
+
+
+class BadPicture(EngineError):
+    """A picture that is damaged, too large, of no known format, or crashed a worker."""
+
+
+class Declined(EngineError):
+    """Every attempt met the word filter."""
+
+
+class WorkerFailed(EngineError):
+    """A fault of ours; the log has it under the request id."""
+
+
+class Engine(Protocol):
+    """Writes stanzas. Implementations: inline (tests), local worker processes, later a cluster."""
+
+    async def start(self) -> None:
+        """Start the workers; return without waiting for them to be ready."""
+
+    async def write(self, request: SongRequest) -> SongResult:
+        """Queue a request and wait for its stanza.
+
+        Raises:
+            EngineError: see the classes above.
+        """
+
+    async def close(self, grace: float) -> None:
+        """Refuse new requests, give those under way ``grace`` seconds, then end the workers."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether at least one worker can take a request now."""
+
+    @property
+    def wait(self) -> float:
+        """Seconds until a request that is queued now would be done, estimated."""

@@ -1,0 +1,44 @@
+"""What a stanza starts with, and the number that its draws start from."""
+
+from __future__ import annotations
+
+import secrets
+
+from model.errors import BadOption
+from model.text import LETTERS, NEWLINE, fold
+
+# A seed is a word or a phrase; a line of a song is hardly longer.
+MAX_SEED = 100
+MAX_RANDOM_SEED = 2**32 - 1
+
+
+def check_seed(seed: str) -> str:
+    """Fold a seed.
+
+    Returns:
+        its folded text, one line.
+
+    Raises:
+        BadOption: it is too long, empty, or has no letter that a song can start with.
+    """
+    folded = fold(seed[: MAX_SEED + 1].replace(NEWLINE, " ").replace("\r", " "))
+    # Folding can lengthen a text: "&" becomes "and".
+    if max(len(seed), len(folded)) > MAX_SEED:
+        raise BadOption(f"The seed is too long: at most {MAX_SEED} characters are allowed.")
+    if not any(character in LETTERS for character in folded):
+        raise BadOption("The seed has no letter from A to Z: give a word or a phrase in Latin letters.")
+    # A stanza that starts with a comma starts badly.
+    return folded.lstrip(" '-,.;:!?")
+
+
+def check_random_seed(number: int | None) -> int:
+    """The number itself, or a fresh one for None.
+
+    Raises:
+        BadOption: it is out of range.
+    """
+    if number is None:
+        return secrets.randbelow(MAX_RANDOM_SEED + 1)
+    if not 0 <= number <= MAX_RANDOM_SEED:
+        raise BadOption(f"The random seed must be between 0 and {MAX_RANDOM_SEED}, not {number}.")
+    return number
