@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bot.console import BAD_DATA, Finite, checkpoints_option, load_eye, load_pen, polite, with_options
+from bot.hosting import check, run
 from bot.offline import evaluate, train
+from bot.ratings import backup, ratings
 from model.errors import BadInput
 from model.mood import MOODS
 from model.seeds import MAX_RANDOM_SEED, check_random_seed, check_seed
@@ -159,6 +161,10 @@ def _print_songs(songs: Sequence[Song]) -> None:
     click.echo("\n\n".join(song.text for song in songs))
 
 
+main.add_command(run)
+main.add_command(check)
+main.add_command(ratings)
+main.add_command(backup)
 main.add_command(evaluate)
 main.add_command(train)
 

@@ -15,13 +15,14 @@ import click
 from model.errors import BadCheckpoint, BadInput, BadOption
 
 if TYPE_CHECKING:
+    from bot.config import Config
     from model.songwriter import Eye, Pen
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 # After sysexits.h.
-FAILED, USAGE, BAD_DATA, BAD_CONFIGURATION = 1, 2, 65, 78
+FAILED, USAGE, BAD_DATA, UNAVAILABLE, BAD_CONFIGURATION = 1, 2, 65, 69, 78
 
 checkpoints_option = click.option(
     "--checkpoints",
@@ -30,6 +31,17 @@ checkpoints_option = click.option(
     default=None,
     help="Folder with the models. Default: those that ship with the program.",
 )
+
+
+config_option = click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Default: config.toml where there is one, else the built-in defaults.",
+)
+
+_DEFAULT_CONFIG = Path("config.toml")
 
 
 class Finite(click.ParamType):  # type: ignore[type-arg,unused-ignore]
@@ -91,7 +103,8 @@ def stop(sentence: str, code: int) -> NoReturn:
 
 def load_eye(checkpoints: Path | None) -> Eye:
     """The shipped captioner, or that of another folder."""
-    from model.songwriter import CHECKPOINTS, Eye, limit_threads
+    from model.files import CHECKPOINTS
+    from model.songwriter import Eye, limit_threads
 
     limit_threads()
     return Eye.load(checkpoints or CHECKPOINTS)
@@ -99,7 +112,20 @@ def load_eye(checkpoints: Path | None) -> Eye:
 
 def load_pen(checkpoints: Path | None) -> Pen:
     """The shipped generator and lexicon, or those of another folder."""
-    from model.songwriter import CHECKPOINTS, Pen, limit_threads
+    from model.files import CHECKPOINTS
+    from model.songwriter import Pen, limit_threads
 
     limit_threads()
     return Pen.load(checkpoints or CHECKPOINTS)
+
+
+def load_settings(path: Path | None) -> Config:
+    """The named configuration file, or ``config.toml`` where there is one, or the defaults."""
+    from bot.config import BadConfiguration, Config, load_config
+
+    if path is None and not _DEFAULT_CONFIG.exists():
+        return Config()
+    try:
+        return load_config(path or _DEFAULT_CONFIG)
+    except BadConfiguration as error:
+        stop(str(error), BAD_CONFIGURATION)

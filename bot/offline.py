@@ -94,7 +94,8 @@ def evaluate_lyrics(
 ) -> None:
     """Bits a character of the generator on the songs of FILE, beside xz and a 6-gram model."""
     _needs_extra()
-    from model.songwriter import CHECKPOINTS, limit_threads
+    from model.files import CHECKPOINTS
+    from model.songwriter import limit_threads
     from training.evaluation import evaluate_lyrics as measure
 
     limit_threads()

@@ -1,9 +1,12 @@
-"""Files that are written whole or not at all."""
+"""Where the models lie, and files that are written whole or not at all."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+
+# Those that ship with the program.
+CHECKPOINTS = Path(__file__).parent.parent / "data" / "checkpoints"
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -70,7 +70,7 @@ class Preprocessing:
         return picture.resize((self.size, self.size), Image.Resampling[self.resample])
 
 
-def open_picture(source: Path | bytes) -> Image.Image:
+def open_picture(source: Path | bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """Decode a JPEG, PNG, WebP or GIF into an upright RGB picture.
 
     EXIF orientation is honoured, transparency is laid on white, and only the first
@@ -78,7 +78,7 @@ def open_picture(source: Path | bytes) -> Image.Image:
 
     Raises:
         BadInput: the file cannot be read, is no such picture, is damaged, or has more
-            than ``MAX_PIXELS`` pixels.
+            than ``max_pixels`` pixels.
     """
     data, name = _read(source)
     try:
@@ -88,7 +88,7 @@ def open_picture(source: Path | bytes) -> Image.Image:
             # Pillow only warns between one and two times its limit; a bomb is an error here.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
-                _check_size(picture.size, name)
+                _check_size(picture.size, name, max_pixels)
                 # A JPEG can be decoded at a half, a quarter or an eighth: memory for large ones.
                 picture.draft("RGB", (DRAFT_SIDE, DRAFT_SIDE))
                 picture.load()
@@ -98,7 +98,7 @@ def open_picture(source: Path | bytes) -> Image.Image:
     except UnidentifiedImageError as error:
         raise BadInput(f"{name} is not a JPEG, PNG, WebP or GIF picture.") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise BadInput(_too_large(name)) from error
+        raise BadInput(_too_large(name, max_pixels)) from error
     # Damaged files surface as many exception types, by format and by where they are damaged.
     except (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, struct.error) as error:
         raise BadInput(f"{name} is damaged: the picture could not be decoded.") from error
@@ -134,15 +134,15 @@ def _read(source: Path | bytes) -> tuple[bytes, str]:
     return data, name
 
 
-def _check_size(size: tuple[int, int], name: str) -> None:
-    if size[0] * size[1] > MAX_PIXELS:
-        raise BadInput(_too_large(name))
+def _check_size(size: tuple[int, int], name: str, max_pixels: int) -> None:
+    if size[0] * size[1] > max_pixels:
+        raise BadInput(_too_large(name, max_pixels))
     if min(size) < MIN_SIDE:
         raise BadInput(f"{name} is only {size[0]} x {size[1]} pixels: too small to see anything in.")
 
 
-def _too_large(name: str) -> str:
-    return f"{name} has more than {MAX_PIXELS // 1_000_000} million pixels: make it smaller."
+def _too_large(name: str, max_pixels: int) -> str:
+    return f"{name} has more than {max_pixels / 1_000_000:g} million pixels: make it smaller."
 
 
 def _upright(flat: Image.Image, source: Image.Image) -> Image.Image:

@@ -14,6 +14,7 @@ from PIL import Image
 from model.captioner import BEAM, Caption, Captioner, load_captioner
 from model.decoding import Job, Rate, Sample, Sampling, compose
 from model.errors import BadOption
+from model.files import CHECKPOINTS
 from model.generator import TorchStepper, load_generator
 from model.keywords import MAX_KEYWORDS, distinct, extract
 from model.lexicon import Lexicon
@@ -23,7 +24,6 @@ from model.steering import Steering
 from model.text import LETTERS, NEWLINE, print_lines
 from model.vocabulary import CharVocabulary
 
-CHECKPOINTS = Path(__file__).parent.parent / "data" / "checkpoints"
 CANDIDATES = 16
 LINES = 4
 # At high temperatures a single candidate may be nothing but commas.

@@ -1,0 +1,99 @@
+"""The buttons under a reply. Their ids carry all they need, so they outlive the process."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Self
+
+import discord
+from discord import ui
+
+from bot.log import request_id
+from bot.refusals import NotYours, Refusal
+from bot.reports import report
+from bot.songs import MAX_TEMPERATURE, MIN_TEMPERATURE, Ask
+from bot.store import Output, new_id
+
+if TYPE_CHECKING:
+    from bot.client import SongwriterBot
+
+# How much warmer or cooler a press makes it.
+_STEP = 0.15
+
+_LABELS = {"again": "Another one", "warmer": "Warmer", "cooler": "Cooler", "delete": "Delete"}
+_STEPS = {"again": 0.0, "warmer": _STEP, "cooler": -_STEP}
+_GONE = "That song is too old: I no longer have what it was made of."
+
+
+class SongButton(
+    ui.DynamicItem[ui.Button[Any]],
+    template=rf"song:v1:(?P<what>{'|'.join(_LABELS)}):(?P<output>[A-Za-z0-9_-]{{1,32}})",
+):
+    """One button of one output."""
+
+    def __init__(self, what: str, output: str) -> None:
+        style = discord.ButtonStyle.danger if what == "delete" else discord.ButtonStyle.secondary
+        super().__init__(ui.Button(label=_LABELS[what], style=style, custom_id=f"song:v1:{what}:{output}"))
+        self.what, self.output = what, output
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction[Any], _item: ui.Item[Any], match: re.Match[str]
+    ) -> Self:
+        return cls(match["what"], match["output"])
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        """Do it; discord.py has no error handler for items that are made on the fly."""
+        request_id.set(new_id())
+        try:
+            await self._press(interaction)
+        except Exception as error:
+            await report(interaction, error)
+
+    async def _press(self, interaction: discord.Interaction[SongwriterBot]) -> None:
+        bot = interaction.client
+        if self.what == "delete":
+            await interaction.response.defer()
+            await _delete(interaction, await bot.store.output(self.output))
+            return
+        private = interaction.message is not None and interaction.message.flags.ephemeral
+        await interaction.response.defer(thinking=True, ephemeral=private)
+        before = await bot.store.output(self.output)
+        if before is None:
+            raise Refusal(_GONE)
+        ask = _asked_again(before, interaction, _STEPS[self.what])
+        await bot.poster.answer(interaction, await bot.songs.write(ask))
+
+
+def buttons(output: str) -> ui.View:
+    """All buttons for an output."""
+    view = ui.View(timeout=None)
+    for what in _LABELS:
+        view.add_item(SongButton(what, output))
+    return view
+
+
+def _asked_again(before: Output, interaction: discord.Interaction[Any], step: float) -> Ask:
+    temperature = min(MAX_TEMPERATURE, max(MIN_TEMPERATURE, before.temperature + step))
+    return Ask(
+        user=interaction.user.id,
+        server=interaction.guild_id,
+        kind="again",
+        caption=before.caption,
+        seed=before.seed,
+        temperature=round(temperature, 2),
+        style=before.style,
+        mood=before.mood,
+        lines=before.line_count,
+    )
+
+
+async def _delete(interaction: discord.Interaction[SongwriterBot], output: Output | None) -> None:
+    """Delete a reply, for who asked for it and for moderators."""
+    mine = output is not None and output.user == interaction.user.id
+    moderator = interaction.guild_id is not None and interaction.permissions.manage_messages
+    if not mine and not moderator:
+        raise NotYours("Only who asked for that song, or a moderator, can delete it.")
+    await interaction.delete_original_response()
+    if output is not None:
+        await interaction.client.store.delete_output(output.id)

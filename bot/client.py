@@ -1,0 +1,130 @@
+"""The discord.py bot and its command tree, errors included."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.buttons import SongButton
+from bot.config import Config
+from bot.log import request_id
+from bot.posting import Poster
+from bot.reports import report
+from bot.seedwords import SeedWords
+from bot.songs import Songs
+from bot.store import Store, new_id
+
+_log = logging.getLogger(__name__)
+
+_TREE_HASH = "command_tree"
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What the cogs work with; made and closed by the composition root."""
+
+    config: Config
+    store: Store
+    songs: Songs
+    seed_words: SeedWords
+
+
+class SongwriterBot(commands.AutoShardedBot):
+    """Neural Songwriter on Discord.
+
+    Args:
+        resources: what the cogs work with.
+        message_content: ask for that privileged intent.
+        client_kwargs: for ``discord.Client``, such as a connector.
+    """
+
+    def __init__(self, resources: Resources, *, message_content: bool, **client_kwargs: Any) -> None:
+        super().__init__(
+            command_prefix=commands.when_mentioned,
+            help_command=None,
+            intents=intents(message_content),
+            tree_cls=Tree,
+            allowed_mentions=discord.AllowedMentions.none(),
+            allowed_installs=app_commands.AppInstallationType(guild=True, user=True),
+            allowed_contexts=app_commands.AppCommandContext(
+                guild=True, dm_channel=True, private_channel=True
+            ),
+            owner_ids=set(resources.config.discord.owners) or None,
+            # Nothing of members is needed, and messages are handled as they come.
+            chunk_guilds_at_startup=False,
+            member_cache_flags=discord.MemberCacheFlags.none(),
+            max_messages=None,
+            **client_kwargs,
+        )
+        self.resources = resources
+        self.store, self.songs = resources.store, resources.songs
+        self.poster = Poster(resources.store, resources.config)
+        self.stopping = False
+
+    async def setup_hook(self) -> None:
+        from bot.cogs import every_cog
+
+        for cog in every_cog(self):
+            await self.add_cog(cog)
+        self.add_dynamic_items(SongButton)
+        await self.sync_if_changed()
+
+    async def sync_if_changed(self, *, force: bool = False) -> bool:
+        """Register the commands with Discord if they differ from those registered last.
+
+        Discord allows 200 creations a day: a bot that is restarted in a loop must not use them up.
+        """
+        if (guild := self.resources.config.discord.dev_guild) is not None:
+            self.tree.copy_global_to(guild=discord.Object(guild))
+            await self.tree.sync(guild=discord.Object(guild))
+            return True
+        found = [command.to_dict(self.tree) for command in self.tree._get_all_commands()]
+        digest = hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
+        if not force and await self.store.get(_TREE_HASH) == f"{self.application_id} {digest}":
+            return False
+        await self.tree.sync()
+        await self.store.put(_TREE_HASH, f"{self.application_id} {digest}")
+        _log.info("commands registered")
+        return True
+
+    async def on_ready(self) -> None:
+        _log.info("ready as %s in %d servers", self.user and self.user.id, len(self.guilds))
+
+    async def on_guild_remove(self, guild: discord.Guild) -> None:
+        await self.store.forget_server(guild.id)
+
+    async def on_command_error(self, _context: Any, error: commands.CommandError, /) -> None:
+        """A mention with a picture is no command, and others' tries at the owner's are ignored."""
+        if not isinstance(error, commands.CommandNotFound | commands.CheckFailure):
+            _log.error("owner's command failed", exc_info=error)
+
+    async def on_error(self, event_method: str, /, *_args: Any, **_kwargs: Any) -> None:
+        _log.exception("error in %s", event_method)
+
+
+class Tree(app_commands.CommandTree[SongwriterBot]):
+    """Every interaction gets a request id, and every error one sentence that only its cause sees."""
+
+    async def interaction_check(self, _interaction: discord.Interaction[SongwriterBot], /) -> bool:
+        request_id.set(new_id())
+        return True
+
+    async def on_error(
+        self, interaction: discord.Interaction[SongwriterBot], error: app_commands.AppCommandError, /
+    ) -> None:
+        await report(interaction, error)
+
+
+def intents(message_content: bool) -> discord.Intents:
+    """Servers, messages and reactions; the text of messages only where it was asked for."""
+    wanted = discord.Intents.none()
+    wanted.guilds = wanted.messages = wanted.reactions = True
+    wanted.message_content = message_content
+    return wanted

@@ -1,0 +1,48 @@
+"""/about and /stats."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+if TYPE_CHECKING:
+    from bot.client import SongwriterBot
+    from bot.store import Tally
+
+Interaction = discord.Interaction["SongwriterBot"]
+
+_ABOUT = (
+    "I am Neural Songwriter {version}: post a picture where I listen, and I answer with a stanza about it. "
+    "One network reads the picture, another one writes, letter by letter; nobody's picture is kept. "
+    "Try `/lyrics`, `/seed kiss`, or a long press on a message with a picture. "
+    "React with a thumb to tell me what you think. `/privacy show` says what I keep about you."
+)
+
+
+class About(commands.Cog):
+    """Who the bot is, and how much it has written."""
+
+    def __init__(self, bot: SongwriterBot) -> None:
+        self.bot = bot
+
+    @app_commands.command(name="about", description="What I am and what I can do.")
+    async def about(self, interaction: Interaction) -> None:
+        text = _ABOUT.format(version=version("neural-songwriter"))
+        await interaction.response.send_message(text, ephemeral=True)
+
+    @app_commands.command(name="stats", description="How much I have written, and how it was liked.")
+    async def stats(self, interaction: Interaction) -> None:
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        found = await self.bot.store.stats(interaction.guild_id)
+        await interaction.edit_original_response(
+            content=f"Here: {_described(found.here)}\nIn all: {_described(found.everywhere)}"
+        )
+
+
+def _described(tally: Tally) -> str:
+    ratings = " · ".join(f"{reaction} {count}" for reaction, count in tally.ratings.items())
+    return f"{tally.songs} songs" + (f" · {ratings}" if ratings else "")

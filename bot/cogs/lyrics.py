@@ -1,0 +1,112 @@
+"""Songs on demand: /lyrics, /seed, and "Write lyrics" on a message."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import discord
+from discord import app_commands
+from discord.app_commands import Choice, Range
+from discord.ext import commands
+
+from bot.images import PictureRef, pictures_of
+from bot.refusals import Refusal
+from bot.seedwords import starting_with
+from bot.songs import MAX_TEMPERATURE, MIN_TEMPERATURE, Ask
+from model.mood import MOODS
+from model.seeds import MAX_SEED
+from model.steering import MAX_LINES, STYLES
+
+if TYPE_CHECKING:
+    from bot.client import SongwriterBot
+
+_NO_PICTURE = "There is no picture in that message that I can read: JPEG, PNG, WebP and GIF are fine."
+
+Temperature = Range[float, MIN_TEMPERATURE, MAX_TEMPERATURE]
+Interaction = discord.Interaction["SongwriterBot"]
+
+
+class Lyrics(commands.Cog):
+    """Commands that write a stanza."""
+
+    def __init__(self, bot: SongwriterBot) -> None:
+        self.bot = bot
+        self.menu = app_commands.ContextMenu(name="Write lyrics", callback=self.write_lyrics)
+
+    async def cog_load(self) -> None:
+        self.bot.tree.add_command(self.menu)
+
+    async def cog_unload(self) -> None:
+        self.bot.tree.remove_command(self.menu.name, type=self.menu.type)
+
+    @app_commands.command(name="lyrics", description="A stanza about a picture, a word, or nothing at all.")
+    @app_commands.describe(
+        temp="0.1 is safe, 1.2 is wild",
+        picture="what to sing about",
+        seed="a word or phrase to start with",
+        mood="how it should feel",
+        style="what it should read like",
+        lines="how many lines",
+        private="only you see it",
+    )
+    @app_commands.choices(
+        mood=[Choice(name=mood, value=mood) for mood in MOODS],
+        style=[Choice(name=style, value=style) for style in STYLES],
+    )
+    async def lyrics(
+        self,
+        interaction: Interaction,
+        temp: Temperature | None = None,
+        picture: discord.Attachment | None = None,
+        seed: Range[str, 1, MAX_SEED] | None = None,
+        mood: str | None = None,
+        style: str | None = None,
+        lines: Range[int, 1, MAX_LINES] | None = None,
+        private: bool = False,
+    ) -> None:
+        await interaction.response.defer(thinking=True, ephemeral=private)
+        ask = Ask(
+            interaction.user.id,
+            interaction.guild_id,
+            "lyrics",
+            pictures=[_attached(picture)] if picture else (),
+            seed=seed or "",
+            temperature=temp,
+            mood=mood,
+            style=style,
+            lines=lines,
+        )
+        await self._write(interaction, ask)
+
+    @app_commands.command(name="seed", description="A stanza that starts with your word or phrase.")
+    @app_commands.describe(words="a word or phrase to start with", temp="0.1 is safe, 1.2 is wild")
+    async def seed(
+        self, interaction: Interaction, words: Range[str, 1, MAX_SEED], temp: Temperature | None = None
+    ) -> None:
+        await interaction.response.defer(thinking=True)
+        ask = Ask(interaction.user.id, interaction.guild_id, "seed", seed=words, temperature=temp)
+        await self._write(interaction, ask)
+
+    @lyrics.autocomplete("seed")
+    @seed.autocomplete("words")
+    async def complete(self, _: Interaction, current: str) -> list[Choice[str]]:
+        found = starting_with(current, self.bot.resources.seed_words)
+        return [Choice(name=word, value=word) for word in found]
+
+    async def write_lyrics(self, interaction: Interaction, message: discord.Message) -> None:
+        """The context menu of a message."""
+        await interaction.response.defer(thinking=True)
+        config = self.bot.resources.config
+        pictures = pictures_of(message, config.discord.pictures_per_message, config.pictures.hosts)
+        if not pictures:
+            raise Refusal(_NO_PICTURE)
+        await self._write(
+            interaction, Ask(interaction.user.id, interaction.guild_id, "menu", pictures=pictures)
+        )
+
+    async def _write(self, interaction: Interaction, ask: Ask) -> None:
+        await self.bot.poster.answer(interaction, await self.bot.songs.write(ask))
+
+
+def _attached(picture: discord.Attachment) -> PictureRef:
+    return PictureRef(picture.url, picture.size, picture.content_type, picture.filename, picture.description)

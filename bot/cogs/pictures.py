@@ -1,0 +1,130 @@
+"""A picture is posted, a stanza comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import discord
+from discord.ext import commands
+
+from bot.images import PictureRef, pictures_of
+from bot.log import request_id
+from bot.preferences import preferences_of
+from bot.refusals import CoolingDown, is_ours, sentence
+from bot.songs import Ask
+from bot.store import new_id
+
+if TYPE_CHECKING:
+    from bot.client import SongwriterBot
+
+_log = logging.getLogger(__name__)
+
+# Messages that are not handled twice, should the gateway deliver one again.
+_REMEMBERED = 10_000
+# A sentence about a failure disappears: the channel is for pictures and songs.
+_SECONDS_SHOWN = 30.0
+_WAIT = "⏳"
+
+
+class Pictures(commands.Cog):
+    """Answers pictures in opted-in channels, in direct messages, and where it is mentioned."""
+
+    def __init__(self, bot: SongwriterBot) -> None:
+        self.bot = bot
+        self._seen: OrderedDict[int, None] = OrderedDict()
+        self._under_way: dict[int, asyncio.Task[None]] = {}
+
+    @commands.Cog.listener()
+    async def on_message(self, message: discord.Message) -> None:
+        if message.author.bot or message.webhook_id or self.bot.stopping or not self._first_time(message):
+            return
+        request_id.set(new_id())
+        pictures = await self._pictures(message)
+        if not pictures or await self.bot.store.opted_out(message.author.id) or not _may_write(message):
+            return
+        task = asyncio.create_task(self._answer(message, pictures))
+        self._under_way[message.id] = task
+        task.add_done_callback(lambda _: self._under_way.pop(message.id, None))
+        with suppress(asyncio.CancelledError):
+            await task
+
+    @commands.Cog.listener()
+    async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
+        self._forget([payload.message_id])
+
+    @commands.Cog.listener()
+    async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
+        self._forget(payload.message_ids)
+
+    def _forget(self, messages: list[int] | set[int]) -> None:
+        for message in messages:
+            if task := self._under_way.get(message):
+                task.cancel()
+
+    def _first_time(self, message: discord.Message) -> bool:
+        if message.id in self._seen:
+            return False
+        self._seen[message.id] = None
+        while len(self._seen) > _REMEMBERED:
+            self._seen.popitem(last=False)
+        return True
+
+    async def _pictures(self, message: discord.Message) -> list[PictureRef]:
+        """Pictures of a message that are to be answered; of the one it replies to, if mentioned there."""
+        config = self.bot.resources.config
+        limit, hosts = config.discord.pictures_per_message, config.pictures.hosts
+        mentioned = self.bot.user in message.mentions
+        if own := pictures_of(message, limit, hosts):
+            return own if mentioned or await self._is_open(message) else []
+        replied_to = await _replied_to(message) if mentioned else None
+        if replied_to is None or replied_to.author == self.bot.user:
+            return []
+        return pictures_of(replied_to, limit, hosts)
+
+    async def _is_open(self, message: discord.Message) -> bool:
+        """Whether pictures are answered in the message's channel, or in its thread's parent."""
+        server = message.guild.id if message.guild else None
+        here = await preferences_of(server, self.bot.store, self.bot.resources.config)
+        parent = getattr(message.channel, "parent_id", None)
+        return here.everywhere or not here.channels.isdisjoint({message.channel.id, parent})
+
+    async def _answer(self, message: discord.Message, pictures: list[PictureRef]) -> None:
+        server = message.guild.id if message.guild else None
+        ask = Ask(message.author.id, server, "picture", pictures)
+        try:
+            async with message.channel.typing():
+                output = await self.bot.songs.write(ask)
+            await self.bot.poster.reply(message, output)
+        except CoolingDown:
+            with suppress(discord.HTTPException):
+                await message.add_reaction(_WAIT)
+        except Exception as error:
+            if is_ours(error):
+                _log.exception("picture not answered")
+            with suppress(discord.HTTPException):
+                await message.reply(
+                    sentence(error, request_id.get()), mention_author=False, delete_after=_SECONDS_SHOWN
+                )
+
+
+async def _replied_to(message: discord.Message) -> discord.Message | None:
+    reference = message.reference
+    if reference is None or reference.message_id is None:
+        return None
+    if isinstance(reference.resolved, discord.Message):
+        return reference.resolved
+    with suppress(discord.HTTPException):
+        return await message.channel.fetch_message(reference.message_id)
+    return None
+
+
+def _may_write(message: discord.Message) -> bool:
+    if message.guild is None:
+        return True
+    allowed = message.channel.permissions_for(message.guild.me)
+    in_thread = isinstance(message.channel, discord.Thread)
+    return allowed.send_messages_in_threads if in_thread else allowed.send_messages

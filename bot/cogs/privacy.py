@@ -1,0 +1,70 @@
+"""/privacy: what is kept about a person, for that person."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import TYPE_CHECKING
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+if TYPE_CHECKING:
+    from bot.client import SongwriterBot
+
+Interaction = discord.Interaction["SongwriterBot"]
+
+_SHOWN = (
+    "I keep about you: {counts}. I never keep pictures or what you write; PRIVACY.md, which came with this "
+    "bot, lists it all. `/privacy export` gives it to you, `/privacy delete` deletes it, "
+    "`/privacy opt-out` makes me ignore you."
+)
+
+
+@app_commands.allowed_installs(guilds=True, users=True)
+@app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+class Privacy(commands.GroupCog, group_name="privacy", group_description="What I keep about you."):
+    """Every answer is for the person alone."""
+
+    def __init__(self, bot: SongwriterBot) -> None:
+        self.bot = bot
+
+    @app_commands.command(name="show", description="What I keep about you, in short.")
+    async def show(self, interaction: Interaction) -> None:
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        held = await self.bot.store.export_user(interaction.user.id)
+        tables = {name: rows for name, rows in held.items() if isinstance(rows, list)}
+        counts = ", ".join(f"{len(rows)} {name.replace('_', ' ')}" for name, rows in tables.items() if rows)
+        await interaction.edit_original_response(content=_SHOWN.format(counts=counts or "nothing"))
+
+    @app_commands.command(name="export", description="Everything I keep about you, as a file.")
+    async def export(self, interaction: Interaction) -> None:
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        held = await self.bot.store.export_user(interaction.user.id)
+        data = json.dumps(held, indent=2, ensure_ascii=False).encode()
+        file = discord.File(io.BytesIO(data), "songwriter-data.json", description="Your data as JSON")
+        await interaction.edit_original_response(content="This is all I keep about you.", attachments=[file])
+
+    @app_commands.command(name="delete", description="Delete everything I keep about you.")
+    async def delete(self, interaction: Interaction) -> None:
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        rows = await self.bot.store.delete_user(interaction.user.id)
+        await interaction.edit_original_response(
+            content=f"Done: {rows} rows are gone. My replies in channels stay until you delete them."
+        )
+
+    @app_commands.command(name="opt-out", description="I ignore your pictures, commands and ratings.")
+    async def opt_out(self, interaction: Interaction) -> None:
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        await self.bot.store.set_opted_out(interaction.user.id, True)
+        await interaction.edit_original_response(
+            content="From now on I ignore you. `/privacy delete` also deletes what I have; "
+            "`/privacy opt-in` undoes this."
+        )
+
+    @app_commands.command(name="opt-in", description="I answer you again.")
+    async def opt_in(self, interaction: Interaction) -> None:
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        await self.bot.store.set_opted_out(interaction.user.id, False)
+        await interaction.edit_original_response(content="Welcome back: I answer you again.")

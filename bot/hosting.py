@@ -1,0 +1,60 @@
+"""Commands of whoever hosts the bot: run it, and check its configuration."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from bot.console import BAD_CONFIGURATION, UNAVAILABLE, config_option, load_settings, polite, stop
+
+
+@click.command()
+@config_option
+@polite
+def run(config_path: Path | None) -> None:
+    """Run the Discord bot; the token comes from DISCORD_TOKEN or DISCORD_TOKEN_FILE."""
+    from bot.config import BadConfiguration, token
+
+    config = load_settings(config_path)
+    try:
+        secret = token(os.environ)
+    except BadConfiguration as error:
+        stop(str(error), BAD_CONFIGURATION)
+    from bot.__main__ import Unavailable
+    from bot.__main__ import run as run_bot
+    from bot.store import StoreError
+
+    try:
+        run_bot(config, secret)
+    except BadConfiguration as error:
+        stop(str(error), BAD_CONFIGURATION)
+    except (Unavailable, StoreError) as error:
+        stop(str(error), UNAVAILABLE)
+
+
+@click.command()
+@config_option
+@polite
+def check(config_path: Path | None) -> None:
+    """Print the configuration in force; nothing secret is shown."""
+    from bot.config import BadConfiguration, token
+
+    config = load_settings(config_path)
+    try:
+        token(os.environ)
+        click.echo("# token: set, not shown")
+    except BadConfiguration as error:
+        click.echo(f"# token: {error}")
+    for name, table in config:
+        click.echo(f"\n[{name}]")
+        for key, value in table.model_dump(mode="json").items():
+            click.echo(f"# {key} is not set" if value is None else f"{key} = {_toml(value)}")
+
+
+def _toml(value: object) -> str:
+    """A value as TOML writes it: booleans in lower case, texts in double quotes."""
+    import json
+
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,262 @@
+"""From a picture that was posted to bytes that are worth sending to a worker.
+
+Nothing is decoded here: that is the worker's, which has no token and can be killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Protocol
+
+import aiohttp
+from yarl import URL
+
+from bot.config import Pictures
+from bot.engine.requests import BadPicture, EngineError
+
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".gif")
+
+NOT_A_PICTURE = "That file is not a JPEG, PNG, WebP or GIF picture: post one of those."
+EMPTY = "That picture is empty: post it again."
+NOT_FROM_DISCORD = "Only pictures that were posted on Discord are read: post the picture itself."
+LEADS_ELSEWHERE = "The link to that picture leads somewhere else: post the picture itself."
+EXPIRED = "The link to that picture has expired: post the picture again."
+TOO_SLOW = "Discord took too long to hand that picture over: try again in a moment."
+UNREACHABLE = "Discord could not hand that picture over just now: try again in a moment."
+
+# A load balancer needs a moment to choose another server.
+_RETRY_SECONDS = 0.2
+_CHUNK = 2**16
+
+_log = logging.getLogger(__name__)
+
+
+class PictureUnavailable(EngineError):
+    """The network or the picture's host failed; it is worth trying again."""
+
+
+@dataclass(frozen=True)
+class PictureRef:
+    """Where a picture of a message is, and what is claimed about it.
+
+    Attributes:
+        url: where to fetch it; signed, so it expires.
+        size: claimed, in bytes, or None where nobody says.
+        content_type: claimed, or None; only a hint.
+        filename: as it was posted, "" where there is none.
+        description: the alt text its author gave, or None.
+    """
+
+    url: str
+    size: int | None
+    content_type: str | None
+    filename: str
+    description: str | None
+
+
+class Attachment(Protocol):
+    """What is needed of ``discord.Attachment``."""
+
+    url: str
+    size: int
+    content_type: str | None
+    filename: str
+    description: str | None
+
+
+class Media(Protocol):
+    """What is needed of an embed's image or thumbnail."""
+
+    @property
+    def proxy_url(self) -> str | None: ...
+
+
+class Embed(Protocol):
+    """What is needed of ``discord.Embed``."""
+
+    @property
+    def image(self) -> Media: ...
+
+    @property
+    def thumbnail(self) -> Media: ...
+
+
+class Message(Protocol):
+    """What is needed of ``discord.Message``."""
+
+    @property
+    def attachments(self) -> Sequence[Attachment]: ...
+
+    @property
+    def embeds(self) -> Sequence[Embed]: ...
+
+
+def too_large(max_bytes: int) -> str:
+    """The sentence for a file over the limit, in bytes."""
+    return f"That picture is larger than {max_bytes / 2**20:.3g} MiB: make it smaller."
+
+
+def is_on(url: str, hosts: Collection[str]) -> bool:
+    """Whether an address is https on exactly one of ``hosts`` (each a name, or name:port)."""
+    # A prefix leaves nothing to interpret: no scheme, user, port or look-alike name that one
+    # parser sees and another does not.
+    return any(url.startswith(f"https://{host}/") for host in hosts)
+
+
+def pictures_of(message: Message, limit: int, hosts: Collection[str] = ()) -> list[PictureRef]:
+    """The first ``limit`` pictures of a message: attachments, then embeds, each once.
+
+    An embed counts when Discord's own copy of its picture (``proxy_url``) is on one of
+    ``hosts``; the address that it names itself is never used. Pictures behind a spoiler count,
+    stickers do not.
+    """
+    found: dict[str, PictureRef] = {}
+    for picture in _candidates(message, hosts):
+        found.setdefault(picture.url, picture)
+    return list(islice(found.values(), limit))
+
+
+def open_session(limits: Pictures, connector: aiohttp.BaseConnector | None = None) -> aiohttp.ClientSession:
+    """A session that carries nothing of ours: no token, cookies or proxy settings.
+
+    Certificates are checked against the system's, which ``SSL_CERT_FILE`` can name. Call it
+    in the running loop and close it at the end.
+    """
+    return aiohttp.ClientSession(
+        connector=connector or aiohttp.TCPConnector(ssl=ssl.create_default_context()),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=limits.total_seconds, sock_connect=limits.connect_seconds),
+        trust_env=False,
+    )
+
+
+class PictureFetcher:
+    """Downloads pictures from the allowed hosts, within limits of size, time and number."""
+
+    def __init__(self, session: aiohttp.ClientSession, limits: Pictures) -> None:
+        self._session = session
+        self._limits = limits
+        self._places = asyncio.Semaphore(limits.at_once)
+
+    async def fetch(
+        self, url: str, claimed_size: int | None, content_type: str | None, filename: str
+    ) -> bytes:
+        """Download a picture; the time limit runs once one of the places is free.
+
+        Args:
+            url: where it is.
+            claimed_size: in bytes; a file that says it is too large is not even asked for.
+            content_type: a hint, None where nobody says. What says that it is something else,
+                by type and by name, is not even asked for; what it is, its first bytes say.
+            filename: as it was posted; only its ending matters.
+
+        Raises:
+            BadPicture: the address is not allowed or has expired, or the file is too large,
+                empty or no picture.
+            PictureUnavailable: the network or the host failed, also at the second try.
+        """
+        address = self._allowed(url)
+        self._check_size(claimed_size)
+        if content_type is not None and not _claims_picture(content_type, filename):
+            raise BadPicture(NOT_A_PICTURE)
+        async with self._places:
+            try:
+                async with asyncio.timeout(self._limits.total_seconds):
+                    data = await self._download(address)
+            except TimeoutError as error:
+                raise PictureUnavailable(TOO_SLOW) from error
+        if not is_picture(data):
+            raise BadPicture(NOT_A_PICTURE)
+        return data
+
+    def _allowed(self, url: str) -> URL:
+        if not is_on(url, self._limits.hosts):
+            raise BadPicture(NOT_FROM_DISCORD)
+        try:
+            return URL(url)
+        except ValueError as error:
+            raise BadPicture(NOT_FROM_DISCORD) from error
+
+    def _check_size(self, size: int | None) -> None:
+        if size is None:
+            return
+        if size > self._limits.max_bytes:
+            raise BadPicture(too_large(self._limits.max_bytes))
+        if size <= 0:
+            raise BadPicture(EMPTY)
+
+    async def _download(self, address: URL) -> bytes:
+        """Ask once, and once more when the connection broke or the host was not well."""
+        try:
+            return await self._ask(address)
+        except PictureUnavailable:
+            await asyncio.sleep(_RETRY_SECONDS)
+            return await self._ask(address)
+
+    async def _ask(self, address: URL) -> bytes:
+        try:
+            # Not decompressed: a small answer must not become a large one here.
+            async with self._session.get(
+                address,
+                allow_redirects=False,
+                auto_decompress=False,
+                headers={"Accept": "image/*", "Accept-Encoding": "identity"},
+            ) as response:
+                _check_status(response.status)
+                return await self._read(response)
+        except aiohttp.ClientError as error:
+            # Its text names the address, which is signed: only its kind may reach the log.
+            _log.info("A picture could not be fetched: %s", type(error).__name__)
+            raise PictureUnavailable(UNREACHABLE) from None
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        self._check_size(response.content_length)
+        data = bytearray()
+        async for chunk in response.content.iter_chunked(_CHUNK):
+            data += chunk
+            self._check_size(len(data))
+        self._check_size(len(data))
+        return bytes(data)
+
+
+def is_picture(data: bytes) -> bool:
+    """Whether a file begins as a JPEG, PNG, GIF or WebP does."""
+    return data.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a")) or (
+        data[:4] == b"RIFF" and data[8:12] == b"WEBP"
+    )
+
+
+def _check_status(status: int) -> None:
+    if status == 200:
+        return
+    _log.info("A picture's host answered %d", status)
+    if 300 <= status < 400:
+        raise BadPicture(LEADS_ELSEWHERE)
+    if 400 <= status < 500 and status != 429:
+        raise BadPicture(EXPIRED)
+    raise PictureUnavailable(UNREACHABLE)
+
+
+def _claims_picture(content_type: str | None, filename: str) -> bool:
+    return (content_type or "").lower().startswith("image/") or filename.lower().endswith(EXTENSIONS)
+
+
+def _candidates(message: Message, hosts: Collection[str]) -> Iterator[PictureRef]:
+    for file in message.attachments:
+        if _claims_picture(file.content_type, file.filename):
+            yield PictureRef(file.url, file.size, file.content_type, file.filename, file.description)
+    for url in _proxied(message.embeds):
+        if is_on(url, hosts):
+            yield PictureRef(url, None, None, "", None)
+
+
+def _proxied(embeds: Iterable[Embed]) -> Iterator[str]:
+    for embed in embeds:
+        # A link's preview has a thumbnail, a bot's own embed an image; one of the two is enough.
+        if url := embed.image.proxy_url or embed.thumbnail.proxy_url:
+            yield url

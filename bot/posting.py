@@ -1,0 +1,98 @@
+"""Getting a stanza to people: a reply or an answer, its buttons and its rating reactions."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import TypeVar
+
+import aiohttp
+import discord
+
+from bot.buttons import buttons
+from bot.config import Config
+from bot.preferences import preferences_of
+from bot.replies import stanza_message
+from bot.store import Output, Store
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+# Answered with these when the message that is replied to has gone: unknown message, invalid form
+# (its reference cannot be resolved).
+_GONE = (10008, 50035)
+# Seconds before a post is tried again after a broken connection.
+_PAUSES = (0.5, 2.0)
+
+
+class Poster:
+    """Posts outputs and remembers where."""
+
+    def __init__(self, store: Store, config: Config) -> None:
+        self._store, self._config = store, config
+
+    async def reply(self, message: discord.Message, output: Output) -> discord.Message | None:
+        """Reply to a message; None where it was deleted meanwhile."""
+        try:
+            sent = await _persistently(
+                lambda: message.reply(
+                    _text(output), view=buttons(output.id), mention_author=False, nonce=output.id
+                )
+            )
+        except BaseException as error:
+            await self._store.delete_output(output.id)
+            if isinstance(error, discord.HTTPException) and error.code in _GONE:
+                _log.info("message %s has gone: no reply", message.id)
+                return None
+            raise
+        await self._posted(sent, output, message.guild)
+        return sent
+
+    async def answer(self, interaction: discord.Interaction, output: Output) -> None:
+        """Answer an interaction that was acknowledged with "thinking"."""
+        try:
+            sent = await _persistently(
+                lambda: interaction.edit_original_response(content=_text(output), view=buttons(output.id))
+            )
+        except BaseException:
+            await self._store.delete_output(output.id)
+            raise
+        # Where only the person has installed the app it is no member, and cannot react.
+        server = interaction.client.get_guild(interaction.guild_id) if interaction.guild_id else None
+        member = server is not None or interaction.guild_id is None
+        await self._posted(sent, output, server, react=member and not sent.flags.ephemeral)
+
+    async def _posted(
+        self, sent: discord.Message, output: Output, server: discord.Guild | None, *, react: bool = True
+    ) -> None:
+        await self._store.attach_message(output.id, sent.channel.id, sent.id)
+        here = await preferences_of(server.id if server else None, self._store, self._config)
+        if react and here.ratings:
+            await _react(sent, here.reactions)
+
+
+async def _persistently(post: Callable[[], Awaitable[T]]) -> T:
+    """Post, and again where the connection broke: discord.py repeats only what was answered.
+
+    The nonce of a reply keeps Discord from posting it twice; an edit may be repeated.
+    """
+    for pause in _PAUSES:
+        try:
+            return await post()
+        except (aiohttp.ClientError, OSError):
+            await asyncio.sleep(pause)
+    return await post()
+
+
+def _text(output: Output) -> str:
+    return stanza_message(output.lines, output.caption, output.temperature)
+
+
+async def _react(message: discord.Message, reactions: Sequence[str]) -> None:
+    # Without the permission, or when the message is deleted at once, people can do without.
+    with suppress(discord.Forbidden, discord.NotFound):
+        for reaction in reactions:
+            await message.add_reaction(reaction)

@@ -1,0 +1,86 @@
+"""The one error path: every error a person may meet, as one polite sentence."""
+
+from __future__ import annotations
+
+import time
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.engine.requests import Busy, EngineError
+from bot.store import StoreError
+from model.errors import SongwriterError
+
+
+class Refusal(Exception):
+    """Something that the person who asked can understand; the message is the sentence."""
+
+
+class CoolingDown(Refusal):
+    """Asked again too soon.
+
+    Args:
+        seconds: until it may be asked again.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"One song at a time: ask again {relative(seconds)}.")
+
+
+class DayIsOver(Refusal):
+    """The day's songs are used up."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"That were {limit} songs today, as many as one person may have: come back tomorrow."
+        )
+
+
+class NotYours(Refusal):
+    """A button of somebody else's reply."""
+
+
+def relative(seconds: float) -> str:
+    """A moment that each reader's Discord shows as "in 5 seconds"."""
+    return f"<t:{int(time.time() + seconds) + 1}:R>"
+
+
+def sentence(error: BaseException, reference: str) -> str:
+    """What is said about an error.
+
+    Args:
+        error: what went wrong.
+        reference: names the request in the log, for errors that are ours.
+    """
+    while isinstance(error, app_commands.CommandInvokeError | commands.CommandInvokeError):
+        error = error.original
+    if isinstance(error, Busy):
+        return f"{error} Try again {relative(error.wait)}."
+    if isinstance(error, Refusal | EngineError | SongwriterError) and not isinstance(error, StoreError):
+        return str(error)
+    if isinstance(error, app_commands.CommandOnCooldown):
+        return str(CoolingDown(error.retry_after))
+    if isinstance(error, app_commands.MissingPermissions):
+        return "Only people who may manage the server can do that."
+    if isinstance(error, app_commands.BotMissingPermissions):
+        missing = ", ".join(name.replace("_", " ") for name in error.missing_permissions)
+        return f"I am not allowed to do that here: somebody has to give me the permission to {missing}."
+    if isinstance(error, app_commands.NoPrivateMessage):
+        return "That works in a server only."
+    if isinstance(error, app_commands.TransformerError):
+        return f"I cannot use {error.value!r} there: pick one of the choices."
+    if isinstance(error, discord.Forbidden):
+        return "I am not allowed to write here: somebody has to give me the permission."
+    return f"Something went wrong on my side. If it stays so, tell the owner this number: {reference}."
+
+
+def is_ours(error: BaseException) -> bool:
+    """Whether the log needs the whole story: the person's mistakes and known limits do not."""
+    while isinstance(error, app_commands.CommandInvokeError | commands.CommandInvokeError):
+        error = error.original
+    if isinstance(error, StoreError):
+        return True
+    return not isinstance(
+        error, Refusal | EngineError | SongwriterError | app_commands.AppCommandError | discord.Forbidden
+    )

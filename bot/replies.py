@@ -1,0 +1,39 @@
+"""How a stanza and its facts are put into a message: plain text that pings nobody."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+import discord
+
+# Discord's limit for a message.
+MAX_MESSAGE = 2000
+# A caption is a sentence; what is longer has gone wrong.
+_MAX_CAPTION = 300
+# Markdown that Discord adds beyond what ``escape_markdown`` knows: headings, lists, subtext, links.
+_LINE_MARKUP = re.compile(r"^(\s*)([#>*+-]|\d+\.)", re.MULTILINE)
+_ADDRESS = re.compile(r"(?i)\b(?:https?://|www\.|discord\.gg/)\S*")
+# Mentions, custom emoji, timestamps and slash commands: <@1>, <#1>, <:a:1>, <t:1:R>, </a:1>.
+_REFERENCE = re.compile(r"<(?=[@#:a-z/]|t:)")
+
+
+def stanza_message(lines: Sequence[str], caption: str | None, temperature: float) -> str:
+    """A stanza with a quiet line under it that says what was seen."""
+    seen = f"{shown(caption)[:_MAX_CAPTION]} · " if caption else ""
+    verse = "\n".join(shown(line) for line in lines)
+    return f"{verse[: MAX_MESSAGE - 2 * _MAX_CAPTION]}\n-# {seen}temperature {temperature:g}"
+
+
+def shown(text: str) -> str:
+    """Somebody's text as one harmless line: no markup, mention, link, or invisible character."""
+    visible = "".join(" " if c.isspace() else c for c in text if c.isspace() or _is_visible(c))
+    bare = _REFERENCE.sub("<\u200b", _ADDRESS.sub("…", visible))
+    escaped = discord.utils.escape_mentions(discord.utils.escape_markdown(bare))
+    return _LINE_MARKUP.sub(r"\1\\\2", escaped).strip()
+
+
+def _is_visible(character: str) -> bool:
+    # Control, format (zero-width and bidirectional marks), surrogate and private-use characters.
+    return unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Co", "Cn")

@@ -1,0 +1,41 @@
+"""Telling the person who asked what went wrong, and the log where it was our fault."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import discord
+
+from bot.log import request_id
+from bot.refusals import is_ours, sentence
+
+_log = logging.getLogger(__name__)
+
+
+async def report(interaction: discord.Interaction[Any], error: BaseException) -> None:
+    """One sentence that only the person sees, whatever state the interaction is in."""
+    if is_ours(error):
+        _log.error("interaction failed", exc_info=error)
+    try:
+        await _say(interaction, sentence(error, request_id.get()))
+    except discord.HTTPException as late:
+        # The token has expired, or the interaction was answered too late: nobody is there to hear.
+        _log.warning("error not shown: %s", late.code)
+
+
+async def _say(interaction: discord.Interaction[Any], text: str) -> None:
+    response = interaction.response
+    if not response.is_done():
+        await response.send_message(text, ephemeral=True)
+    elif response.type is discord.InteractionResponseType.deferred_channel_message:
+        original = await interaction.original_response()
+        if original.flags.ephemeral:
+            await interaction.edit_original_response(content=text)
+            return
+        # While "thinking" stands there in public, Discord puts a follow-up into its place, in public.
+        await interaction.edit_original_response(content="…")
+        await interaction.followup.send(text, ephemeral=True)
+        await interaction.delete_original_response()
+    else:
+        await interaction.followup.send(text, ephemeral=True)

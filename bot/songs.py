@@ -1,0 +1,177 @@
+"""From what somebody asks to a stanza that is stored: limits, pictures, engine, database."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.config import Config
+from bot.engine.requests import Declined, Engine, EngineError, SongRequest, SongResult
+from bot.health import Metrics
+from bot.images import PictureFetcher, PictureRef
+from bot.limits import Quota
+from bot.log import request_id
+from bot.preferences import preferences_of
+from bot.refusals import Refusal
+from bot.store import Job, Output, Store, StoreError, new_id
+from bot.wordfilter import is_forbidden
+from model.errors import SongwriterError
+from model.seeds import check_seed
+
+_log = logging.getLogger(__name__)
+
+_OPTED_OUT = "You have opted out, so I keep nothing of yours and write nothing: /privacy opt-in undoes that."
+_RUDE_SEED = "I'd rather not sing about that: give me another word."
+
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.1, 1.2
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What somebody asks for.
+
+    Attributes:
+        user: who.
+        server: where, or None in a direct message.
+        kind: how ("picture", "lyrics", "seed", "menu", "again").
+        pictures: to look at.
+        caption: known from before, instead of pictures.
+        seed: as it was typed, "" for none.
+        temperature: None for the server's.
+        style: None for the configured one.
+        mood: None to leave it to the words.
+        lines: None for the configured number.
+    """
+
+    user: int
+    server: int | None
+    kind: str
+    pictures: Sequence[PictureRef] = ()
+    caption: str | None = None
+    seed: str = ""
+    temperature: float | None = None
+    style: str | None = None
+    mood: str | None = None
+    lines: int | None = None
+
+
+class Songs:
+    """Writes stanzas for people and keeps them."""
+
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        engine: Engine,
+        fetcher: PictureFetcher,
+        quota: Quota,
+        forbidden: frozenset[str],
+        metrics: Metrics,
+    ) -> None:
+        self._config, self._store, self._engine = config, store, engine
+        self._fetcher, self._quota = fetcher, quota
+        self._forbidden, self._metrics = forbidden, metrics
+
+    async def write(self, ask: Ask) -> Output:
+        """A stanza, stored, not yet posted.
+
+        Raises:
+            Refusal: the person may not, or not now.
+            EngineError: see ``bot.engine.requests``.
+            BadOption: the seed cannot be used.
+            StoreError: the database failed.
+        """
+        started = time.time()
+        seconds: dict[str, float] = {}
+        status = "failed"
+        try:
+            output, seconds = await self._write(ask)
+            status = "done"
+            return output
+        except (Refusal, EngineError, SongwriterError) as error:
+            status = type(error).__name__
+            self._metrics.rejects.labels(reason=status).inc()
+            raise
+        except asyncio.CancelledError:
+            status = "cancelled"
+            raise
+        finally:
+            seconds["all"] = time.time() - started
+            await self._note(Job(request_id.get(), ask.user, ask.kind, status, started, seconds))
+
+    async def _write(self, ask: Ask) -> tuple[Output, dict[str, float]]:
+        if await self._store.opted_out(ask.user):
+            raise Refusal(_OPTED_OUT)
+        seed = check_seed(ask.seed) if ask.seed else ""
+        if is_forbidden(seed, self._forbidden):
+            raise Declined(_RUDE_SEED)
+        here = await preferences_of(ask.server, self._store, self._config)
+        async with self._quota.spent(ask.user, here.cooldown):
+            started = time.perf_counter()
+            pictures = await self._fetch(ask.pictures)
+            fetched = time.perf_counter() - started
+            request = SongRequest(
+                request_id=request_id.get(),
+                user=ask.user,
+                server=ask.server,
+                random_seed=secrets.randbelow(2**32),
+                temperature=here.temperature if ask.temperature is None else ask.temperature,
+                pictures=pictures,
+                caption=ask.caption,
+                seed=seed,
+                style=ask.style or self._config.lyrics.style,
+                mood=ask.mood,
+                lines=ask.lines or self._config.lyrics.lines,
+                forbidden=self._forbidden,
+            )
+            result = await self._engine.write(request)
+            output = _output(request, result)
+            await self._store.add_output(output)
+        self._metrics.stages.labels(stage="fetch").observe(fetched)
+        return output, {"fetch": fetched, **result.seconds}
+
+    async def _fetch(self, pictures: Sequence[PictureRef]) -> tuple[bytes, ...]:
+        """The pictures that can be had; the first failure where none can."""
+        fetched = await asyncio.gather(
+            *(self._fetcher.fetch(p.url, p.size, p.content_type, p.filename) for p in pictures),
+            return_exceptions=True,
+        )
+        failed = [one for one in fetched if isinstance(one, BaseException)]
+        for error in failed:
+            if len(failed) == len(fetched) or not isinstance(error, EngineError):
+                raise error
+        return tuple(one for one in fetched if isinstance(one, bytes))
+
+    async def _note(self, job: Job) -> None:
+        """Jobs are statistics: a database that cannot take one must not hide how it went."""
+        _log.info("%s for %s: %s in %.2f s", job.kind, job.user, job.status, job.seconds["all"])
+        try:
+            await self._store.add_job(job)
+        except StoreError as error:
+            _log.warning("job not stored: %s", error)
+
+
+def _output(request: SongRequest, result: SongResult) -> Output:
+    return Output(
+        id=new_id(),
+        user=request.user,
+        server=request.server,
+        channel=None,
+        message=None,
+        caption=result.caption,
+        keywords=result.keywords,
+        lines=result.lines,
+        seed=request.seed,
+        style=request.style,
+        mood=request.mood,
+        line_count=request.lines,
+        temperature=result.temperature,
+        random_seed=result.random_seed,
+        captioner=result.captioner,
+        generator=result.generator,
+        created=time.time(),
+    )

@@ -1,0 +1,39 @@
+"""What can go wrong with the database, each as one sentence for whoever hosts the bot."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from model.errors import BadInput, SongwriterError
+
+
+class StoreError(SongwriterError):
+    """A read or write that did not happen; the next one may."""
+
+
+class BadStore(StoreError, BadInput):
+    """A database that cannot be used at all: missing, damaged, of another program or version."""
+
+
+_UNUSABLE = {
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened; check that its folder exists and is yours",
+    sqlite3.SQLITE_CORRUPT: "is damaged; restore a backup",
+    sqlite3.SQLITE_NOTADB: "is not a database; name another file",
+    sqlite3.SQLITE_PERM: "cannot be opened; check its permissions",
+    sqlite3.SQLITE_READONLY: "cannot be written; check its permissions and those of its folder",
+}
+_PASSING = {
+    sqlite3.SQLITE_BUSY: "is locked by another program; end that program and try again",
+    sqlite3.SQLITE_FULL: "cannot grow: the disk is full; make room on it",
+    sqlite3.SQLITE_INTERRUPT: "was interrupted: the program is stopping",
+    sqlite3.SQLITE_IOERR: "cannot be read or written; check that the disk is neither full nor failing",
+}
+
+
+def store_error(error: sqlite3.Error, path: Path) -> StoreError:
+    """SQLite's error -> ours, by its primary result code (https://sqlite.org/rescode.html)."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    if code in _UNUSABLE:
+        return BadStore(f"{path} {_UNUSABLE[code]}.")
+    return StoreError(f"{path} {_PASSING.get(code, f'refused: {error}')}.")

@@ -1,0 +1,85 @@
+"""The tables, as the steps that lead to them. A step that was released is never changed."""
+
+from __future__ import annotations
+
+import secrets
+
+from sqlite_utils import Database, Migrations
+
+# "NSng": tells this program's databases from others' (https://sqlite.org/fileformat2.html#application_id).
+APPLICATION_ID = 0x4E536E67
+PSEUDONYM_KEY = "pseudonym_key"
+
+migrations = Migrations("songwriter")
+
+_FIRST_TABLES = (
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
+    """CREATE TABLE servers (
+        server INTEGER PRIMARY KEY,
+        channels TEXT NOT NULL,
+        temperature REAL,
+        cooldown REAL,
+        reactions TEXT,
+        ratings INTEGER NOT NULL
+    ) STRICT""",
+    "CREATE TABLE opt_outs (user INTEGER PRIMARY KEY, since REAL NOT NULL) STRICT",
+    """CREATE TABLE outputs (
+        id TEXT PRIMARY KEY,
+        user INTEGER NOT NULL,
+        server TEXT,
+        channel INTEGER,
+        message INTEGER,
+        caption TEXT,
+        keywords TEXT NOT NULL,
+        lines TEXT NOT NULL,
+        seed TEXT NOT NULL,
+        style TEXT NOT NULL,
+        mood TEXT,
+        line_count INTEGER NOT NULL,
+        temperature REAL NOT NULL,
+        random_seed INTEGER NOT NULL,
+        captioner TEXT NOT NULL,
+        generator TEXT NOT NULL,
+        created REAL NOT NULL
+    ) STRICT""",
+    "CREATE INDEX outputs_user ON outputs (user)",
+    "CREATE INDEX outputs_server ON outputs (server)",
+    "CREATE INDEX outputs_message ON outputs (message)",
+    "CREATE INDEX outputs_created ON outputs (created)",
+    # A higher id is a later rating: SQLite gives a new row one more than the highest there is.
+    """CREATE TABLE ratings (
+        id INTEGER PRIMARY KEY,
+        output TEXT NOT NULL REFERENCES outputs (id) ON DELETE CASCADE,
+        user INTEGER NOT NULL,
+        reaction TEXT NOT NULL,
+        bot INTEGER NOT NULL,
+        rated_at REAL NOT NULL,
+        UNIQUE (output, user, reaction)
+    ) STRICT""",
+    "CREATE INDEX ratings_user ON ratings (user)",
+    """CREATE TABLE quotas (
+        user INTEGER NOT NULL,
+        day TEXT NOT NULL,
+        used INTEGER NOT NULL,
+        PRIMARY KEY (user, day)
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE jobs (
+        id TEXT PRIMARY KEY,
+        user INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        status TEXT NOT NULL,
+        created REAL NOT NULL,
+        seconds TEXT NOT NULL
+    ) STRICT""",
+    "CREATE INDEX jobs_user ON jobs (user)",
+    "CREATE INDEX jobs_created ON jobs (created)",
+)
+
+
+@migrations()
+def first_tables(db: Database) -> None:
+    """Everything, and the key of the pseudonyms."""
+    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    for statement in _FIRST_TABLES:
+        db.execute(statement)
+    db.execute("INSERT INTO meta VALUES (?, ?)", (PSEUDONYM_KEY, secrets.token_hex(32)))

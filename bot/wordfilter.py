@@ -1,0 +1,26 @@
+"""Which words no stanza may contain."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bot.config import Filter
+from model.text import fold, words
+
+SHIPPED = Path(__file__).parent.parent / "data" / "filter" / "english.txt"
+
+
+def forbidden_words(settings: Filter, shipped: Path = SHIPPED) -> frozenset[str]:
+    """The shipped list and the configured words with their plain plurals, less the allowed ones."""
+    if not settings.enabled:
+        return frozenset()
+    lines = shipped.read_text(encoding="utf-8").splitlines()
+    listed = [line for line in lines if not line.startswith("#")]
+    given = {word for line in [*listed, *settings.words] for word in words(fold(line))}
+    allowed = {word for line in settings.allowed for word in words(fold(line))}
+    return frozenset(given | {word + "s" for word in given}) - allowed
+
+
+def is_forbidden(text: str, forbidden: frozenset[str]) -> bool:
+    """Whether a text has a forbidden word, in any case and accents."""
+    return not forbidden.isdisjoint(words(fold(text)))

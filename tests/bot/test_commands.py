@@ -1,0 +1,214 @@
+"""Slash commands, as people and managers use them; and what must hold for every command."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+
+import discord
+import pytest
+from discord import app_commands
+
+from bot.engine.requests import Declined
+from bot.store import ServerSettings, Store
+from tests.bot.conftest import StubEngine
+
+pytestmark = pytest.mark.asyncio
+
+
+@pytest.fixture
+def place(simcord_env):
+    guild = simcord_env.create_guild()
+    channel = guild.create_text_channel("talk")
+    managers = guild.create_role("Managers", permissions=discord.Permissions(manage_guild=True))
+    ann = guild.add_member(simcord_env.create_user("ann"))
+    boss = guild.add_member(simcord_env.create_user("boss"), roles=[managers])
+    return guild, channel, ann, boss
+
+
+async def test_lyrics_takes_every_option(place, engine: StubEngine) -> None:
+    _, channel, ann, _ = place
+    result = await ann.slash(
+        channel, "lyrics", temp=0.7, seed="Kiss me", mood="sad", style="ballad", lines=2, private=True,
+        picture=("a.png", b"x"),
+    )  # fmt: skip
+    assert result.ephemeral
+    assert result.response.content.startswith("Line 1 of a song\nLine 2 of a song\n-# picture")
+    asked = engine.asked[0]
+    assert (asked.temperature, asked.seed, asked.mood, asked.style, asked.lines) == (
+        0.7, "kiss me", "sad", "ballad", 2,
+    )  # fmt: skip
+    assert len(asked.pictures) == 1
+
+
+async def test_lyrics_alone_uses_the_servers_settings(place, store: Store, engine: StubEngine) -> None:
+    guild, channel, ann, _ = place
+    await store.save_settings(guild.id, ServerSettings(temperature=0.9, reactions=("❤️", "💩")))
+    result = await ann.slash(channel, "lyrics")
+    assert engine.asked[0].temperature == 0.9
+    assert [str(one.emoji) for one in channel.last_message.reactions] == ["❤️", "💩"]
+    assert result.response.flags.ephemeral is False
+
+
+async def test_seed_starts_the_song_and_is_completed(place, engine: StubEngine) -> None:
+    _, channel, ann, _ = place
+    choices = await ann.autocomplete(channel, "seed", "words", "ki")
+    assert [choice["value"] for choice in choices] == ["king", "kiss", "kind"]
+    phrase = await ann.autocomplete(channel, "seed", "words", "my kis")
+    assert [choice["value"] for choice in phrase] == ["my kiss"]
+    await ann.slash(channel, "seed", words="kiss")
+    assert engine.asked[0].seed == "kiss"
+
+
+@pytest.mark.parametrize("seed", ["✨✨", "...", "1234"])
+async def test_a_seed_without_letters_is_refused_kindly(simcord_env, place, seed: str) -> None:
+    _, channel, ann, _ = place
+    result = await ann.slash(channel, "seed", words=seed)
+    assert simcord_env.errors
+    assert "Latin letters" in result.followups[0].content
+    assert result.followups[0].ephemeral
+
+
+async def test_rude_seeds_are_declined(simcord_env, place, engine: StubEngine) -> None:
+    _, channel, ann, _ = place
+    result = await ann.slash(channel, "seed", words="you Bástard")
+    assert isinstance(simcord_env.errors[0].original, Declined)
+    assert "another word" in result.followups[0].content
+    assert engine.asked == []
+
+
+async def test_the_context_menu_reads_the_messages_pictures(simcord_env, place, engine: StubEngine) -> None:
+    _, channel, ann, _ = place
+    posted = await ann.send(channel, attachments=[("a.png", b"x")])
+    result = await ann.context_menu(channel, "Write lyrics", posted)
+    assert result.response.content.startswith("Line 1")
+    plain = await ann.send(channel, "no picture here")
+    result = await ann.context_menu(channel, "Write lyrics", plain)
+    assert simcord_env.errors
+    assert "no picture" in result.followups[0].content
+    assert len(engine.asked) == 1
+
+
+async def test_cooldowns_say_when_and_refund(simcord_env, place, store: Store, engine: StubEngine) -> None:
+    guild, channel, ann, _ = place
+    await store.save_settings(guild.id, ServerSettings(cooldown=60))
+    engine.failure = Declined("No.")
+    await ann.slash(channel, "lyrics")
+    engine.failure = None
+    # What failed on our side cost nothing.
+    assert (await ann.slash(channel, "lyrics")).response.content.startswith("Line 1")
+    result = await ann.slash(channel, "lyrics")
+    assert simcord_env.errors
+    stamp = int(result.followups[0].content.split("<t:")[1].split(":")[0])
+    assert 50 < stamp - time.time() < 70
+    assert len(engine.asked) == 2
+
+
+async def test_settings_are_for_managers(simcord_env, place, store: Store) -> None:
+    guild, channel, ann, boss = place
+    result = await boss.slash(channel, "settings channel", channel=channel)
+    assert f"<#{channel.id}>" in result.response.content
+    assert result.ephemeral
+    await boss.slash(channel, "settings temperature", value=0.8)
+    await boss.slash(channel, "settings cooldown", seconds=30)
+    await boss.slash(channel, "settings reactions", good="❤️", bad="<:no:123456789012345678>")
+    await boss.slash(channel, "settings ratings", on=False)
+    assert await store.settings(guild.id) == ServerSettings(
+        (channel.id,), 0.8, 30.0, ("❤️", "<:no:123456789012345678>"), False
+    )
+    await boss.slash(channel, "settings channel", channel=channel, on=False)
+    assert (await store.settings(guild.id)).channels == ()
+    refused = await boss.slash(channel, "settings reactions", good="hello", bad="👎")
+    assert simcord_env.errors
+    assert "not an emoji" in refused.response.content
+    with pytest.raises(Exception, match="settings"):
+        await ann.slash(channel, "settings show")
+
+
+async def test_privacy_shows_exports_deletes(simcord_env, place, store: Store, engine: StubEngine) -> None:
+    _, channel, ann, _ = place
+    await ann.slash(channel, "lyrics")
+    shown = await ann.slash(channel, "privacy show")
+    assert "1 outputs" in shown.response.content
+    exported = await ann.slash(channel, "privacy export")
+    assert exported.ephemeral
+    [file] = exported.response.attachments
+    assert json.loads(await file.read())["outputs"][0]["random_seed"] == engine.asked[0].random_seed
+    await ann.slash(channel, "privacy delete")
+    assert (await store.export_user(ann.id))["outputs"] == []
+    await ann.slash(channel, "privacy opt-out")
+    refused = await ann.slash(channel, "lyrics")
+    assert simcord_env.errors
+    assert "opted out" in refused.followups[0].content
+    await ann.slash(channel, "privacy opt-in")
+    assert (await ann.slash(channel, "lyrics")).response.content.startswith("Line 1")
+
+
+async def test_about_and_stats(place, store: Store) -> None:
+    _, channel, ann, boss = place
+    assert "Neural Songwriter" in (await ann.slash(channel, "about")).response.content
+    await ann.slash(channel, "lyrics")
+    await boss.react(channel.last_message, "👍")
+    stats = await ann.slash(channel, "stats")
+    assert stats.response.content.startswith("Here: 1 songs · 👍 1")
+
+
+async def test_commands_are_registered_only_when_they_changed(simcord_env, store: Store) -> None:
+    def synced() -> int:
+        return sum(entry.method == "PUT" for entry in simcord_env.http_requests)
+
+    before = synced()
+    assert before == 1
+    assert not await simcord_env.bot.sync_if_changed()
+    assert synced() == before
+    await store.put("command_tree", "another")
+    assert await simcord_env.bot.sync_if_changed()
+    assert synced() == before + 1
+
+
+def every_command(bot) -> Iterator[app_commands.Command | app_commands.ContextMenu]:
+    for command in [*bot.tree.walk_commands(), *bot.tree.get_commands(type=discord.AppCommandType.message)]:
+        if not isinstance(command, app_commands.Group):
+            yield command
+
+
+async def test_every_command_is_within_discords_limits(simcord_env) -> None:
+    found = list(every_command(simcord_env.bot))
+    assert len(found) == 16
+    for command in found:
+        assert 1 <= len(command.name) <= 32
+        if isinstance(command, app_commands.ContextMenu):
+            continue
+        assert 1 <= len(command.description) <= 100
+        assert command.description != "…", command.qualified_name
+        for option in command.parameters:
+            assert option.description != "…" or command.root_parent, (command.qualified_name, option.name)
+            assert len(option.choices) <= 25
+
+
+async def test_every_command_is_documented(simcord_env, pytestconfig: pytest.Config) -> None:
+    text = (pytestconfig.rootpath / "docs" / "commands.md").read_text()
+    for command in every_command(simcord_env.bot):
+        assert f"`/{command.qualified_name}" in text or f"**{command.name}**" in text, command.qualified_name
+
+
+async def test_every_command_acknowledges_first_and_survives_a_broken_engine(
+    simcord_env, place, engine: StubEngine
+) -> None:
+    """Whatever fails, people get one private sentence and never a "thinking" that stays."""
+    _, channel, ann, _ = place
+    posted = await ann.send(channel, attachments=[("a.png", b"x")])
+    engine.write = None  # type: ignore[assignment,method-assign]
+    results = [
+        await ann.slash(channel, "lyrics"),
+        await ann.slash(channel, "seed", words="kiss"),
+        await ann.context_menu(channel, "Write lyrics", posted),
+    ]
+    assert len(simcord_env.errors) == 3
+    callbacks = [one for one in simcord_env.http_requests if one.path.endswith("/callback")]
+    assert [one.json["type"] for one in callbacks] == [5, 5, 5]
+    for result in results:
+        assert result.response is None
+        assert "tell the owner this number" in result.followups[0].content
+        assert result.followups[0].ephemeral

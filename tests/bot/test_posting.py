@@ -1,0 +1,209 @@
+"""What people see when they post pictures and press buttons."""
+
+from __future__ import annotations
+
+import asyncio
+
+import discord
+import pytest
+
+from bot.engine.requests import BadPicture, Busy, TooSlow, WorkerFailed
+from bot.store import ServerSettings, Store
+from tests.bot.conftest import StubEngine, make_bot
+
+pytestmark = pytest.mark.asyncio
+
+PNG = ("photo.png", b"\x89PNG\r\n\x1a\n")
+
+
+@pytest.fixture
+def place(simcord_env, store):
+    """An opted-in channel, another one, and somebody who posts."""
+    guild = simcord_env.create_guild()
+    channel, other = guild.create_text_channel("pictures"), guild.create_text_channel("talk")
+    return guild, channel, other, guild.add_member(simcord_env.create_user("ann"))
+
+
+async def opt_in(store: Store, guild, channel, **more) -> None:
+    await store.save_settings(guild.id, ServerSettings(channels=(channel.id,), **more))
+
+
+async def test_a_picture_gets_a_stanza(simcord_env, place, store: Store, engine: StubEngine) -> None:
+    guild, channel, _, ann = place
+    await opt_in(store, guild, channel)
+    posted = await ann.send(channel, attachments=[PNG])
+    reply = channel.last_message
+    assert reply.reference.message_id == posted.id
+    assert reply.content.startswith("Line 1 of a song\nLine 2 of a song\n")
+    assert reply.content.splitlines()[-1].startswith("-# picture ")
+    assert "temperature 0.4" in reply.content
+    assert [str(one.emoji) for one in reply.reactions] == ["👍", "👎"]
+    assert reply.mentions == []
+    labels = [button.label for row in reply.components for button in row.children]
+    assert labels == ["Another one", "Warmer", "Cooler", "Delete"]
+    assert engine.asked[0].user == ann.id
+
+
+async def test_only_opted_in_channels(place, store: Store, engine: StubEngine) -> None:
+    guild, channel, other, ann = place
+    await opt_in(store, guild, channel)
+    await ann.send(other, attachments=[PNG])
+    await ann.send(channel, "no picture")
+    await ann.send(channel, "a file", attachments=[("notes.txt", b"hello")])
+    assert engine.asked == []
+
+
+async def test_several_pictures_get_one_reply(simcord_env, place, store: Store, engine: StubEngine) -> None:
+    guild, channel, _, ann = place
+    await opt_in(store, guild, channel)
+    await ann.send(channel, attachments=[(f"{n}.png", b"x") for n in range(6)])
+    assert len(engine.asked) == 1
+    assert len(engine.asked[0].pictures) == 4
+
+
+async def test_edits_do_not_trigger_again(place, store: Store, engine: StubEngine) -> None:
+    guild, channel, _, ann = place
+    await opt_in(store, guild, channel)
+    posted = await ann.send(channel, "first", attachments=[PNG])
+    await ann.edit(posted, "second")
+    assert len(engine.asked) == 1
+
+
+async def test_bots_and_opted_out_people_are_ignored(
+    simcord_env, place, store: Store, engine: StubEngine
+) -> None:
+    guild, channel, _, ann = place
+    await opt_in(store, guild, channel)
+    await store.set_opted_out(ann.id, True)
+    await ann.send(channel, attachments=[PNG])
+    machine = guild.add_member(simcord_env.create_user("machine", bot=True))
+    await machine.send(channel, attachments=[PNG])
+    assert engine.asked == []
+
+
+async def test_a_mention_works_everywhere(simcord_env, place, engine: StubEngine) -> None:
+    _, _, other, ann = place
+    picture = await ann.send(other, attachments=[PNG])
+    assert engine.asked == []
+    await ann.send(other, f"<@{simcord_env.bot.user.id}> sing", reply_to=picture)
+    assert len(engine.asked) == 1
+    assert other.last_message.content.startswith("Line 1")
+
+
+async def test_a_deleted_message_gets_no_reply(simcord_env, place, store: Store, engine: StubEngine) -> None:
+    guild, channel, _, ann = place
+    await opt_in(store, guild, channel)
+    engine.gate = asyncio.Event()
+    posting = asyncio.ensure_future(ann.send(channel, attachments=[PNG]))
+    while not engine.asked:
+        await asyncio.sleep(0)
+    message = channel.last_message
+    simcord_env.backend.delete_message(channel.id, message.id)
+    engine.gate.set()
+    await posting
+    assert channel.last_message is None
+    held = await store.export_user(ann.id)
+    assert held["outputs"] == []
+
+
+async def test_failures_are_one_sentence(place, store: Store, engine: StubEngine) -> None:
+    guild, channel, _, ann = place
+    await opt_in(store, guild, channel)
+    for failure in (BadPicture("That is no picture."), Busy("Busy.", 12), TooSlow("Too slow.")):
+        engine.failure = failure
+        await ann.send(channel, attachments=[PNG])
+        assert channel.last_message.content.startswith(str(failure))
+    engine.failure = Busy("Busy.", 12)
+    await ann.send(channel, attachments=[PNG])
+    assert "<t:" in channel.last_message.content
+
+
+async def test_ratings_can_be_off(place, store: Store) -> None:
+    guild, channel, _, ann = place
+    await opt_in(store, guild, channel, ratings=False)
+    await ann.send(channel, attachments=[PNG])
+    assert channel.last_message.reactions == []
+
+
+async def test_reactions_rate_once_a_person(simcord_env, place, store: Store) -> None:
+    guild, channel, _, ann = place
+    await opt_in(store, guild, channel)
+    await ann.send(channel, attachments=[PNG])
+    reply = channel.last_message
+    bob = guild.add_member(simcord_env.create_user("bob"))
+    await bob.react(reply, "👍")
+    await bob.react(reply, "👎")
+    assert (await store.stats(guild.id)).here.ratings == {"👎": 1}
+    await bob.unreact(reply, "👎")
+    assert (await store.stats(guild.id)).here.ratings == {"👍": 1}
+    await bob.react(reply, "🎉")
+    await ann.react(reply, "👍")
+    assert (await store.stats(guild.id)).here.ratings == {"👍": 1}
+
+
+async def test_another_one_keeps_the_picture_and_changes_the_song(
+    place, store: Store, engine: StubEngine
+) -> None:
+    guild, channel, _, ann = place
+    await opt_in(store, guild, channel)
+    await ann.send(channel, attachments=[PNG])
+    first = channel.last_message
+    for label, temperature in (("Another one", 0.4), ("Warmer", 0.55), ("Cooler", 0.25)):
+        result = await ann.click(first, label=label)
+        assert result.response.content.startswith("Line 1")
+        assert engine.asked[-1].caption is not None
+        assert engine.asked[-1].pictures == ()
+        assert engine.asked[-1].temperature == pytest.approx(temperature)
+    assert len({one.random_seed for one in engine.asked}) == len(engine.asked)
+
+
+async def test_who_asked_and_moderators_may_delete(simcord_env, place, store: Store) -> None:
+    guild, channel, _, ann = place
+    await opt_in(store, guild, channel)
+    await ann.send(channel, attachments=[PNG])
+    reply = channel.last_message
+    bob = guild.add_member(simcord_env.create_user("bob"))
+    refused = await bob.click(reply, label="Delete")
+    assert refused.followups[0].ephemeral
+    assert "Only who asked" in refused.followups[0].content
+    await ann.click(reply, label="Delete")
+    assert reply.id not in {message.id for message in channel.history()}
+    assert await store.output_of_message(reply.id) is None
+
+
+async def test_buttons_outlive_a_restart(
+    simcord_env, place, store: Store, engine: StubEngine, config
+) -> None:
+
+    guild, channel, _, ann = place
+    await opt_in(store, guild, channel)
+    await ann.send(channel, attachments=[PNG])
+    reply = channel.last_message
+    await simcord_env.restart_bot(make_bot(store, engine, config))
+    result = await ann.click(reply, label="Warmer")
+    assert result.response.content.startswith("Line 1")
+    await ann.react(reply, "👍")
+    assert len((await store.export_user(ann.id))["ratings"]) == 1
+
+
+async def test_our_own_failures_name_a_reference(
+    simcord_env, place, store: Store, engine: StubEngine
+) -> None:
+    _, channel, _, ann = place
+    engine.failure = WorkerFailed("Something broke while the stanza was written: try again.")
+    result = await ann.slash(channel, "lyrics")
+    assert result.response is None
+    assert simcord_env.errors
+    assert result.followups[0].ephemeral
+    assert "try again" in result.followups[0].content
+
+
+async def test_missing_permission_means_silence(simcord_env, place, store: Store, engine: StubEngine) -> None:
+    guild, _, _, ann = place
+    me = simcord_env.bot.get_guild(guild.id).me
+    silent = guild.create_text_channel(
+        "silent", overwrites={me: discord.PermissionOverwrite(send_messages=False)}
+    )
+    await opt_in(store, guild, silent)
+    await ann.send(silent, attachments=[PNG])
+    assert engine.asked == []
