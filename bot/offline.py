@@ -15,7 +15,6 @@ from typing import Any
 import click
 
 from bot.console import FAILED, Finite, checkpoints_option, load_eye, load_pen, polite, stop, with_options
-from model.errors import BadOption
 from training.options import DEFAULT_BACKBONE, STAGES, CaptionerOptions, GeneratorOptions
 
 _path = click.Path(path_type=Path)
@@ -148,32 +147,18 @@ def train_lexicon(corpus: Path, captions: Path, train_list: Path, output: Path) 
 @click.argument("corpus", type=_path)
 @click.option("--lexicon", type=_path, required=True, help="lexicon.json.xz, from `train lexicon`.")
 @click.option("--run", type=_path, required=True, help="Folder of the run; one that holds a run goes on.")
-@click.option("--captions", type=_path, help="Flickr8k.token.txt: learn from its captions, too.")
-@click.option("--train-list", type=_path, help="Names of the training pictures; with --captions.")
 @click.option("--from", "start", type=_path, help="Begin with this checkpoint's weights.")
 @with_options(*_fields(GeneratorOptions))
 @polite
-def train_generator(
-    corpus: Path,
-    lexicon: Path,
-    run: Path,
-    captions: Path | None,
-    train_list: Path | None,
-    start: Path | None,
-    **options: Any,
-) -> None:
+def train_generator(corpus: Path, lexicon: Path, run: Path, start: Path | None, **options: Any) -> None:
     """Train the character LSTM on songs."""
-    if bool(captions) != bool(train_list):
-        raise BadOption("--captions and --train-list go together.")
     _needs_extra()
     from model.lexicon import Lexicon
     from model.songwriter import limit_threads
-    from training.flickr8k import read_split_captions
     from training.generator import GeneratorTrainer
 
     limit_threads()
-    spoken = read_split_captions(captions, train_list) if captions and train_list else None
-    trainer = GeneratorTrainer(corpus, Lexicon.load(lexicon), run, GeneratorOptions(**options), spoken)
+    trainer = GeneratorTrainer(corpus, Lexicon.load(lexicon), run, GeneratorOptions(**options))
     if not trainer.resume() and start:
         trainer.start_from(start)
     best = trainer.train()

@@ -17,8 +17,7 @@ from model.keywords import MAX_KEYWORDS
 from model.lexicon import Lexicon
 from model.text import LETTERS, NEWLINE
 
-# "plain" is what people say of pictures; the others are what a corpus calls its verse.
-STYLES = ("song", "nursery", "hymn", "ballad", "poem", "plain")
+STYLES = ("song", "nursery", "hymn", "ballad", "poem")
 MAX_LINES = 4
 # Letters of a keyword that the generator is shown.
 SPELLED = 10

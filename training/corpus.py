@@ -6,7 +6,7 @@ import hashlib
 import json
 import lzma
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -20,7 +20,6 @@ from model.text import fold_lines
 
 # Longer lines are prose, in this corpus as in most.
 MAX_LINE = 72
-PLAIN = "plain"
 DEV_SHARE = TEST_SHARE = 0.025
 
 _NUMBERED = re.compile(r"\d")
@@ -84,29 +83,9 @@ def pieces(songs: Sequence[Song]) -> list[str]:
     return list(dict.fromkeys(texts))
 
 
-def plain_songs(captions: Mapping[str, Sequence[str]]) -> list[Song]:
-    """Each picture's captions as one song in style "plain".
-
-    Songs seldom tell of footballs; from these the generator learns what goes with what in
-    pictures.
-    """
-    songs = []
-    for name, spoken in captions.items():
-        lines = [line for caption in spoken for line in fold_lines([_typeset(caption)])]
-        kept = tuple(dict.fromkeys(line for line in lines if len(line) <= MAX_LINE))
-        if kept:
-            songs.append(Song(name, PLAIN, 0.0, (kept,)))
-    return songs
-
-
-def _typeset(caption: str) -> str:
-    """Tokens as Flickr8k separates them -> running text without the full stop."""
-    return re.sub(r"\s+(?=[.,;:!?'])", "", caption).rstrip(". ")
-
-
 def training_weight(song: Song) -> float:
     """Chance that a song's stanzas are used in one epoch: songs before poems, modern before old."""
-    style = {"song": 1.0, "nursery": 1.0, "ballad": 0.8, "poem": 0.65, "hymn": 0.35, PLAIN: 0.5}
+    style = {"song": 1.0, "nursery": 1.0, "ballad": 0.8, "poem": 0.65, "hymn": 0.35}
     return style.get(song.style, 1.0) * float(np.exp(-song.archaic / 0.025))
 
 

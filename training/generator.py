@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from model.keywords import sung
 from model.lexicon import Lexicon
 from model.steering import Steering
 from model.vocabulary import CharVocabulary
-from training.corpus import pieces, plain_songs, read_songs, split
+from training.corpus import pieces, read_songs, split
 from training.options import GeneratorOptions
 from training.schedule import Ema, Interrupt, best_device, cosine, mixed_precision, read_state, write_state
 from training.stanzas import IGNORE, collate, encode, plan
@@ -36,14 +35,7 @@ _COMMON = 20
 class GeneratorTrainer:
     """Owns the network, the optimiser and their resumable state."""
 
-    def __init__(
-        self,
-        corpus: Path,
-        lexicon: Lexicon,
-        run: Path,
-        options: GeneratorOptions,
-        captions: Mapping[str, Sequence[str]] | None = None,
-    ) -> None:
+    def __init__(self, corpus: Path, lexicon: Lexicon, run: Path, options: GeneratorOptions) -> None:
         self.options, self.run, self.lexicon = options, run, lexicon
         self.device = best_device()
         self.mixed = mixed_precision(self.device)
@@ -53,8 +45,7 @@ class GeneratorTrainer:
         self.dev = _sample(pieces(parts["dev"]), options.validate_characters)
         if not self.songs or not self.dev:
             raise BadInput(f"{corpus} is too small: no song of it falls into the dev split.")
-        self.songs += plain_songs(captions or {})
-        self.data_hash = _digest(corpus, captions)
+        self.data_hash = hashlib.sha256(corpus.read_bytes()).hexdigest()[:16]
         torch.manual_seed(options.seed)
         self.architecture = {
             name: getattr(options, name) for name in ("embedding", "control", "hidden", "layers", "word")
@@ -226,13 +217,6 @@ def stanza_nats(
         for number, loss in zip(numbers, losses.double().sum(1).tolist(), strict=True):
             nats[number] = loss
     return nats
-
-
-def _digest(corpus: Path, captions: Mapping[str, Sequence[str]] | None) -> str:
-    data = hashlib.sha256(corpus.read_bytes())
-    if captions:
-        data.update(json.dumps(captions).encode())
-    return data.hexdigest()[:16]
 
 
 def common_lemmas(lexicon: Lexicon) -> list[str]:
