@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from model.checkpoint import fill, load_checkpoint, save_checkpoint
-from model.errors import BadInput
+from model.errors import BadCheckpoint, BadInput
 from model.generator import Conditions, Generator, conditions_of
 from model.keywords import sung
 from model.lexicon import Lexicon
@@ -70,9 +70,11 @@ class GeneratorTrainer:
         """Begin with a checkpoint's weights instead of random ones.
 
         Raises:
-            BadCheckpoint: it is damaged or of another architecture.
+            BadCheckpoint: it is damaged, or of another architecture or lexicon.
         """
         checkpoint = load_checkpoint(path, "generator")
+        if checkpoint.header.get("lemmas") != self.lemmas:
+            raise BadCheckpoint(f"{path} was trained with another lexicon: give that one to --lexicon.")
         fill(self.model, checkpoint.weights, path)
         self.ema = Ema(self.model, self.options.ema)
 
