@@ -81,6 +81,10 @@ class Busy(EngineError):
         super().__init__(sentence)
         self.wait = wait
 
+    def __reduce__(self) -> tuple[type[Busy], tuple[str, float]]:
+        """Both arguments survive the way between processes."""
+        return type(self), (str(self), self.wait)
+
 
 class WarmingUp(EngineError):
     """No worker is ready yet."""

@@ -105,7 +105,7 @@ def _steps() -> list[tuple[str, str, str]]:
     import torch
 
     from model.generator import TorchStepper, load_generator
-    from model.songwriter import CHECKPOINTS
+    from model.files import CHECKPOINTS
     from model.steering import Steering
 
     model, _, _ = load_generator(CHECKPOINTS / "generator.safetensors")

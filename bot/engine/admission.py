@@ -1,0 +1,115 @@
+"""Who may queue, and how long it will take: caps on what is in flight, and a measured pace."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import Counter
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+
+from bot.config import Limits
+from bot.engine.requests import Busy, SongRequest
+
+# Seconds that a stanza is taken to need before one was measured: a CPU's.
+FIRST_GUESS = 1.0
+# The first measurements count alike; then the newest has this weight, so that the pace
+# follows a change within about ten batches.
+_NEWEST = 0.2
+
+
+class Pace:
+    """Moving averages of what a batch takes, whole and a request.
+
+    Attributes:
+        batch_seconds: a batch, from handing it over to its answers.
+        item_seconds: the same divided by the batch's size; the inverse of the throughput.
+    """
+
+    def __init__(self) -> None:
+        self.batch_seconds = self.item_seconds = FIRST_GUESS
+        self._measurements = 0
+
+    def measured(self, seconds: float, size: int) -> None:
+        """Take in a batch of ``size`` requests that took ``seconds``."""
+        self._measurements += 1
+        newest = max(_NEWEST, 1 / self._measurements)
+        self.batch_seconds += newest * (seconds - self.batch_seconds)
+        self.item_seconds += newest * (seconds / size - self.item_seconds)
+
+    def wait(self, in_front: int, workers: int) -> float:
+        """Seconds until a request with ``in_front`` others before it would be done."""
+        return self.batch_seconds + in_front * self.item_seconds / max(1, workers)
+
+
+class Admission:
+    """Counts who has how much in flight, and refuses what is over a limit.
+
+    A request is in flight from its admission to its answer, so ``limits.queue`` bounds
+    everything that people wait for, shared work included.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._in_flight: Counter[Hashable] = Counter()
+        self._total = 0
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    @contextmanager
+    def admit(self, request: SongRequest, wait: float) -> Iterator[None]:
+        """Hold a place for a request.
+
+        Args:
+            request: who asks, and where.
+            wait: seconds until it would be done, estimated.
+
+        Raises:
+            Busy: the queue, the person or the server has as much in flight as it may; or
+                so much is in front that the deadline would pass.
+        """
+        held = self._check(request, wait)
+        self._total += 1
+        self._in_flight.update(held)
+        self._empty.clear()
+        try:
+            yield
+        finally:
+            self._total -= 1
+            self._in_flight.subtract(held)
+            for key in held:
+                if not self._in_flight[key]:
+                    del self._in_flight[key]
+            if not self._total:
+                self._empty.set()
+
+    async def empty(self, seconds: float) -> bool:
+        """Wait until nothing is in flight, at most so long; whether that came true."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._empty.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _check(self, request: SongRequest, wait: float) -> list[Hashable]:
+        """The counters that a request adds to."""
+        limits, user, server = self._limits, ("user", request.user), ("server", request.server)
+        about = f"in about {max(1, math.ceil(wait))} s"
+        if self._in_flight[user] >= limits.user_in_flight:
+            raise Busy(f"You are waiting for {_requests(limits.user_in_flight)}: ask again {about}.", wait)
+        if request.server is None:
+            held: list[Hashable] = [user]
+        elif self._in_flight[server] < limits.server_in_flight:
+            held = [user, server]
+        else:
+            waiting = _requests(limits.server_in_flight)
+            raise Busy(f"This server is waiting for {waiting}: ask again {about}.", wait)
+        late = self._total and wait > limits.deadline_seconds
+        if late or self._total >= limits.queue:
+            raise Busy(f"Too many people are waiting: ask again {about}.", wait)
+        return held
+
+
+def _requests(number: int) -> str:
+    return "a request already" if number == 1 else f"{number} requests already"

@@ -1,0 +1,388 @@
+"""The default engine: worker processes on this machine, supervised."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections import OrderedDict
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
+
+from bot.config import Engine, Filter, Limits, Pictures
+from bot.engine.admission import Admission, Pace
+from bot.engine.batcher import Batcher
+from bot.engine.meter import Meter, Unmeasured
+from bot.engine.process import Died, Fault, Hung, Raised, WorkerProcess
+from bot.engine.requests import (
+    BadPicture,
+    Broken,
+    EngineError,
+    SongRequest,
+    SongResult,
+    Stopping,
+    TooSlow,
+    WarmingUp,
+    WorkerFailed,
+)
+from bot.engine.sentences import BROKEN, CRASHED, FAILED, STOPPING, TOO_SLOW, WARMING_UP
+from bot.engine.worker import Ready, Setup
+
+MODELS = "bot.engine.models:load"
+
+# A start that fails three times in a row fails for a reason that a fourth will not cure.
+MAX_FAILED_STARTS = 3
+# Seconds before a failed start is tried again, doubled each time.
+_FIRST_PAUSE = 0.5
+# A worker that dies idle within this many seconds has not really started.
+_SETTLED_SECONDS = 5.0
+# How often an idle worker is looked after, in seconds.
+_HEARTBEAT = 0.5
+# A batch's answers come together with its last, so a batch of slow requests only delays.
+_BATCH_SECONDS = 1.0
+# A picture may kill two workers: the first time it may be its batch's fault, or chance.
+_MAX_DEATHS = 2
+# Pictures that crashed a worker are remembered while they are likely to be posted again.
+_MAX_DENIED = 128
+
+Digests = frozenset[bytes]
+
+logger = logging.getLogger(__name__)
+
+
+class Job:
+    """One stanza to write and everybody who waits for it.
+
+    Attributes:
+        request: of whoever asked first.
+        key: equal for requests that get the same stanza.
+        digests: SHA-256 of its pictures.
+        deadline: of the last who waits, in the loop's time.
+        alone: it must not share a batch.
+        deaths: workers that ended while they held it.
+        begun: when it first left the queue, or None; in the loop's time.
+    """
+
+    def __init__(self, request: SongRequest, key: Hashable, digests: Digests) -> None:
+        self.request, self.key, self.digests = request, key, digests
+        self.entered = asyncio.get_running_loop().time()
+        self.begun: float | None = None
+        self.deadline = self.entered
+        self.alone, self.deaths = False, 0
+        self._waiting: set[asyncio.Future[SongResult | EngineError]] = set()
+
+    @property
+    def wanted(self) -> bool:
+        return bool(self._waiting)
+
+    async def answer(self, deadline: float) -> SongResult:
+        """Wait for the outcome; whoever gives up leaves the others waiting.
+
+        Raises:
+            TooSlow: the deadline passed.
+            EngineError: there is no stanza.
+        """
+        future: asyncio.Future[SongResult | EngineError] = asyncio.get_running_loop().create_future()
+        self._waiting.add(future)
+        self.deadline = max(self.deadline, deadline)
+        try:
+            async with asyncio.timeout_at(deadline):
+                outcome = await future
+        except TimeoutError:
+            raise TooSlow(TOO_SLOW) from None
+        finally:
+            self._waiting.discard(future)
+        if isinstance(outcome, EngineError):
+            raise outcome
+        return outcome
+
+    def settle(self, outcome: SongResult | EngineError) -> None:
+        if isinstance(outcome, SongResult):
+            queued = (self.begun or self.entered) - self.entered
+            outcome = replace(outcome, seconds={"queue": queued, **outcome.seconds})
+        for future in self._waiting:
+            if not future.done():
+                future.set_result(outcome)
+
+
+class LocalEngine:
+    """Writes stanzas in worker processes (``bot.engine.requests.Engine``).
+
+    Args:
+        limits: caps, queue and deadline.
+        settings: workers, device, batches.
+        pictures: what a worker accepts as a picture.
+        words: how often the word filter has another try.
+        loader: importable name of what loads the models; see ``worker.Setup``.
+        meter: receives measurements.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        settings: Engine,
+        pictures: Pictures,
+        words: Filter,
+        *,
+        loader: str = MODELS,
+        meter: Meter | None = None,
+    ) -> None:
+        self._limits, self._settings = limits, settings
+        self._meter: Meter = meter or Unmeasured()
+        self._setups = [
+            Setup(loader, number, settings.device, settings.checkpoints, pictures.max_pixels, words.attempts)
+            for number in range(settings.workers)
+        ]
+        self._admission, self._pace = Admission(limits), Pace()
+        self._batcher: Batcher[Job] = Batcher(settings.max_wait_ms / 1000)
+        self._hashing = asyncio.Lock()
+        self._jobs: dict[Hashable, Job] = {}
+        self._denied: OrderedDict[Digests, None] = OrderedDict()
+        self._workers: dict[int, Ready] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._start_seconds = 0.0
+        self._given_up = 0
+        self._loaded = self._closing = False
+
+    async def start(self) -> None:
+        """Start the workers; return without waiting for them to be ready."""
+        self._tasks = [asyncio.create_task(self._supervise(setup)) for setup in self._setups]
+
+    async def write(self, request: SongRequest) -> SongResult:
+        """Queue a request and wait for its stanza.
+
+        Equal requests in flight are written once.
+
+        Raises:
+            EngineError: see ``bot.engine.requests``.
+        """
+        try:
+            result = await self._admitted(request)
+        except EngineError as error:
+            self._meter.refused(type(error).__name__)
+            raise
+        self._meter.answered(result.seconds)
+        return result
+
+    async def close(self, grace: float) -> None:
+        """Refuse new requests, give those under way ``grace`` seconds, then end the workers."""
+        self._closing = True
+        if not await self._admission.empty(grace):
+            logger.warning("%d requests were given up at the end", len(self._jobs))
+        self._settle_all(Stopping(STOPPING))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @property
+    def ready(self) -> bool:
+        """Whether at least one worker can take a request now."""
+        return bool(self._workers) and not self._closing
+
+    @property
+    def wait(self) -> float:
+        """Seconds until a request that is queued now would be done, estimated."""
+        start = 0.0 if self._workers else self._start_seconds
+        return start + self._pace.wait(len(self._jobs), len(self._workers))
+
+    @property
+    def in_flight(self) -> int:
+        """Stanzas that are asked for and not yet there; shared ones count once."""
+        return len(self._jobs)
+
+    @property
+    def depth(self) -> int:
+        """Those of them that no worker has taken yet."""
+        return len(self._batcher)
+
+    @property
+    def workers(self) -> Sequence[Ready]:
+        """The workers that are up: process, device, digests of the models."""
+        return tuple(self._workers.values())
+
+    async def _admitted(self, request: SongRequest) -> SongResult:
+        self._check_open()
+        deadline = asyncio.get_running_loop().time() + self._limits.deadline_seconds
+        with self._admission.admit(request, self.wait):
+            digests: tuple[bytes, ...] = ()
+            if request.pictures:
+                # In a thread, as a large picture takes longer than the loop may stall; one after
+                # another, so that whoever came first stays first.
+                async with self._hashing:
+                    digests = await asyncio.to_thread(_digests, request.pictures)
+                self._check_open()
+            job = self._job(request, digests)
+            try:
+                return await job.answer(deadline)
+            finally:
+                if not job.wanted:
+                    self._forget(job)
+
+    def _check_open(self) -> None:
+        if self._closing:
+            raise Stopping(STOPPING)
+        if self._broken:
+            raise Broken(BROKEN)
+        if not self._loaded:
+            raise WarmingUp(WARMING_UP)
+
+    @property
+    def _broken(self) -> bool:
+        return self._given_up == len(self._setups)
+
+    def _job(self, request: SongRequest, digests: tuple[bytes, ...]) -> Job:
+        """The job that a request shares, or a new one in the queue."""
+        known = frozenset(digests)
+        if any(denied <= known for denied in self._denied):
+            raise BadPicture(CRASHED)
+        key = (digests, replace(request, request_id="", user=0, server=None, pictures=()))
+        job = self._jobs.get(key)
+        if job is None:
+            job = self._jobs[key] = Job(request, key, known)
+            self._batcher.put(job)
+        else:
+            logger.debug("request %s shares %s", request.request_id, job.request.request_id)
+        return job
+
+    def _forget(self, job: Job) -> None:
+        self._batcher.discard(job)
+        if self._jobs.get(job.key) is job:
+            del self._jobs[job.key]
+
+    def _settle(self, job: Job, outcome: SongResult | EngineError) -> None:
+        self._forget(job)
+        if isinstance(outcome, WorkerFailed):
+            notes = getattr(outcome, "__notes__", [])
+            logger.error("request %s failed: %s", job.request.request_id, "\n".join(notes) or outcome)
+        job.settle(outcome)
+
+    def _settle_all(self, outcome: EngineError) -> None:
+        for job in list(self._jobs.values()):
+            self._settle(job, outcome)
+
+    async def _supervise(self, setup: Setup) -> None:
+        """Keep one worker running, until it fails to start too often."""
+        failures = 0
+        while True:
+            failures = 0 if await self._live(setup) else failures + 1
+            if failures == MAX_FAILED_STARTS:
+                break
+            self._meter.restarted()
+            await asyncio.sleep(_FIRST_PAUSE * 2 ** (failures - 1) if failures else 0)
+        logger.critical("worker %d does not start; it is not tried again", setup.number)
+        self._given_up += 1
+        if self._broken:
+            self._settle_all(Broken(BROKEN))
+
+    async def _live(self, setup: Setup) -> bool:
+        """One process from its start to its end; whether it was of any use."""
+        clock = asyncio.get_running_loop().time
+        process = WorkerProcess(setup)
+        began = clock()
+        try:
+            ready = await process.start()
+            self._start_seconds = clock() - began
+            logger.info("worker %d is ready: process %d on %s", setup.number, ready.process, ready.device)
+            self._workers[setup.number], self._loaded = ready, True
+            born = clock()
+            worked = await self._serve(process)
+            logger.warning("worker %d ended after %.1f s", setup.number, clock() - born)
+            return worked or clock() - born > _SETTLED_SECONDS
+        except Fault as error:
+            logger.error("worker %d did not start: %s", setup.number, error)
+            return False
+        finally:
+            self._workers.pop(setup.number, None)
+            await process.stop()
+
+    async def _serve(self, process: WorkerProcess) -> bool:
+        """Feed a process until it ends; whether it was ever given anything."""
+        worked = False
+        while process.alive:
+            jobs = await self._batcher.take(self._most(), _HEARTBEAT)
+            if not jobs:
+                continue
+            worked = True
+            try:
+                alive = await self._write(process, jobs)
+            except Exception:
+                # Whatever is wrong with one batch, the next one is served.
+                logger.exception("a batch failed")
+                alive = False
+                for job in jobs:
+                    self._settle(job, WorkerFailed(FAILED))
+            if not alive:
+                break
+        return worked
+
+    def _most(self) -> int:
+        """The largest batch whose first answer need not wait long for the last."""
+        budget = min(_BATCH_SECONDS, self._settings.hard_seconds / 2)
+        affordable = int(budget / max(self._pace.item_seconds, 1e-3))
+        return max(1, min(self._settings.max_batch, affordable))
+
+    async def _write(self, process: WorkerProcess, jobs: Sequence[Job]) -> bool:
+        """Have a batch written; whether the process can go on."""
+        began = asyncio.get_running_loop().time()
+        for job in jobs:
+            job.begun = job.begun or began
+        try:
+            outcomes = await process.run(
+                [job.request for job in jobs],
+                [job.deadline - began for job in jobs],
+                self._settings.hard_seconds,
+            )
+        except Died:
+            self._after_death(jobs)
+            return False
+        except Hung:
+            self._again_or(TooSlow(TOO_SLOW), jobs)
+            return False
+        except Raised as error:
+            # Not its message, which may quote a request.
+            ids = " ".join(job.request.request_id for job in jobs)
+            logger.error("the batch of requests %s raised %s", ids, type(error.__cause__).__name__)
+            self._again_or(WorkerFailed(FAILED), jobs)
+            return True
+        seconds = asyncio.get_running_loop().time() - began
+        self._pace.measured(seconds, len(jobs))
+        self._meter.batch(len(jobs), seconds)
+        for job, outcome in zip(jobs, outcomes, strict=True):
+            self._settle(job, outcome)
+        return True
+
+    def _after_death(self, jobs: Sequence[Job]) -> None:
+        """Try each job once more on its own; what kills again is guilty."""
+        again = []
+        for job in jobs:
+            job.deaths += 1
+            if job.deaths < _MAX_DEATHS:
+                again.append(job)
+                continue
+            logger.error("request %s ended %d workers", job.request.request_id, job.deaths)
+            if job.digests:
+                self._deny(job.digests)
+            self._settle(job, BadPicture(CRASHED) if job.digests else WorkerFailed(FAILED))
+        self._singly(again)
+
+    def _again_or(self, error: EngineError, jobs: Sequence[Job]) -> None:
+        """Try the jobs of a batch on their own; one that was alone has failed."""
+        if len(jobs) == 1:
+            self._settle(jobs[0], error)
+        else:
+            self._singly(jobs)
+
+    def _singly(self, jobs: Sequence[Job]) -> None:
+        for job in jobs:
+            job.alone = True
+        self._batcher.put_first(job for job in jobs if job.wanted)
+
+    def _deny(self, digests: Digests) -> None:
+        """Remember pictures; of several in one request nobody knows which it was."""
+        self._denied[digests] = None
+        while len(self._denied) > _MAX_DENIED:
+            self._denied.popitem(last=False)
+
+
+def _digests(pictures: Sequence[bytes]) -> tuple[bytes, ...]:
+    return tuple(hashlib.sha256(picture).digest() for picture in pictures)

@@ -1,0 +1,38 @@
+"""What an engine tells whoever measures it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+
+class Meter(Protocol):
+    """Receives measurements; each method must be quick and must not raise."""
+
+    def batch(self, size: int, seconds: float) -> None:
+        """A batch of ``size`` requests came back after ``seconds``."""
+
+    def answered(self, seconds: Mapping[str, float]) -> None:
+        """A request was answered; ``seconds`` by stage, as in ``SongResult``."""
+
+    def refused(self, reason: str) -> None:
+        """A request failed; ``reason`` is the name of its error class."""
+
+    def restarted(self) -> None:
+        """A worker process ended and is started again."""
+
+
+class Unmeasured:
+    """A meter that forgets."""
+
+    def batch(self, size: int, seconds: float) -> None:
+        pass
+
+    def answered(self, seconds: Mapping[str, float]) -> None:
+        pass
+
+    def refused(self, reason: str) -> None:
+        pass
+
+    def restarted(self) -> None:
+        pass

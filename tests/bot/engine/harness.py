@@ -1,0 +1,96 @@
+"""Engines with stub models, and what their tests share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from bot.config import Engine, Filter, Limits, Pictures
+from bot.engine.local import LocalEngine
+from bot.engine.requests import Engine as RequestEngine
+from bot.engine.requests import SongRequest, SongResult
+
+STUB = "tests.bot.engine.stub"
+
+_numbers = count(1)
+
+
+def request(*pictures: str, **options: Any) -> SongRequest:
+    """A request like no other, from somebody else each time."""
+    number = next(_numbers)
+    wanted: dict[str, Any] = {
+        "request_id": f"r{number}", "user": number, "server": number, "random_seed": number,
+        "temperature": 0.4, "pictures": tuple(picture.encode() for picture in pictures),
+    }  # fmt: skip
+    return SongRequest(**(wanted | options))
+
+
+class Counts:
+    """A meter that remembers."""
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+        self.stages: list[Mapping[str, float]] = []
+        self.reasons: list[str] = []
+        self.restarts = 0
+
+    def batch(self, size: int, seconds: float) -> None:
+        self.batches.append(size)
+
+    def answered(self, seconds: Mapping[str, float]) -> None:
+        self.stages.append(seconds)
+
+    def refused(self, reason: str) -> None:
+        self.reasons.append(reason)
+
+    def restarted(self) -> None:
+        self.restarts += 1
+
+
+def engine(
+    limits: Limits | None = None, loader: str = f"{STUB}:load", meter: Counts | None = None, **settings: Any
+) -> LocalEngine:
+    limits = limits or Limits(server_in_flight=100, user_in_flight=100)
+    # Company is waited for long enough that what a test sends together is one batch.
+    settings = {"max_wait_ms": 50, "max_batch": 8} | settings
+    return LocalEngine(limits, Engine(**settings), Pictures(), Filter(), loader=loader, meter=meter)
+
+
+@asynccontextmanager
+async def running(*args: Any, **kwargs: Any) -> AsyncIterator[LocalEngine]:
+    """A started engine whose pace is known to be quick, closed in the end."""
+    made = engine(*args, **kwargs)
+    await made.start()
+    try:
+        await until_ready(made)
+        await made.write(request("hello"))
+        yield made
+    finally:
+        await made.close(0)
+
+
+async def until(true: Callable[[], object], seconds: float = 10) -> None:
+    async with asyncio.timeout(seconds):
+        while not true():
+            await asyncio.sleep(0.01)
+
+
+async def until_ready(made: LocalEngine, workers: int = 1, seconds: float = 10) -> None:
+    await until(lambda: len(made.workers) >= workers, seconds)
+
+
+async def outcomes(made: RequestEngine, *requests: SongRequest) -> list[SongResult | BaseException]:
+    """Everything at once; errors are values."""
+    return await asyncio.gather(*map(made.write, requests), return_exceptions=True)
+
+
+def gone(process: int) -> bool:
+    """Whether a process has ended; one that nobody has collected yet counts."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True

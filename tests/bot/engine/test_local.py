@@ -1,0 +1,187 @@
+"""The local engine with real processes, one that the tests of this module share."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from bot.engine.local import LocalEngine
+from bot.engine.requests import BadPicture, Declined, SongResult, WorkerFailed
+from tests.bot.engine.harness import Counts, outcomes, request, running, until, until_ready
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def counts() -> Counts:
+    return Counts()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def engine(counts: Counts) -> AsyncIterator[LocalEngine]:
+    async with running(meter=counts, workers=2, hard_seconds=10) as made:
+        await until_ready(made, 2)
+        yield made
+
+
+async def process_of(engine: LocalEngine) -> int:
+    """The process that would write the next stanza."""
+    return int((await engine.write(request())).lines[1].split()[0])
+
+
+async def test_a_picture_becomes_a_stanza_with_everything_to_write_it_again(
+    engine: LocalEngine, counts: Counts
+) -> None:
+    asked = request("dog in snow", seed="kiss", random_seed=7)
+    result = await engine.write(asked)
+    assert result.caption == "dog in snow"
+    assert result.keywords == ("kiss", "dog", "in", "snow")
+    assert result.lines[0] == "kiss dog in snow"
+    assert (result.random_seed, result.temperature) == (7, 0.4)
+    assert (result.captioner, result.generator) == ("captioner", "generator")
+    assert set(result.seconds) == {"queue", "decode", "caption", "write"}
+    assert all(0 <= seconds < 1 for seconds in result.seconds.values())
+    assert counts.stages[-1] == result.seconds
+
+
+async def test_several_pictures_are_one_stanza(engine: LocalEngine) -> None:
+    assert (await engine.write(request("a dog", "a cat"))).caption == "a dog; a cat"
+
+
+async def test_a_known_caption_needs_no_picture(engine: LocalEngine) -> None:
+    result = await engine.write(request(caption="a dog"))
+    assert (result.caption, result.captioner) == ("a dog", "")
+    assert "decode" not in result.seconds
+
+
+async def test_both_workers_work(engine: LocalEngine) -> None:
+    results = await asyncio.gather(*(engine.write(request(f"slow 0.2 {n}")) for n in range(4)))
+    assert len({result.lines[1].split()[0] for result in results}) == 2
+
+
+async def test_an_item_that_raises_fails_alone(engine: LocalEngine, caplog: pytest.LogCaptureFixture) -> None:
+    poison = request("raise secret")
+    good, failed, other = await outcomes(engine, request("a"), poison, request("b"))
+    assert isinstance(failed, WorkerFailed)
+    assert isinstance(good, SongResult)
+    assert isinstance(other, SongResult)
+    assert f"request {poison.request_id} failed" in caplog.text
+    assert "KeyError" in caplog.text
+    assert "in decode" in caplog.text
+    assert "secret" not in caplog.text
+
+
+async def test_what_ends_a_batch_fails_alone(engine: LocalEngine, counts: Counts) -> None:
+    before = counts.restarts
+    results = await outcomes(engine, *(request(f"a {n}") for n in range(5)), request("exit 1"))
+    assert [type(result) for result in results] == [SongResult] * 5 + [WorkerFailed]
+    assert counts.restarts == before
+
+
+async def test_a_damaged_picture_is_the_askers_fault(engine: LocalEngine) -> None:
+    with pytest.raises(BadPicture, match=r"^The picture is damaged"):
+        await engine.write(request("bad"))
+    with pytest.raises(BadPicture, match=r"^Picture 2 is damaged"):
+        await engine.write(request("good", "bad"))
+
+
+async def test_a_picture_that_needs_too_much_memory_is_refused(engine: LocalEngine, counts: Counts) -> None:
+    before = counts.restarts
+    with pytest.raises(BadPicture, match="too much memory"):
+        await engine.write(request(f"allocate {3 * 2**30}"))
+    assert counts.restarts == before
+
+
+async def test_the_word_filter_tries_again_then_declines(engine: LocalEngine) -> None:
+    forbidden = frozenset({"damn"})
+    asked = request("dog", mood="sad", forbidden=forbidden)
+    result = await engine.write(asked)
+    assert result.lines[0] == "dog"
+    assert result.random_seed != asked.random_seed
+    with pytest.raises(Declined):
+        await engine.write(request("dog", mood="angry", forbidden=forbidden))
+
+
+async def test_equal_requests_are_written_once(engine: LocalEngine, counts: Counts) -> None:
+    asked = {"random_seed": 1, "forbidden": frozenset({"x"})}
+    results = await asyncio.gather(*(engine.write(request("slow 0.1", **asked)) for _ in range(5)))
+    assert len({result.lines for result in results}) == 1
+    other = await engine.write(request("slow 0.1", **asked, style="hymn"))
+    assert other.lines != results[0].lines
+
+
+async def test_whoever_gives_up_leaves_the_others_their_stanza(engine: LocalEngine) -> None:
+    async with asyncio.TaskGroup() as group:
+        first = group.create_task(engine.write(request("slow 0.2", random_seed=1)))
+        second = group.create_task(engine.write(request("slow 0.2", random_seed=1)))
+        await until(lambda: engine.in_flight == 1)
+        first.cancel()
+    assert (await second).caption == "slow 0.2"
+    assert first.cancelled()
+
+
+async def test_a_cancelled_request_does_not_disturb_its_batch(engine: LocalEngine) -> None:
+    tasks = [asyncio.create_task(engine.write(request(f"slow 0.05 {n}"))) for n in range(6)]
+    await asyncio.sleep(0.02)
+    tasks[0].cancel()
+    tasks[4].cancel()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(result) for result in results] == [
+        asyncio.CancelledError, SongResult, SongResult, SongResult, asyncio.CancelledError, SongResult,
+    ]  # fmt: skip
+
+
+async def test_a_cancelled_request_leaves_the_queue(engine: LocalEngine) -> None:
+    busy = [asyncio.create_task(engine.write(request(f"slow 0.3 {n}"))) for n in range(2)]
+    await until(lambda: engine.in_flight == 2 and engine.depth == 0)
+    queued = asyncio.create_task(engine.write(request("never")))
+    await until(lambda: engine.depth == 1)
+    queued.cancel()
+    await until(lambda: engine.depth == 0, 0.2)
+    await asyncio.gather(*busy)
+
+
+async def test_workers_are_deaf_to_the_signals_of_a_terminal(engine: LocalEngine) -> None:
+    before = await process_of(engine)
+    working = asyncio.create_task(engine.write(request("slow 0.2")))
+    await until(lambda: engine.depth == 0 and engine.in_flight == 1)
+    for worker in engine.workers:
+        os.kill(worker.process, signal.SIGINT)
+        os.kill(worker.process, signal.SIGTERM)
+    assert (await working).caption == "slow 0.2"
+    assert before in {worker.process for worker in engine.workers}
+
+
+async def test_the_loop_does_not_stall_while_both_workers_burn(engine: LocalEngine) -> None:
+    loop, lags = asyncio.get_running_loop(), []
+    work = asyncio.gather(
+        *(engine.write(request(f"burn 0.5 {n}" + "x" * 2**20)) for n in range(4)), return_exceptions=True
+    )
+    while not work.done():
+        before = loop.time()
+        await asyncio.sleep(0.005)
+        lags.append(loop.time() - before - 0.005)
+    assert all(isinstance(result, SongResult) for result in await work)
+    assert sorted(lags)[int(len(lags) * 0.99)] < 0.2
+
+
+async def test_the_parent_never_imports_torch_and_a_worker_no_discord() -> None:
+    script = """if 1:
+        import json, sys
+        import bot.engine.inline, bot.engine.local, bot.engine.models, bot.engine.worker
+        print(json.dumps(sorted(sys.modules)))"""
+    ended = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert not {"torch", "timm", "PIL", "discord"} & set(json.loads(ended.stdout))

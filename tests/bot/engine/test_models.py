@@ -1,0 +1,63 @@
+"""The models that ship, in a real worker process."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from bot.config import Engine, Filter, Limits, Pictures
+from bot.engine import models
+from bot.engine.local import LocalEngine
+from bot.engine.requests import BadPicture
+from tests.bot.engine.harness import request, until_ready
+
+pytestmark = pytest.mark.asyncio
+
+
+def png(width: int, height: int) -> bytes:
+    stream = io.BytesIO()
+    Image.new("RGB", (width, height)).save(stream, "PNG")
+    return stream.getvalue()
+
+
+async def test_a_photograph_becomes_a_stanza_that_can_be_written_again(photograph: Path) -> None:
+    engine = LocalEngine(Limits(), Engine(device="cpu"), Pictures(max_pixels=500_000), Filter())
+    await engine.start()
+    try:
+        await until_ready(engine, seconds=60)
+        assert engine.workers[0].device == "cpu"
+        first = await engine.write(request(pictures=(photograph.read_bytes(),), random_seed=5, lines=3))
+        assert first.caption
+        assert first.keywords
+        assert 1 <= len(first.lines) <= 3
+        assert len(first.captioner) == len(first.generator) > 8
+        again = await engine.write(request(caption=first.caption, random_seed=5, lines=3))
+        assert again.lines == first.lines
+        seeded = await engine.write(request(seed="kiss me", random_seed=5))
+        assert seeded.lines[0].lower().startswith("kiss me")
+        with pytest.raises(BadPicture, match=r"more than 0\.5 million pixels"):
+            await engine.write(request(pictures=(png(1000, 1000),)))
+        with pytest.raises(BadPicture, match="not a JPEG"):
+            await engine.write(request("no picture"))
+    finally:
+        await engine.close(0)
+
+
+async def test_a_device_short_of_memory_is_asked_once_more() -> None:
+    torch = pytest.importorskip("torch")
+
+    def work(outcomes: Iterator[str | Exception]) -> str:
+        outcome = next(outcomes)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    short = torch.cuda.OutOfMemoryError("no memory")
+    once, twice = iter([short, "done"]), iter([short, short, "done"])
+    assert models._on_device(lambda: work(once)) == "done"
+    with pytest.raises(torch.cuda.OutOfMemoryError):
+        models._on_device(lambda: work(twice))

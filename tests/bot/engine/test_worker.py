@@ -1,0 +1,88 @@
+"""What a worker does with a batch, here without a process around it."""
+
+from __future__ import annotations
+
+import multiprocessing
+
+import pytest
+
+from bot.engine import worker
+from bot.engine.requests import (
+    BadPicture,
+    Declined,
+    EngineError,
+    SongRequest,
+    SongResult,
+    TooSlow,
+    WorkerFailed,
+)
+from bot.engine.worker import Setup
+from tests.bot.engine.harness import STUB, request
+
+pytestmark = pytest.mark.usefixtures("loaded")
+
+
+@pytest.fixture(scope="module")
+def loaded() -> None:
+    # A device that is no CPU: the memory limit is not meant for the tests' process.
+    worker.load(Setup(f"{STUB}:load", 0, "none", None, 10**6, attempts=3))
+
+
+def write(*requests: SongRequest, left: float = 60) -> list[SongResult | EngineError]:
+    return worker.write_batch(requests, [left] * len(requests))
+
+
+def song(asked: SongRequest) -> SongResult:
+    [result] = write(asked)
+    assert isinstance(result, SongResult)
+    return result
+
+
+def test_each_request_has_its_outcome_in_order_and_all_of_them_travel() -> None:
+    results = write(
+        request("a dog"),
+        request("bad"),
+        request("raise it"),
+        request("x", mood="angry", forbidden=frozenset({"damn"})),
+    )
+    assert [type(result) for result in results] == [SongResult, BadPicture, WorkerFailed, Declined]
+    reader, writer = multiprocessing.Pipe(duplex=False)
+    writer.send(results)
+    again = reader.recv()
+    assert again[0] == results[0]
+    assert [str(error) for error in again[1:]] == [str(error) for error in results[1:]]
+    assert "KeyError" in again[2].__notes__[0]
+
+
+def test_what_cannot_start_in_time_is_not_started() -> None:
+    assert [type(result) for result in write(request("hang"), left=-1)] == [TooSlow]
+
+
+def test_forbidden_words_of_a_caption_are_neither_shown_nor_sung() -> None:
+    result = song(request("a damn dog", forbidden=frozenset({"damn"})))
+    assert result.caption == "a dog"
+    assert result.keywords == ("a", "dog")
+
+
+def test_a_caption_of_nothing_but_forbidden_words_is_declined() -> None:
+    forbidden = frozenset({"damn"})
+    [declined] = write(request("damn", forbidden=forbidden))
+    assert isinstance(declined, Declined)
+    assert song(request("damn", seed="dog", forbidden=forbidden)).keywords == ("dog",)
+
+
+@pytest.mark.parametrize("seed", ["damn", "oh damn it", "damn-ation", "damn's"])
+def test_a_forbidden_seed_is_declined(seed: str) -> None:
+    [declined] = write(request(seed=seed, forbidden=frozenset({"damn"})))
+    assert isinstance(declined, Declined)
+
+
+def test_a_word_that_only_contains_a_forbidden_one_is_sung() -> None:
+    assert song(request("damnable", forbidden=frozenset({"damn"}))).caption == "damnable"
+
+
+def test_another_attempt_has_the_same_random_seed_each_time() -> None:
+    asked = request("dog", mood="sad", forbidden=frozenset({"damn"}))
+    first, second = song(asked), song(asked)
+    assert first.random_seed == second.random_seed != asked.random_seed
+    assert 0 <= first.random_seed < 2**32
