@@ -94,7 +94,8 @@ class Eye:
         """Describe one RGB picture."""
         square = self.preprocessing.square(picture)
         pixels = torch.from_numpy(to_tensor(square, self.preprocessing))[None]
-        return self.captioner.caption(pixels.contiguous(memory_format=torch.channels_last), beam)[0]
+        pixels = pixels.to(next(self.captioner.parameters()).device, memory_format=torch.channels_last)
+        return self.captioner.caption(pixels, beam)[0]
 
 
 class Pen:
@@ -131,15 +132,21 @@ class Pen:
     def songs(self, wanted: Sequence[tuple[str | None, Wish]], captioner: str = "") -> list[Song]:
         """Several stanzas drawn in one batch; each is the one that ``song`` would write."""
         keywords = [self.keywords(caption, wish.seed) for caption, wish in wanted]
-        texts = self.write([(words, wish) for words, (_, wish) in zip(keywords, wanted, strict=True)])
+        stanzas = self.write([(words, wish) for words, (_, wish) in zip(keywords, wanted, strict=True)])
         return [
-            Song(caption, words, tuple(print_lines(text, self.lexicon.names)), wish, captioner, self.digest)
-            for (caption, wish), words, text in zip(wanted, keywords, texts, strict=True)
+            Song(caption, words, lines, wish, captioner, self.digest)
+            for (caption, wish), words, lines in zip(wanted, keywords, stanzas, strict=True)
         ]
 
-    def write(self, wanted: Sequence[tuple[Sequence[str], Wish]]) -> list[str]:
-        """Keywords and wishes -> for each the best of a batch of candidates, folded."""
-        return [one.text if one.ended else without_torn_end(one.text) for one in self.compose(wanted)]
+    def write(self, wanted: Sequence[tuple[Sequence[str], Wish]]) -> list[tuple[str, ...]]:
+        """Keywords and wishes -> for each the best of its candidates, as lines to show.
+
+        Raises:
+            BadOption: see ``compose``.
+        """
+        chosen = self.compose(wanted)
+        texts = [one.text if one.ended else without_torn_end(one.text) for one in chosen]
+        return [tuple(print_lines(text, self.lexicon.names)) for text in texts]
 
     def compose(self, wanted: Sequence[tuple[Sequence[str], Wish]]) -> list[Sample]:
         """Keywords and wishes -> for each the best of its candidates.

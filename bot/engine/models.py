@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import os
-import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from bot.engine.requests import SongRequest
-from bot.engine.worker import Setup
-from model.errors import BadInput
+from bot.engine.worker import Draft, Setup
 from model.files import CHECKPOINTS
 
 if TYPE_CHECKING:
     import torch
     from PIL import Image
 
-    from model.songwriter import Eye, Pen
+    from model.songwriter import Eye, Pen, Wish
 
 T = TypeVar("T")
 
@@ -60,42 +57,38 @@ class Songwriter:
 
         caption = self.caption(Image.new("RGB", (64, 64), "white"))
         request = SongRequest("warm-up", user=0, server=None, random_seed=0, temperature=0.4)
-        self.write(self.keywords(caption, ""), request, 0)
+        self.write([Draft(request, until=0.0, keywords=tuple(self.keywords(caption, "")))])
 
     def decode(self, picture: bytes) -> Image.Image:
         from model.pictures import open_picture
 
-        _check_pixels(picture, self._max_pixels)
         # A square is all that is needed from here on; the whole picture may be 150 MB.
-        return self._eye.preprocessing.square(open_picture(picture))
+        return self._eye.preprocessing.square(open_picture(picture, self._max_pixels))
 
     def caption(self, picture: Image.Image) -> str:
-        import torch
-
-        from model.captioner import BEAM
-        from model.pictures import to_tensor
-
-        preprocessing = self._eye.preprocessing
-        square = torch.from_numpy(to_tensor(preprocessing.square(picture), preprocessing))[None]
-        pixels = square.contiguous(memory_format=torch.channels_last).to(self._device)
-        return _on_device(lambda: self._eye.captioner.caption(pixels, BEAM)[0].text)
+        return _on_device(lambda: self._eye.caption(picture).text)
 
     def keywords(self, caption: str | None, seed: str) -> Sequence[str]:
         return self._pen.keywords(caption, seed)
 
-    def write(self, keywords: Sequence[str], request: SongRequest, random_seed: int) -> Sequence[str]:
-        from model.decoding import Sampling
-        from model.songwriter import Wish
+    def write(self, drafts: Sequence[Draft]) -> list[Sequence[str]]:
+        wanted = [(draft.keywords, _wish(draft)) for draft in drafts]
+        return _on_device(lambda: list(self._pen.write(wanted)))
 
-        wish = Wish(
-            sampling=Sampling(request.temperature),
-            seed=request.seed,
-            random_seed=random_seed,
-            style=request.style,
-            mood=request.mood,
-            lines=request.lines,
-        )
-        return _on_device(lambda: self._pen.write(keywords, wish))
+
+def _wish(draft: Draft) -> Wish:
+    from model.decoding import Sampling
+    from model.songwriter import Wish
+
+    request = draft.request
+    return Wish(
+        sampling=Sampling(request.temperature),
+        seed=request.seed,
+        random_seed=draft.random_seed,
+        style=request.style,
+        mood=request.mood,
+        lines=request.lines,
+    )
 
 
 def _device(setup: Setup) -> torch.device:
@@ -127,20 +120,3 @@ def _on_device(work: Callable[[], T]) -> T:
             # Nothing works on the device in this process any more: the parent starts another.
             os._exit(1)
         raise
-
-
-def _check_pixels(picture: bytes, limit: int) -> None:
-    """Refuse by the header what is larger than the configuration allows."""
-    from PIL import Image
-
-    from model.pictures import FORMATS
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(picture), formats=FORMATS) as header:
-                width, height = header.size
-    except Exception:
-        return  # What cannot be opened is described where it is decoded.
-    if width * height > limit:
-        raise BadInput(f"The picture has more than {limit / 1e6:g} million pixels: make it smaller.")

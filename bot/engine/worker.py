@@ -17,7 +17,8 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -43,6 +44,7 @@ MAX_FILE = 2**20
 MAX_FILES_OPEN = 256
 
 _SECRETS = "DISCORD_TOKEN"
+_NO_LUCK = "No stanza came out that I would sing in public: try again, or something else."
 _INSIDE_WORD = re.compile("['-]")
 
 
@@ -84,6 +86,42 @@ class Ready:
     generator: str
 
 
+@dataclass
+class Draft:
+    """A request on its way to a stanza.
+
+    Attributes:
+        request: what is asked for.
+        until: when it has to be started, in the monotonic clock's seconds.
+        caption: what is on its pictures, or was known before.
+        keywords: lemmas that steer the stanza.
+        random_seed: of the next attempt.
+        seconds: how long each stage took.
+        outcome: a stanza or an error, once there is one.
+    """
+
+    request: SongRequest
+    until: float
+    caption: str | None = None
+    keywords: tuple[str, ...] = ()
+    random_seed: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+    outcome: SongResult | EngineError | None = None
+
+    @contextmanager
+    def settled(self) -> Iterator[None]:
+        """Whatever goes wrong in the block is this draft's outcome, and nobody else's."""
+        try:
+            yield
+        except EngineError as error:
+            self.outcome = error
+        except BadOption as error:
+            self.outcome = WorkerFailed(str(error))
+        except Exception as error:
+            self.outcome = WorkerFailed(FAILED)
+            self.outcome.add_note(trace(error))
+
+
 class Models(Protocol):
     """What a loader returns.
 
@@ -113,11 +151,11 @@ class Models(Protocol):
     def keywords(self, caption: str | None, seed: str) -> Sequence[str]:
         """The lemmas that steer, the most telling first."""
 
-    def write(self, keywords: Sequence[str], request: SongRequest, random_seed: int) -> Sequence[str]:
-        """Lines of a stanza.
+    def write(self, drafts: Sequence[Draft]) -> list[Sequence[str]]:
+        """Lines of a stanza for each draft, all drawn in one batch.
 
         Raises:
-            BadOption: the request asks for something that cannot be had.
+            BadOption: one of them asks for something that cannot be had.
         """
 
 
@@ -167,24 +205,23 @@ def write_batch(requests: Sequence[SongRequest], left: Sequence[float]) -> list[
     """
     if _state.models is None:
         raise RuntimeError("load() has to run first")
-    started = time.monotonic()
-    return [
-        _attempted(_state.models, request, started + seconds)
+    models, started = _state.models, time.monotonic()
+    drafts = [
+        Draft(request, started + seconds, request.caption, random_seed=request.random_seed)
         for request, seconds in zip(requests, left, strict=True)
     ]
-
-
-def _attempted(models: Models, request: SongRequest, until: float) -> SongResult | EngineError:
-    try:
-        return _song(models, request, until)
-    except EngineError as error:
-        return error
-    except BadOption as error:
-        return WorkerFailed(str(error))
-    except Exception as error:
-        failed = WorkerFailed(FAILED)
-        failed.add_note(trace(error))
-        return failed
+    for draft in drafts:
+        with draft.settled():
+            _prepare(models, draft)
+    for seeds in zip(*(_random_seeds(request.random_seed) for request in requests), strict=True):
+        open_ones = []
+        for draft, draft.random_seed in zip(drafts, seeds, strict=True):
+            if draft.outcome is None:
+                with draft.settled():
+                    _in_time(draft.until)
+                    open_ones.append(draft)
+        _attempt(models, open_ones)
+    return [draft.outcome or Declined(_NO_LUCK) for draft in drafts]
 
 
 def trace(error: Exception) -> str:
@@ -192,36 +229,52 @@ def trace(error: Exception) -> str:
     return "".join(traceback.format_tb(error.__traceback__)) + type(error).__qualname__
 
 
-def _song(models: Models, request: SongRequest, until: float) -> SongResult:
-    _in_time(until)
-    seconds: dict[str, float] = {}
+def _prepare(models: Models, draft: Draft) -> None:
+    """Look at the pictures and find the words that steer."""
+    request = draft.request
+    _in_time(draft.until)
     if _spoken(request.seed) & request.forbidden:
         raise Declined("I do not sing about that: try another word.")
-    caption = request.caption
     if request.pictures:
-        caption = _look(models, request.pictures, seconds)
-    if caption is not None:
-        caption = _without(caption, request)
-    found = models.keywords(caption, request.seed)
-    keywords = tuple(word for word in found if not _spoken(word) & request.forbidden)
+        draft.caption = _look(models, request.pictures, draft.seconds)
+    if draft.caption is not None:
+        draft.caption = _without(draft.caption, request)
+    found = models.keywords(draft.caption, request.seed)
+    draft.keywords = tuple(word for word in found if not _spoken(word) & request.forbidden)
+
+
+def _attempt(models: Models, drafts: Sequence[Draft]) -> None:
+    """Write stanzas in one batch; one by one, where that fails."""
+    if not drafts:
+        return
     began = time.monotonic()
-    for random_seed in _random_seeds(request.random_seed):
-        _in_time(until)
-        lines = tuple(models.write(keywords, request, random_seed))
-        if not _spoken("\n".join(lines)) & request.forbidden:
-            seconds["write"] = time.monotonic() - began
-            captioner = models.captioner if request.pictures else ""
-            return SongResult(
-                caption,
-                keywords,
-                lines,
-                random_seed,
-                request.temperature,
-                captioner,
-                models.generator,
-                seconds,
-            )
-    raise Declined("No stanza came out that I would sing in public: try again, or something else.")
+    try:
+        written = models.write(drafts)
+    except Exception:
+        for draft in drafts:
+            with draft.settled():
+                _judge(models, draft, models.write([draft])[0], began)
+        return
+    for draft, lines in zip(drafts, written, strict=True):
+        _judge(models, draft, lines, began)
+
+
+def _judge(models: Models, draft: Draft, lines: Sequence[str], began: float) -> None:
+    """A stanza without forbidden words is the outcome."""
+    request = draft.request
+    draft.seconds["write"] = draft.seconds.get("write", 0.0) + time.monotonic() - began
+    if _spoken("\n".join(lines)) & request.forbidden:
+        return
+    draft.outcome = SongResult(
+        draft.caption,
+        draft.keywords,
+        tuple(lines),
+        draft.random_seed,
+        request.temperature,
+        models.captioner if request.pictures else "",
+        models.generator,
+        draft.seconds,
+    )
 
 
 def _look(models: Models, pictures: Sequence[bytes], seconds: dict[str, float]) -> str:

@@ -9,8 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from bot.engine.requests import SongRequest
-from bot.engine.worker import Setup
+from bot.engine.worker import Draft, Setup
 from model.errors import BadInput
 
 
@@ -54,15 +53,19 @@ class Stub:
     def keywords(self, caption: str | None, seed: str) -> Sequence[str]:
         return [*seed.split(), *(caption or "").split()]
 
-    def write(self, keywords: Sequence[str], request: SongRequest, random_seed: int) -> Sequence[str]:
+    def write(self, drafts: Sequence[Draft]) -> list[Sequence[str]]:
+        return [self.lines(draft) for draft in drafts]
+
+    def lines(self, draft: Draft) -> Sequence[str]:
         """The keywords, then which process wrote it and how many it wrote so far.
 
         An angry stanza always swears, a sad one only with the random seed that was asked for.
         """
         self.written += 1
-        if request.mood == "angry" or (request.mood == "sad" and random_seed == request.random_seed):
+        request = draft.request
+        if request.mood == "angry" or (request.mood == "sad" and draft.random_seed == request.random_seed):
             return ["Oh", "damn-ation"]
-        return [" ".join(keywords) or "la", f"{os.getpid()} {self.written}"]
+        return [" ".join(draft.keywords) or "la", f"{os.getpid()} {self.written}"]
 
 
 def load(setup: Setup) -> Stub:
@@ -81,8 +84,8 @@ def die(setup: Setup) -> Stub:
 class Nosy(Stub):
     """Tells what it may do, and dies of a seed."""
 
-    def write(self, keywords: Sequence[str], request: SongRequest, random_seed: int) -> Sequence[str]:
-        if request.seed == "crash":
+    def lines(self, draft: Draft) -> Sequence[str]:
+        if draft.request.seed == "crash":
             os.kill(os.getpid(), signal.SIGKILL)
         core, memory, file = (
             resource.getrlimit(kind)[1]
