@@ -23,7 +23,7 @@ from model.lexicon import Lexicon
 from model.pictures import Preprocessing
 from model.vocabulary import WordVocabulary
 from training.captioner import CaptionerTrainer, Flickr, cache_features, start_stage
-from training.generator import GeneratorTrainer, stanza_nats
+from training.generator import GeneratorTrainer, nats_per_character, stanza_nats
 from training.options import DEFAULT_BACKBONE, CaptionerOptions, GeneratorOptions
 from training.stanzas import IGNORE, encode, plan
 
@@ -111,6 +111,17 @@ def test_a_finished_run_is_left_alone(corpus: Path, lexicon: Lexicon, tmp_path: 
 def test_options_out_of_range_are_refused(bad: dict[str, float]) -> None:
     with pytest.raises(BadOption, match="out of range"):
         GeneratorOptions(**bad)  # type: ignore[arg-type]
+
+
+def test_a_run_can_start_from_a_checkpoint(corpus: Path, lexicon: Lexicon, tmp_path: Path) -> None:
+    first = trainer(corpus, lexicon, tmp_path / "first", replace(TINY, epochs=4))
+    best = first.train()
+    second = trainer(corpus, lexicon, tmp_path / "second", replace(TINY, seed=2))
+    second.start_from(tmp_path / "first" / "generator.safetensors")
+    assert nats_per_character(second.model, second.dev, second.vocabulary) == pytest.approx(best, abs=0.01)
+    other = trainer(corpus, Lexicon({}, {}, {}), tmp_path / "third")
+    with pytest.raises(BadCheckpoint, match="another lexicon"):
+        other.start_from(tmp_path / "first" / "generator.safetensors")
 
 
 def test_self_critical_training_needs_two_samples() -> None:
