@@ -20,6 +20,7 @@ class Weights:
     Attributes:
         keyword: for the first keyword used; each further one counts half of the one before.
         repetition: times the share of repeated words and word pairs beyond a song's own.
+        opening: for each line that begins with the same word as an earlier one.
         unknown: times the share of words that the lexicon does not know.
         unfinished: where a limit cut the stanza off.
         missing_line: for each line short of those asked for.
@@ -27,6 +28,7 @@ class Weights:
 
     keyword: float = 0.30
     repetition: float = 1.0
+    opening: float = 0.06
     unknown: float = 2.0
     unfinished: float = 2.0
     missing_line: float = 0.15
@@ -70,7 +72,7 @@ def score(
     return Score(
         likelihood=-candidate.nats,
         keywords=weights.keyword * share * sum(0.5**n for n in range(present)),
-        repetition=weights.repetition * repetition(found),
+        repetition=weights.repetition * repetition(found) + weights.opening * _same_openings(candidate.text),
         unknown=weights.unknown * unknown_share(found, lexicon),
         form=weights.unfinished * candidate.cut + weights.missing_line * short,
     )
@@ -92,6 +94,10 @@ def repetition(found: Sequence[str]) -> float:
     pairs = list(pairwise(found))
     again = _repeated(found) / len(found) / 3 + _repeated(pairs) / max(1, len(pairs))
     return max(0.0, again - 0.1)
+
+
+def _same_openings(text: str) -> int:
+    return _repeated([line.partition(" ")[0] for line in text.strip(NEWLINE).split(NEWLINE)])
 
 
 def unknown_share(found: Sequence[str], lexicon: Lexicon) -> float:

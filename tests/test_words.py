@@ -98,6 +98,12 @@ def test_loops_lose() -> None:
     assert preferred([loop, verse], []) is verse
 
 
+def test_lines_that_open_alike_lose() -> None:
+    alike = Sample("and the sea is wide\nand i am far from home", True, False, 0.9)
+    apart = Sample("the sea is wide and\ni am far from my home", True, False, 0.9)
+    assert preferred([alike, apart], [], lines=2) is apart
+
+
 def test_scores_explain_their_total() -> None:
     candidate = Sample("the dog zzxqy", False, True, 1.2)
     found = score(candidate, ["dog"], 2, LEXICON, Weights())
