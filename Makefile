@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 # Default: a photograph that a test dependency (scikit-image) ships.
 IMAGE  ?= $(shell $(BIN)/python -c "import skimage, pathlib; print(pathlib.Path(skimage.__file__).parent / 'data/astronaut.png')")
 
-.PHONY: sing test lint check bench clean
+.PHONY: sing test lint check bench bench-serve clean
 
 sing: $(VENV)/installed
 	@$(BIN)/songwriter sing "$(IMAGE)"
@@ -22,6 +22,9 @@ check: lint test
 
 bench: $(VENV)/installed
 	$(BIN)/python -m tests.bench.sing
+
+bench-serve: $(VENV)/installed
+	$(BIN)/python -m tests.bench.serve
 
 # Installed again only when what is to be installed has changed.
 $(VENV)/installed: pyproject.toml

@@ -6,11 +6,12 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+import aiohttp
 import discord
 
 from bot.client import Resources, SongwriterBot
@@ -31,9 +32,15 @@ from model.files import CHECKPOINTS
 
 _log = logging.getLogger(__name__)
 
+Connector = Callable[[], aiohttp.BaseConnector]
+
 # Of the 20 s within which the program has to stop: for songs under way, then for the rest.
 DRAIN_SECONDS = 12.0
 CLOSE_SECONDS = 5.0
+
+_BAD_TOKEN = "Discord does not accept the token: copy it anew from the developer portal."  # noqa: S105
+# The gateway's close code for a token that was revoked, also while the bot runs.
+_AUTHENTICATION_FAILED = 4004
 
 
 class Unavailable(Exception):
@@ -46,7 +53,7 @@ def run(config: Config, token: str, **client_kwargs: Any) -> None:
     Args:
         config: the whole configuration.
         token: Discord's; it leaves the environment, so that no worker inherits it.
-        client_kwargs: for ``discord.Client``.
+        client_kwargs: see ``serve``.
 
     Raises:
         BadConfiguration: Discord does not accept the token, or the health port is taken.
@@ -60,8 +67,22 @@ def run(config: Config, token: str, **client_kwargs: Any) -> None:
         asyncio.run(serve(config, token, **client_kwargs))
 
 
-async def serve(config: Config, token: str, engine: Engine | None = None, **client_kwargs: Any) -> None:
-    """As ``run``, in a running loop and with another engine if one is given."""
+async def serve(
+    config: Config,
+    token: str,
+    engine: Engine | None = None,
+    connector: Connector | None = None,
+    **client_kwargs: Any,
+) -> None:
+    """As ``run``, in a running loop.
+
+    Args:
+        config: see ``run``.
+        token: see ``run``.
+        engine: instead of worker processes.
+        connector: makes what connects to Discord, once for each client; None for the usual.
+        client_kwargs: for ``discord.Client``.
+    """
     stop = _stop_signals()
     async with AsyncExitStack() as stack:
         metrics = Metrics()
@@ -70,14 +91,14 @@ async def serve(config: Config, token: str, engine: Engine | None = None, **clie
         forbidden = forbidden_words(config.filter)
         engine = engine or _local_engine(config, metrics)
         await stack.enter_async_context(_running(engine))
-        session = await stack.enter_async_context(open_session(config.pictures))
+        session = await stack.enter_async_context(open_session(config.pictures, connector and connector()))
         fetcher = PictureFetcher(session, config.pictures)
         quota = Quota(config.limits, store, config.discord.owners)
         songs = Songs(config, store, engine, fetcher, quota, forbidden, metrics)
         folder = config.engine.checkpoints or CHECKPOINTS
         words = await asyncio.to_thread(seed_words, folder / "lexicon.json.xz", forbidden)
         resources = Resources(config, store, songs, words)
-        await _connected(resources, engine, token, stop, metrics, **client_kwargs)
+        await _connected(resources, engine, token, stop, metrics, connector, **client_kwargs)
 
 
 async def _connected(
@@ -86,11 +107,15 @@ async def _connected(
     token: str,
     stop: asyncio.Event,
     metrics: Metrics,
+    connector: Connector | None,
     **client_kwargs: Any,
 ) -> None:
     """Log in and serve; once more without the privileged intent where it is not granted."""
     config = resources.config
     for message_content in (True, False) if config.discord.message_content else (False,):
+        if connector is not None:
+            # Closed with the client that it was made for.
+            client_kwargs["connector"] = connector()
         bot = SongwriterBot(resources, message_content=message_content, **client_kwargs)
         checks = _checks(bot, engine)
         try:
@@ -105,10 +130,12 @@ async def _connected(
                 "discord.message_content = false)"
             )
         except discord.LoginFailure as error:
-            raise BadConfiguration(
-                "Discord does not accept the token: copy it anew from the developer portal."
-            ) from error
-        except (discord.HTTPException, discord.GatewayNotFound, OSError) as error:
+            raise BadConfiguration(_BAD_TOKEN) from error
+        except discord.ConnectionClosed as error:
+            if error.code == _AUTHENTICATION_FAILED:
+                raise BadConfiguration(_BAD_TOKEN) from error
+            raise Unavailable(f"Discord closed the connection with code {error.code}.") from error
+        except (discord.HTTPException, discord.GatewayNotFound, aiohttp.ClientError, OSError) as error:
             raise Unavailable(f"Discord cannot be reached: {type(error).__name__}.") from error
 
 
@@ -129,8 +156,10 @@ async def _until_stopped(
     await engine.close(DRAIN_SECONDS)
     # Those whose songs were not finished are told so by the same path as any error.
     await _answered(CLOSE_SECONDS)
-    await bot.close()
+    # Before it is closed: what is still connecting would take that for a fault, and try again.
+    gateway.cancel()
     await asyncio.wait({gateway}, timeout=CLOSE_SECONDS)
+    await bot.close()
 
 
 def _local_engine(config: Config, metrics: Metrics) -> LocalEngine:

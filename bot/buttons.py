@@ -13,6 +13,7 @@ from bot.refusals import NotYours, Refusal
 from bot.reports import report
 from bot.songs import MAX_TEMPERATURE, MIN_TEMPERATURE, Ask
 from bot.store import Output, new_id
+from bot.thinking import think
 
 if TYPE_CHECKING:
     from bot.client import SongwriterBot
@@ -57,7 +58,7 @@ class SongButton(
             await _delete(interaction, await bot.store.output(self.output))
             return
         private = interaction.message is not None and interaction.message.flags.ephemeral
-        await interaction.response.defer(thinking=True, ephemeral=private)
+        await think(interaction, ephemeral=private)
         before = await bot.store.output(self.output)
         if before is None:
             raise Refusal(_GONE)

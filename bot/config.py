@@ -6,7 +6,9 @@ committed example. Unknown keys are errors: a misspelled limit must not be no li
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +22,17 @@ TOKEN, TOKEN_FILE = "DISCORD_TOKEN", "DISCORD_TOKEN_FILE"
 
 # As many different reactions as Discord allows on a message.
 _MAX_REACTIONS = 20
+# A configuration is a page, a token a line: what is longer is another file.
+_MAX_FILE, _MAX_TOKEN = 2**20, 1000
+# A wrong value is quoted so far in an error.
+_MAX_QUOTED = 60
 
+# Unicode has no test for emoji; what Discord refuses beyond this, it refuses when the bot reacts.
+_EMOJI = re.compile(r"<a?:\w{2,32}:\d{15,20}>|[0-9#*]\ufe0f?\u20e3|[^\x00-\x7f]{1,16}")
+_HOST = re.compile(r"[a-z0-9.-]+(:\d{1,5})?")
+
+# Discord's ids; strict, as "12" and true are no ids.
+Snowflake = Annotated[int, Field(strict=True, ge=1, lt=2**63)]
 Seconds = Annotated[float, Field(ge=0.1, le=600)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 
@@ -41,24 +53,35 @@ class _Table(BaseModel):
             raise ValueError("this must be a number")
         if kind is bool and not isinstance(value, bool):
             raise ValueError("this must be true or false")
+        if kind in (Path, Path | None) and not _is_path(value):
+            raise ValueError("this must be the path of a file or folder")
         return value
 
 
 class Discord(_Table):
     """Where and how the bot appears."""
 
-    picture_channels: Literal["all"] | tuple[int, ...] = ()
+    picture_channels: Literal["all"] | tuple[Snowflake, ...] = ()
     message_content: bool = True
     reactions: tuple[str, ...] = ("👍", "👎")
     pictures_per_message: Annotated[int, Field(ge=1, le=10)] = 4
-    owners: tuple[int, ...] = ()
-    dev_guild: int | None = None
+    owners: tuple[Snowflake, ...] = ()
+    dev_guild: Snowflake | None = None
+
+    @field_validator("picture_channels", mode="before")
+    @classmethod
+    def _all_or_some(cls, value: Any) -> Any:
+        if value != "all" and not isinstance(value, list | tuple):
+            raise ValueError('use "all" or a list of channel ids')
+        return value
 
     @field_validator("reactions")
     @classmethod
     def _distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(value)) != len(value) or not 2 <= len(value) <= _MAX_REACTIONS:
             raise ValueError(f"name 2 to {_MAX_REACTIONS} different reactions, the best first")
+        if not all(_EMOJI.fullmatch(emoji) for emoji in value):
+            raise ValueError('a reaction is an emoji such as "👍" or "<:name:123456789012345678>"')
         return value
 
 
@@ -97,6 +120,13 @@ class Pictures(_Table):
     connect_seconds: Seconds = 5.0
     total_seconds: Seconds = 15.0
     at_once: Annotated[int, Field(ge=1, le=64)] = 4
+
+    @field_validator("hosts")
+    @classmethod
+    def _bare(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or not all(_HOST.fullmatch(host) for host in value):
+            raise ValueError("list names of hosts in small letters, without https:// and without a path")
+        return value
 
 
 class Engine(_Table):
@@ -139,7 +169,8 @@ class Health(_Table):
     """The small HTTP server for probes and metrics."""
 
     enabled: bool = False
-    host: str = "127.0.0.1"
+    # Not "": that would be every address of the machine.
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
 
 
@@ -164,10 +195,11 @@ def load_config(path: Path) -> Config:
         BadConfiguration: the file is missing, is no TOML, or has a key or value that is wrong.
     """
     try:
-        config = parse(tomllib.loads(path.read_text(encoding="utf-8")))
+        config = parse(tomllib.loads(_read(path, _MAX_FILE)))
     except OSError as error:
         raise BadConfiguration(f"{path} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
+        # Not only TOMLDecodeError: other bytes than UTF-8, numbers of 5,000 digits, deep nesting.
         raise BadConfiguration(f"{path} is not valid TOML: {error}.") from error
     except BadConfiguration as error:
         raise BadConfiguration(f"{path}: {error}") from error
@@ -186,37 +218,82 @@ def parse(tables: Mapping[str, Any]) -> Config:
         raise BadConfiguration(_sentence(error)) from error
 
 
+def dump(config: Config) -> str:
+    """A configuration as TOML that `parse` reads back as the same one; unset keys are comments."""
+    lines = []
+    for name, table in config:
+        lines += ["", f"[{name}]"]
+        for key, value in table.model_dump(mode="json").items():
+            lines.append(f"# {key} is not set" if value is None else f"{key} = {_toml(value)}")
+    return "\n".join(lines[1:])
+
+
 def token(environment: Mapping[str, str] = os.environ) -> str:
     """The bot's token, from ``DISCORD_TOKEN`` or the file that ``DISCORD_TOKEN_FILE`` names.
 
     Raises:
-        BadConfiguration: neither is set, or the file cannot be read or is empty.
+        BadConfiguration: neither is set, the file cannot be read, or what it holds is no token.
+            The sentence names neither the token nor the file: some set one for the other.
     """
-    if found := environment.get(TOKEN, "").strip():
-        return found
-    if not (name := environment.get(TOKEN_FILE, "")):
-        raise BadConfiguration(f"There is no token: set {TOKEN}, or {TOKEN_FILE} to a file that holds it.")
-    try:
-        found = Path(name).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadConfiguration(f"{TOKEN_FILE}: {name} cannot be read.") from error
+    found, source = environment.get(TOKEN, "").strip(), TOKEN
     if not found:
-        raise BadConfiguration(f"{TOKEN_FILE}: {name} is empty.")
+        if not (name := environment.get(TOKEN_FILE, "")):
+            raise BadConfiguration(
+                f"There is no token: set {TOKEN}, or {TOKEN_FILE} to a file that holds it."
+            )
+        source = f"The file that {TOKEN_FILE} names"
+        try:
+            found = _read(Path(name), _MAX_TOKEN).strip()
+        except (OSError, ValueError):
+            raise BadConfiguration(f"{source} cannot be read, or is not a token's.") from None
+    if not found:
+        raise BadConfiguration(f"{source} is empty.")
+    # It becomes part of an HTTP header.
+    if not (found.isascii() and found.isprintable()) or " " in found:
+        raise BadConfiguration(f"{source} holds no token: copy it anew from the developer portal.")
     return found
+
+
+def _read(path: Path, limit: int) -> str:
+    """A text file of at most ``limit`` bytes; a ``ValueError`` where it is not."""
+    with path.open("rb") as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise ValueError(f"it has more than {limit} bytes")
+    return data.decode("utf-8")
+
+
+def _is_path(value: Any) -> bool:
+    return value is None or bool(
+        str(value).strip() and "\0" not in str(value) and isinstance(value, str | Path)
+    )
 
 
 def _sentence(error: ValidationError) -> str:
     """The first of pydantic's complaints as one sentence that names the key."""
+    # Of a union's complaints, the last is that of its last member: here always the longer one.
     first = error.errors()[0]
-    # Members of a union and items of a list add steps to the path that say nothing in a file.
     key = ".".join(str(step) for step in first["loc"][:2])
+    first = [one for one in error.errors() if one["loc"][:2] == first["loc"][:2]][-1]
     if first["type"] == "extra_forbidden":
         table = Config.model_fields.get(str(first["loc"][0]))
         kind = table.annotation if table else Config
         known = ", ".join(kind.model_fields)  # type: ignore[union-attr]
         return f"{key} is not a known {'key' if table else 'table'}: use one of {known}."
-    complaint = first["msg"].removeprefix("Value error, ")
-    return f"{key}: {complaint[:1].lower()}{complaint[1:]}, not {first['input']!r}."
+    if first["type"] == "model_type":
+        return f"{key} is a table: write its keys below [{key}]."
+    complaint = first["msg"].removeprefix("Value error, ").replace("Input should", "this should")
+    return f"{key}: {complaint[:1].lower()}{complaint[1:]}, not {_quoted(first['input'])}."
+
+
+def _quoted(value: object) -> str:
+    text = _toml(value)
+    return text if len(text) <= _MAX_QUOTED else text[:_MAX_QUOTED] + "…"
+
+
+def _toml(value: object) -> str:
+    """A value as TOML writes it; what TOML has and JSON has not, such as dates, as text."""
+    return json.dumps(value, ensure_ascii=False, default=str).replace("\x7f", "\\u007f")
 
 
 def _relative_to(config: Config, folder: Path) -> Config:

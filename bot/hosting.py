@@ -38,23 +38,13 @@ def run(config_path: Path | None) -> None:
 @config_option
 @polite
 def check(config_path: Path | None) -> None:
-    """Print the configuration in force; nothing secret is shown."""
-    from bot.config import BadConfiguration, token
+    """Print the configuration in force as TOML; the token is not shown."""
+    from bot.config import BadConfiguration, dump, token
 
     config = load_settings(config_path)
     try:
         token(os.environ)
-        click.echo("# token: set, not shown")
+        click.echo("# The token is set; it is not shown.\n")
     except BadConfiguration as error:
-        click.echo(f"# token: {error}")
-    for name, table in config:
-        click.echo(f"\n[{name}]")
-        for key, value in table.model_dump(mode="json").items():
-            click.echo(f"# {key} is not set" if value is None else f"{key} = {_toml(value)}")
-
-
-def _toml(value: object) -> str:
-    """A value as TOML writes it: booleans in lower case, texts in double quotes."""
-    import json
-
-    return json.dumps(value, ensure_ascii=False)
+        click.echo(f"# {error}\n")
+    click.echo(dump(config))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from typing import TypeVar
 
 import aiohttp
@@ -15,7 +14,7 @@ from bot.buttons import buttons
 from bot.config import Config
 from bot.preferences import preferences_of
 from bot.replies import stanza_message
-from bot.store import Output, Store
+from bot.store import Output, Store, StoreError, new_id
 
 T = TypeVar("T")
 
@@ -26,6 +25,8 @@ _log = logging.getLogger(__name__)
 _GONE = (10008, 50035)
 # Seconds before a post is tried again after a broken connection.
 _PAUSES = (0.5, 2.0)
+# A sentence about a failure disappears: the channel is for pictures and songs.
+_SECONDS_SHOWN = 30.0
 
 
 class Poster:
@@ -65,13 +66,25 @@ class Poster:
         member = server is not None or interaction.guild_id is None
         await self._posted(sent, output, server, react=member and not sent.flags.ephemeral)
 
+    async def apologise(self, message: discord.Message, text: str) -> None:
+        """Reply with a sentence that disappears; in silence where even that is not possible."""
+        nonce = new_id()
+        with suppress(discord.HTTPException, aiohttp.ClientError, OSError):
+            await _persistently(
+                lambda: message.reply(text, mention_author=False, nonce=nonce, delete_after=_SECONDS_SHOWN)
+            )
+
     async def _posted(
         self, sent: discord.Message, output: Output, server: discord.Guild | None, *, react: bool = True
     ) -> None:
-        await self._store.attach_message(output.id, sent.channel.id, sent.id)
-        here = await preferences_of(server.id if server else None, self._store, self._config)
-        if react and here.ratings:
-            await _react(sent, here.reactions)
+        try:
+            await self._store.attach_message(output.id, sent.channel.id, sent.id)
+            here = await preferences_of(server.id if server else None, self._store, self._config)
+            if react and here.ratings:
+                await _react(sent, here.reactions)
+        except (StoreError, discord.HTTPException, aiohttp.ClientError, OSError) as error:
+            # The song is there: an apology beside it, or in its place, would only spoil it.
+            _log.warning("message %s cannot be rated: %s", sent.id, type(error).__name__)
 
 
 async def _persistently(post: Callable[[], Awaitable[T]]) -> T:
@@ -92,7 +105,10 @@ def _text(output: Output) -> str:
 
 
 async def _react(message: discord.Message, reactions: Sequence[str]) -> None:
-    # Without the permission, or when the message is deleted at once, people can do without.
-    with suppress(discord.Forbidden, discord.NotFound):
+    # The stanza is there: without the permission, or with an emoji that Discord does not know,
+    # people can do without.
+    try:
         for reaction in reactions:
             await message.add_reaction(reaction)
+    except discord.HTTPException as error:
+        _log.info("no reactions on %s: %s", message.id, error.code)

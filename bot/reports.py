@@ -9,6 +9,7 @@ import discord
 
 from bot.log import request_id
 from bot.refusals import is_ours, sentence
+from bot.thinking import ACKNOWLEDGED
 
 _log = logging.getLogger(__name__)
 
@@ -26,9 +27,16 @@ async def report(interaction: discord.Interaction[Any], error: BaseException) ->
 
 async def _say(interaction: discord.Interaction[Any], text: str) -> None:
     response = interaction.response
+    thinking = response.type is discord.InteractionResponseType.deferred_channel_message
     if not response.is_done():
-        await response.send_message(text, ephemeral=True)
-    elif response.type is discord.InteractionResponseType.deferred_channel_message:
+        try:
+            await response.send_message(text, ephemeral=True)
+            return
+        except discord.HTTPException as error:
+            if error.code != ACKNOWLEDGED:
+                raise
+            thinking = True
+    if thinking:
         original = await interaction.original_response()
         if original.flags.ephemeral:
             await interaction.edit_original_response(content=text)

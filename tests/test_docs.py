@@ -8,9 +8,15 @@ import click
 import pytest
 
 from bot.cli import main
+from bot.config import Config
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "data/checkpoints/README.md"]
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "PRIVACY.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+    ROOT / "data/checkpoints/README.md",
+]
 BLOCK = re.compile(r"```(?:sh)?\n(.*?)```", re.DOTALL)
 
 
@@ -54,10 +60,45 @@ def test_every_command_has_help_and_is_in_a_document(name: str, command: click.C
     assert any(name in path.read_text() for path in DOCUMENTS), name
 
 
-def test_every_link_leads_somewhere() -> None:
-    for path in DOCUMENTS:
-        for target in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
-            assert (path.parent / target).exists(), f"{path.name}: {target}"
+def anchors(document: Path) -> set[str]:
+    """The headings of a document, as links name them."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_link_leads_somewhere(path: Path) -> None:
+    for name, anchor in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", path.read_text()):
+        target = path.parent / name if name else path
+        assert target.exists(), name
+        assert not anchor or anchor in anchors(target), anchor
+
+
+def test_every_document_is_reachable_from_the_readme() -> None:
+    found, new = set(), {ROOT / "README.md"}
+    while new:
+        found |= new
+        linked = {
+            (path.parent / name).resolve()
+            for path in new
+            for name in re.findall(r"\]\(([^)#]+\.md)", path.read_text())
+        }
+        new = linked - found
+    assert found >= set((ROOT / "docs").glob("*.md"))
+
+
+def test_every_picture_shown_is_described_and_small() -> None:
+    for text, name in re.findall(r"!\[([^]]*)\]\(([^)]+)\)", (ROOT / "README.md").read_text()):
+        assert len(text) > 50
+        assert (ROOT / name).stat().st_size < 300_000
+
+
+def test_every_limit_that_can_be_set_is_explained() -> None:
+    text = (ROOT / "docs/bot.md").read_text()
+    for table in ("limits", "pictures", "engine"):
+        for key in type(getattr(Config(), table)).model_fields:
+            if key not in ("hosts", "device", "checkpoints"):
+                assert f"`{table}.{key}`" in text
 
 
 def test_the_readmes_commands_are_the_makefiles() -> None:

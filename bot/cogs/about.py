@@ -9,6 +9,8 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.thinking import think
+
 if TYPE_CHECKING:
     from bot.client import SongwriterBot
     from bot.store import Tally
@@ -36,7 +38,7 @@ class About(commands.Cog):
 
     @app_commands.command(name="stats", description="How much I have written, and how it was liked.")
     async def stats(self, interaction: Interaction) -> None:
-        await interaction.response.defer(ephemeral=True, thinking=True)
+        await think(interaction, ephemeral=True)
         found = await self.bot.store.stats(interaction.guild_id)
         await interaction.edit_original_response(
             content=f"Here: {_described(found.here)}\nIn all: {_described(found.everywhere)}"

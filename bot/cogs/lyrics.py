@@ -13,6 +13,7 @@ from bot.images import PictureRef, pictures_of
 from bot.refusals import Refusal
 from bot.seedwords import starting_with
 from bot.songs import MAX_TEMPERATURE, MIN_TEMPERATURE, Ask
+from bot.thinking import think
 from model.mood import MOODS
 from model.seeds import MAX_SEED
 from model.steering import MAX_LINES, STYLES
@@ -64,7 +65,7 @@ class Lyrics(commands.Cog):
         lines: Range[int, 1, MAX_LINES] | None = None,
         private: bool = False,
     ) -> None:
-        await interaction.response.defer(thinking=True, ephemeral=private)
+        await think(interaction, ephemeral=private)
         ask = Ask(
             interaction.user.id,
             interaction.guild_id,
@@ -83,7 +84,7 @@ class Lyrics(commands.Cog):
     async def seed(
         self, interaction: Interaction, words: Range[str, 1, MAX_SEED], temp: Temperature | None = None
     ) -> None:
-        await interaction.response.defer(thinking=True)
+        await think(interaction)
         ask = Ask(interaction.user.id, interaction.guild_id, "seed", seed=words, temperature=temp)
         await self._write(interaction, ask)
 
@@ -95,7 +96,7 @@ class Lyrics(commands.Cog):
 
     async def write_lyrics(self, interaction: Interaction, message: discord.Message) -> None:
         """The context menu of a message."""
-        await interaction.response.defer(thinking=True)
+        await think(interaction)
         config = self.bot.resources.config
         pictures = pictures_of(message, config.discord.pictures_per_message, config.pictures.hosts)
         if not pictures:

@@ -25,8 +25,6 @@ _log = logging.getLogger(__name__)
 
 # Messages that are not handled twice, should the gateway deliver one again.
 _REMEMBERED = 10_000
-# A sentence about a failure disappears: the channel is for pictures and songs.
-_SECONDS_SHOWN = 30.0
 _WAIT = "⏳"
 
 
@@ -105,10 +103,7 @@ class Pictures(commands.Cog):
         except Exception as error:
             if is_ours(error):
                 _log.exception("picture not answered")
-            with suppress(discord.HTTPException):
-                await message.reply(
-                    sentence(error, request_id.get()), mention_author=False, delete_after=_SECONDS_SHOWN
-                )
+            await self.bot.poster.apologise(message, sentence(error, request_id.get()))
 
 
 async def _replied_to(message: discord.Message) -> discord.Message | None:

@@ -10,6 +10,8 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.thinking import think
+
 if TYPE_CHECKING:
     from bot.client import SongwriterBot
 
@@ -32,7 +34,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description="What I
 
     @app_commands.command(name="show", description="What I keep about you, in short.")
     async def show(self, interaction: Interaction) -> None:
-        await interaction.response.defer(ephemeral=True, thinking=True)
+        await think(interaction, ephemeral=True)
         held = await self.bot.store.export_user(interaction.user.id)
         tables = {name: rows for name, rows in held.items() if isinstance(rows, list)}
         counts = ", ".join(f"{len(rows)} {name.replace('_', ' ')}" for name, rows in tables.items() if rows)
@@ -40,7 +42,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description="What I
 
     @app_commands.command(name="export", description="Everything I keep about you, as a file.")
     async def export(self, interaction: Interaction) -> None:
-        await interaction.response.defer(ephemeral=True, thinking=True)
+        await think(interaction, ephemeral=True)
         held = await self.bot.store.export_user(interaction.user.id)
         data = json.dumps(held, indent=2, ensure_ascii=False).encode()
         file = discord.File(io.BytesIO(data), "songwriter-data.json", description="Your data as JSON")
@@ -48,7 +50,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description="What I
 
     @app_commands.command(name="delete", description="Delete everything I keep about you.")
     async def delete(self, interaction: Interaction) -> None:
-        await interaction.response.defer(ephemeral=True, thinking=True)
+        await think(interaction, ephemeral=True)
         rows = await self.bot.store.delete_user(interaction.user.id)
         await interaction.edit_original_response(
             content=f"Done: {rows} rows are gone. My replies in channels stay until you delete them."
@@ -56,7 +58,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description="What I
 
     @app_commands.command(name="opt-out", description="I ignore your pictures, commands and ratings.")
     async def opt_out(self, interaction: Interaction) -> None:
-        await interaction.response.defer(ephemeral=True, thinking=True)
+        await think(interaction, ephemeral=True)
         await self.bot.store.set_opted_out(interaction.user.id, True)
         await interaction.edit_original_response(
             content="From now on I ignore you. `/privacy delete` also deletes what I have; "
@@ -65,6 +67,6 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description="What I
 
     @app_commands.command(name="opt-in", description="I answer you again.")
     async def opt_in(self, interaction: Interaction) -> None:
-        await interaction.response.defer(ephemeral=True, thinking=True)
+        await think(interaction, ephemeral=True)
         await self.bot.store.set_opted_out(interaction.user.id, False)
         await interaction.edit_original_response(content="Welcome back: I answer you again.")

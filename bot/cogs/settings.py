@@ -15,6 +15,7 @@ from bot.preferences import Preferences, preferences_of
 from bot.refusals import Refusal
 from bot.songs import MAX_TEMPERATURE, MIN_TEMPERATURE
 from bot.store import ServerSettings
+from bot.thinking import think
 
 if TYPE_CHECKING:
     from bot.client import SongwriterBot
@@ -26,7 +27,8 @@ _MAX_COOLDOWN = 3600
 _MAX_CHANNELS = 100
 
 
-@app_commands.guild_only()
+@app_commands.allowed_installs(guilds=True, users=False)
+@app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
 @app_commands.default_permissions(manage_guild=True)
 class Settings(commands.GroupCog, group_name="settings", group_description="How I behave in this server."):
     """Every answer shows what now holds."""
@@ -92,7 +94,7 @@ class Settings(commands.GroupCog, group_name="settings", group_description="How 
     async def _change(
         self, interaction: Interaction, change: Callable[[ServerSettings], ServerSettings]
     ) -> None:
-        await interaction.response.defer(ephemeral=True, thinking=True)
+        await think(interaction, ephemeral=True)
         server = interaction.guild_id
         if server is None:
             raise app_commands.NoPrivateMessage
