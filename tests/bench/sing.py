@@ -104,27 +104,28 @@ def _steps() -> list[tuple[str, str, str]]:
     """Characters a second of ``nn.LSTM`` stepped naively and of our stepper."""
     import torch
 
+    from model.decoding import Context
     from model.files import CHECKPOINTS
-    from model.generator import TorchStepper, load_generator
-    from model.steering import Steering
+    from model.generator import Conditions, TorchStepper, conditions_of, load_generator
+    from model.steering import Progress, Steering
 
     model, _, _ = load_generator(CHECKPOINTS / "generator.safetensors")
     stepper = TorchStepper(model)
     rows = []
     for batch in (1, 16, 64):
-        symbols = torch.full((batch, 1), 30)
-        ids = np.full(batch, 30)
+        symbols, ids = torch.full((batch, 1), 30), np.full(batch, 30)
+        conditions = conditions_of(model, [(Steering(), "")] * batch)
+        context = Context.of([Progress(Steering()).state] * batch, [0] * batch)
         state = None
 
         @torch.inference_mode()
-        def naive(symbols: torch.Tensor = symbols) -> None:
+        def naive(symbols: torch.Tensor = symbols, conditions: Conditions = conditions) -> None:
             nonlocal state
-            _, state = model(symbols, None, state)
+            _, state = model(symbols, conditions, state)
 
-        stepper.start(Steering(), batch)
-        free = (np.zeros(batch, dtype=np.int64), np.zeros((batch, 0)))
+        stepper.resume(stepper.start([Steering()]) * batch)
         plain = batch / _median(naive, 60)
-        ours = batch / _median(lambda ids=ids, free=free: stepper.step(ids, *free), 60)  # type: ignore[misc]
+        ours = batch / _median(lambda ids=ids, context=context: stepper.step(ids, context), 60)  # type: ignore[misc]
         rows.append((f"nn.LSTM step, batch {batch}", f"{plain:,.0f} ch/s", ""))
         rows.append((f"our step, batch {batch}", f"{ours:,.0f} ch/s", f"{ours / plain:.1f} x"))
     return rows
