@@ -6,7 +6,8 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from bot.config import Config
@@ -87,7 +88,7 @@ class Songs:
         """
         started = time.time()
         seconds: dict[str, float] = {}
-        status = "failed"
+        status, output = "failed", None
         try:
             output, seconds = await self._write(ask)
             status = "done"
@@ -101,7 +102,8 @@ class Songs:
             raise
         finally:
             seconds["all"] = time.time() - started
-            await self._note(Job(request_id.get(), ask.user, ask.kind, status, started, seconds))
+            async with self._unless_cancelled(output):
+                await self._note(Job(request_id.get(), ask.user, ask.kind, status, started, seconds))
 
     async def _write(self, ask: Ask) -> tuple[Output, dict[str, float]]:
         if await self._store.opted_out(ask.user):
@@ -130,9 +132,20 @@ class Songs:
             )
             result = await self._engine.write(request)
             output = _output(request, result)
-            await self._store.add_output(output)
+            async with self._unless_cancelled(output):
+                await self._store.add_output(output)
         self._metrics.stages.labels(stage="fetch").observe(fetched)
         return output, {"fetch": fetched, **result.seconds}
+
+    @asynccontextmanager
+    async def _unless_cancelled(self, output: Output | None) -> AsyncIterator[None]:
+        """Keep an output only if the block is not cancelled: nobody would see it."""
+        try:
+            yield
+        except asyncio.CancelledError:
+            if output is not None:
+                await self._store.delete_output(output.id)
+            raise
 
     async def _fetch(self, pictures: Sequence[PictureRef]) -> tuple[bytes, ...]:
         """The pictures that can be had; the first failure where none can."""

@@ -1,0 +1,699 @@
+"""The whole bot over real sockets, against a Discord that misbehaves as Discord does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal
+import threading
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import discord
+import pytest
+import pytest_asyncio
+
+from bot.__main__ import Unavailable, serve
+from bot.config import BadConfiguration, Config, Log, parse
+from bot.engine.inline import InlineEngine
+from bot.engine.local import LocalEngine
+from bot.engine.requests import Engine, SongRequest, SongResult
+from bot.log import configure
+from bot.store import Store
+from model.lexicon import Entry, Lexicon
+from tests.bot import reader
+from tests.bot.engine.harness import until_ready
+from tests.conftest import real_data
+from tests.discord import Channel, Guild, Interaction, LoopbackDiscord, Message, User
+from tests.discord.commands import NotOffered
+from tests.discord.conformance import complaints, description
+from tests.discord.gateway import IDENTIFY, RESUME
+from tests.zoo import MEBIBYTE, ZOO, photograph
+
+pytestmark = pytest.mark.asyncio
+
+PHOTO = ("photo.jpg", photograph())
+REPLY = "/channels/*/messages"
+CALLBACK = "/interactions/*/*/callback"
+ANSWER = "/webhooks/*/*/messages/@original"
+FIRST_LINE = "Line one"
+
+
+@dataclass
+class Pen:
+    """What an inline engine writes with: at once, or when the gate is opened."""
+
+    caption: str = "a dog"
+    asked: list[SongRequest] = field(default_factory=list)
+    gate: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.gate.set()
+
+    def __call__(self, request: SongRequest) -> SongResult:
+        self.asked.append(request)
+        self.gate.wait(20)
+        lines = (f"{FIRST_LINE} {request.seed}".strip(), "Line two")
+        caption = self.caption if request.pictures else request.caption
+        return SongResult(
+            caption, ("dog",), lines, request.random_seed, request.temperature, "eye", "pen", {"write": 0.01}
+        )
+
+
+@dataclass
+class Scene:
+    server: LoopbackDiscord
+    guild: Guild
+    channel: Channel
+    ann: User
+    config: Config
+    pen: Pen
+
+    def person(self, name: str) -> User:
+        somebody = self.server.add_user(name)
+        self.server.add_member(self.guild, somebody)
+        return somebody
+
+    async def posts(self, user: User | None = None, *pictures: Any, text: str = "") -> Message:
+        return await self.server.post(self.channel, user or self.ann, text, pictures or [PHOTO])
+
+    async def writing(self, number: int = 1) -> None:
+        """Wait until the pen was asked so often."""
+        await self.server.wait_until(lambda: len(self.pen.asked) >= number)
+
+    async def lyrics(self, **options: Any) -> Interaction:
+        return await self.server.slash(self.ann, self.channel, "lyrics", options)
+
+    async def caught_up(self) -> None:
+        """Somebody else's picture is answered: what came before it has been dealt with."""
+        after = await self.posts(self.person("marker"))
+        await self.server.wait_for_reply(after)
+
+    async def stored(self, condition: Any) -> Any:
+        """What is in the database, once a condition gives something true for it."""
+        async with Store.open(self.config.store.path) as store, asyncio.timeout(5):
+            while not (found := await condition(store)):
+                await asyncio.sleep(0.01)
+        return found
+
+    async def outputs(self) -> list[Any]:
+        async with Store.open(self.config.store.path) as store:
+            return [*(await store.export_user(self.ann.id))["outputs"]]
+
+
+def configured(folder: Path, **tables: dict[str, Any]) -> Config:
+    """Pictures are answered everywhere and at any pace, unless a test says otherwise."""
+    # A few words to offer: to read the shipped ones takes longer than most of the tests.
+    Lexicon({word: Entry(500, "n", word, 0.0) for word in ("king", "kiss")}, {}, {}).save(
+        folder / "lexicon.json.xz"
+    )
+    found: dict[str, dict[str, Any]] = {
+        "engine": {"checkpoints": str(folder)},
+        "discord": {"picture_channels": "all"},
+        "limits": {"cooldown_seconds": 0},
+        "store": {"path": str(folder / "songwriter.sqlite3")},
+    }
+    return parse({name: found.get(name, {}) | tables.get(name, {}) for name in found.keys() | tables.keys()})
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    server: LoopbackDiscord, config: Config, engine: Engine
+) -> AsyncIterator[asyncio.Task[None]]:
+    """The bot, connected; killed in the end if it still runs."""
+    bot = asyncio.create_task(serve(config, server.token, engine, server.connector, guild_ready_timeout=0.05))
+    ready = asyncio.create_task(server.ready())
+    try:
+        await asyncio.wait({bot, ready}, return_when=asyncio.FIRST_COMPLETED)
+        if bot.done():
+            bot.result()
+        await ready
+        yield bot
+    finally:
+        for task in (bot, ready):
+            task.cancel()
+        await asyncio.gather(bot, ready, return_exceptions=True)
+
+
+@pytest.fixture
+def pen() -> Iterator[Pen]:
+    made = Pen()
+    yield made
+    # A thread that waits would outlive its test.
+    made.gate.set()
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    return configured(tmp_path)
+
+
+@pytest_asyncio.fixture
+async def offline(config: Config, pen: Pen) -> AsyncIterator[Scene]:
+    """A place without a bot; all traffic of the test is checked in the end."""
+    async with LoopbackDiscord.running() as server:
+        guild = server.add_guild(bot_permissions=discord.Permissions(manage_messages=True))
+        scene = Scene(server, guild, server.add_channel(guild), server.add_user("ann"), config, pen)
+        server.add_member(guild, scene.ann)
+        yield scene
+        if (folder := real_data()) and (known := description(folder)):
+            ended = [exchange for exchange in server.traffic.exchanges if exchange.ended]
+            assert complaints(ended, known) == []
+
+
+@pytest_asyncio.fixture
+async def scene(offline: Scene) -> AsyncIterator[Scene]:
+    engine = InlineEngine(offline.config.limits, offline.pen)
+    async with serving(offline.server, offline.config, engine):
+        yield offline
+
+
+@contextlib.asynccontextmanager
+async def with_workers(scene: Scene, number: int = 1, **tables: dict[str, Any]) -> AsyncIterator[LocalEngine]:
+    """The bot with worker processes that decode pictures."""
+    scene.config = configured(scene.config.store.path.parent, engine={"workers": number}, **tables)
+    config = scene.config
+    engine = LocalEngine(
+        config.limits, config.engine, config.pictures, config.filter, loader="tests.bot.reader:load"
+    )
+    async with serving(scene.server, config, engine):
+        await until_ready(engine, number, seconds=30)
+        yield engine
+
+
+# Pictures
+
+
+async def test_typing_then_a_reply_then_reactions(scene: Scene) -> None:
+    posted = await scene.posts(text="look")
+    reply = await scene.server.wait_for_reply(posted)
+    assert reply.content.splitlines()[:2] == [FIRST_LINE, "Line two"]
+    assert "a dog" in reply.content.splitlines()[-1]
+    await scene.server.wait_until(lambda: [*reply.reactions] == ["👍", "👎"])
+    assert scene.pen.asked[0].pictures == (PHOTO[1],)
+    steps = [one.path.rsplit("/")[-1] for one in scene.server.requests("POST", "/channels/**")]
+    assert steps == ["typing", "messages"]
+
+
+async def test_nothing_that_is_said_mentions_anybody(scene: Scene) -> None:
+    scene.pen.caption = f"@everyone @here {scene.ann.mention} <@&{scene.guild.id}> https://example.org"
+    reply = await scene.server.wait_for_reply(await scene.posts())
+    answer = (await (await scene.lyrics(picture=PHOTO)).answered()).original
+    assert answer is not None
+    for message in (reply, answer):
+        assert (message.mentions, message.mention_everyone) == ([], False)
+        for reference in ("@everyone", "@here", scene.ann.mention, "https://"):
+            assert reference not in message.content
+    (sent,) = scene.server.requests("POST", REPLY)
+    assert sent.body["allowed_mentions"] == {"parse": [], "replied_user": False}
+
+
+async def test_a_direct_message_is_answered(scene: Scene) -> None:
+    direct = scene.server.direct(scene.ann)
+    posted = await scene.server.post(direct, scene.ann, "", [PHOTO])
+    reply = await scene.server.wait_for_reply(posted)
+    await scene.server.wait_until(lambda: "👎" in reply.reactions)
+
+
+async def test_webhooks_and_bots_are_ignored(scene: Scene) -> None:
+    other = scene.server.add_user("other", bot=True)
+    scene.server.add_member(scene.guild, other)
+    by_bot = await scene.posts(other)
+    by_webhook = await scene.server.post(scene.channel, scene.ann, "", [PHOTO], webhook=True)
+    await scene.caught_up()
+    assert scene.server.replies(by_bot) == scene.server.replies(by_webhook) == []
+    assert len(scene.pen.asked) == 1
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["the gateway says so", "the reply is refused"])
+async def test_a_message_deleted_meanwhile_gets_no_reply(scene: Scene, told: bool) -> None:
+    scene.pen.gate.clear()
+    posted = await scene.posts()
+    await scene.writing()
+    if told:
+        await scene.server.delete(posted)
+    else:
+        del scene.channel.messages[posted.id]
+    scene.pen.gate.set()
+    await scene.caught_up()
+    assert [one.reference for one in scene.server.posted(scene.channel)] != [posted]
+    assert len(scene.server.posted(scene.channel)) == 1
+    assert await scene.outputs() == []
+
+
+@pytest.mark.parametrize("step", ["add_output", "add_job"])
+async def test_a_message_deleted_while_its_song_is_stored_leaves_nothing(
+    scene: Scene, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store_it = getattr(Store, step)
+
+    async def delete_first(self: Store, row: Any) -> None:
+        monkeypatch.setattr(Store, step, store_it)
+        await scene.server.delete(posted)
+        # Stored by the writer's thread all the same, while whoever waits for it is cancelled.
+        await asyncio.shield(asyncio.create_task(store_it(self, row)))
+        await asyncio.sleep(5)
+
+    monkeypatch.setattr(Store, step, delete_first)
+    posted = await scene.posts()
+    await scene.server.wait_until(lambda: posted.deleted)
+    await scene.caught_up()
+    assert len(scene.server.posted(scene.channel)) == 1
+    assert await scene.outputs() == []
+
+
+async def test_a_permission_lost_meanwhile_is_survived(scene: Scene) -> None:
+    scene.pen.gate.clear()
+    posted = await scene.posts()
+    await scene.writing()
+    scene.server.permit(scene.channel, scene.server.bot, deny=discord.Permissions(send_messages=True))
+    scene.pen.gate.set()
+    await scene.server.wait_until(lambda: len(scene.server.requests("POST", REPLY)) == 2)
+    scene.server.permit(scene.channel, scene.server.bot)
+    await scene.caught_up()
+    assert scene.server.replies(posted) == []
+
+
+async def test_an_expired_address(scene: Scene) -> None:
+    reply = await scene.server.wait_for_reply(await scene.posts(None, (*PHOTO, {"expired": True})))
+    assert "has expired" in reply.content
+    assert scene.pen.asked == []
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_200_megabytes_that_say_they_are_one_kilobyte(scene: Scene, chunked: bool) -> None:
+    lie = ("photo.png", bytes(200 * MEBIBYTE), {"size": 1024, "chunked": chunked})
+    posted = await scene.posts(None, lie)
+    reply = await scene.server.wait_for_reply(posted, 20)
+    assert "larger than 8 MiB" in reply.content
+    # Beyond the limit only what was on its way already.
+    assert posted.attachments[0].sent < 24 * MEBIBYTE
+    assert scene.pen.asked == []
+
+
+async def test_the_zoo(offline: Scene) -> None:
+    async with with_workers(offline):
+        for name, (make, good) in ZOO.items():
+            reply = await offline.server.wait_for_reply(
+                await offline.posts(None, (f"{name}.jpg", make())), 20
+            )
+            assert ("temperature" in reply.content) is good, f"{name}: {reply.content}"
+            assert good == bool(reply.buttons), name
+        assert len(offline.server.posted(offline.channel)) == len(ZOO)
+
+
+async def test_a_picture_that_crashes_its_worker_is_named_and_the_next_one_answered(offline: Scene) -> None:
+    async with with_workers(offline):
+        crash = await offline.posts(None, ("crash.gif", reader.command("crash")))
+        assert "crashed" in (await offline.server.wait_for_reply(crash, 20)).content
+        await until_answered(offline)
+
+
+async def until_answered(scene: Scene) -> None:
+    """Post until a picture is answered with a stanza: a new worker may need a moment."""
+    async with asyncio.timeout(20):
+        while True:
+            reply = await scene.server.wait_for_reply(await scene.posts(scene.person("next")), 20)
+            if "temperature" in reply.content:
+                return
+
+
+async def test_100_pictures_at_once_from_20_people(scene: Scene) -> None:
+    people = [scene.person(f"person {number}") for number in range(20)]
+    posted = [await scene.posts(somebody) for _ in range(5) for somebody in people]
+    await scene.server.wait_until(lambda: all(map(scene.server.replies, posted)), 30)
+    await scene.caught_up()
+    said = [[one.content for one in scene.server.replies(message)] for message in posted]
+    assert {len(replies) for replies in said} == {1}
+    stanzas = [text for [text] in said if text.startswith(FIRST_LINE)]
+    assert len(stanzas) == len(scene.pen.asked) - 1 >= scene.config.limits.server_in_flight
+    assert all("ask again" in text for [text] in said if text not in stanzas)
+
+
+# The gateway
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """discord.py would wait five seconds before it identifies again."""
+
+    async def at_once(*_: object, **__: object) -> None:
+        pass
+
+    monkeypatch.setattr(discord.Client, "before_identify_hook", at_once)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("trouble", ["cut", "reconnect", "invalidate_session"])
+async def test_a_reply_under_way_survives_the_gateway(scene: Scene, trouble: str) -> None:
+    server = scene.server
+    scene.pen.gate.clear()
+    posted = await scene.posts()
+    await scene.writing()
+    await getattr(server, trouble)()
+    scene.pen.gate.set()
+    await server.wait_for_reply(posted)
+    opcode, times = (IDENTIFY, 2) if trouble == "invalidate_session" else (RESUME, 1)
+    await server.wait_until(lambda: len(server.traffic.sent_by_bot(opcode)) == times)
+    await server.ready()
+    await scene.caught_up()
+    assert len(server.replies(posted)) == 1
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_every_shard_answers(config: Config, pen: Pen) -> None:
+    async with LoopbackDiscord.running(shards=2) as server:
+        guilds: dict[int, Guild] = {}
+        while len(guilds) < 2:
+            guild = server.add_guild()
+            guilds[(guild.id >> 22) % 2] = guild
+            await asyncio.sleep(0.001)
+        async with serving(server, config, InlineEngine(config.limits, pen)):
+            for guild in guilds.values():
+                posted = await server.post(server.add_channel(guild), guild.owner, "", [PHOTO])
+                await server.wait_for_reply(posted)
+
+
+async def test_what_is_posted_while_the_gateway_is_away_is_answered_once(scene: Scene) -> None:
+    await scene.server.cut()
+    missed = await scene.posts()
+    await scene.server.wait_for_reply(missed)
+    await scene.caught_up()
+    assert len(scene.server.replies(missed)) == 1
+
+
+async def test_an_event_that_comes_twice_counts_once(scene: Scene) -> None:
+    posted = await scene.posts()
+    await scene.server.wait_for_reply(posted)
+    scene.server._actions.post(posted)
+    await scene.caught_up()
+    assert len(scene.server.replies(posted)) == 1
+
+
+# REST
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 429, "retry_after": 0.05, "times": 2},
+        {"status": 502},
+        {"lose_answer": True},
+        {"drop": True},
+    ],
+    ids=["rate limit", "bad gateway", "answer lost", "request lost"],
+)
+async def test_trouble_with_the_reply_leaves_exactly_one(scene: Scene, fault: dict[str, Any]) -> None:
+    hit = scene.server.fail("POST", REPLY, **fault)
+    posted = await scene.posts()
+    await scene.server.wait_until(
+        lambda: [one for one in scene.server.replies(posted) if "👎" in one.reactions]
+    )
+    assert hit.hits == fault.get("times", 1)
+    assert len(scene.server.replies(posted)) == 1
+    (output,) = await scene.outputs()
+    assert output["message"] == scene.server.replies(posted)[0].id
+
+
+@pytest.mark.parametrize("path", [CALLBACK, ANSWER], ids=["acknowledgement", "answer"])
+@pytest.mark.parametrize(
+    "fault",
+    [{"status": 502}, {"lose_answer": True}, {"drop": True}],
+    ids=["bad gateway", "answer lost", "request lost"],
+)
+async def test_trouble_with_an_interaction_leaves_nobody_waiting(
+    scene: Scene, path: str, fault: dict[str, Any]
+) -> None:
+    hit = scene.server.fail("*", path, **fault)
+    used = await (await scene.lyrics(picture=PHOTO)).answered(8)
+    assert used.text.startswith(FIRST_LINE)
+    assert hit.hits == 1
+    assert used.followups == []
+
+
+@pytest.mark.parametrize("fault", [{"lose_answer": True}, {"drop": True}], ids=["answer", "request"])
+async def test_an_apology_that_is_lost_is_repeated(scene: Scene, fault: dict[str, Any]) -> None:
+    scene.server.fail("POST", REPLY, **fault)
+    posted = await scene.posts(None, (*PHOTO, {"expired": True}))
+    await scene.server.wait_until(lambda: len(scene.server.requests("POST", REPLY)) == 2)
+    await scene.caught_up()
+    (reply,) = scene.server.replies(posted)
+    assert "has expired" in reply.content
+
+
+async def test_a_reply_that_cannot_be_posted_costs_nothing_and_is_owned_up_to(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene.server.fail("POST", REPLY, 503)
+    posted = await scene.posts()
+    reply = await scene.server.wait_for_reply(posted)
+    assert "went wrong on my side" in reply.content
+    assert await scene.outputs() == []
+
+
+@pytest.mark.parametrize("fault", [{"status": 503}, {"drop": True}], ids=["refused", "lost"])
+async def test_a_reaction_that_fails_spoils_nothing(scene: Scene, fault: dict[str, Any]) -> None:
+    hit = scene.server.fail("PUT", "/channels/*/messages/*/reactions/**", times=2, **fault)
+    posted = await scene.posts()
+    used = await (await scene.lyrics()).answered()
+    await scene.server.wait_until(lambda: hit.hits == 2)
+    await scene.caught_up()
+    (reply,) = scene.server.replies(posted)
+    assert reply.content.startswith(FIRST_LINE)
+    assert used.text.startswith(FIRST_LINE)
+    assert used.original is not None
+    assert not used.original.deleted
+    assert used.followups == []
+
+
+# Interactions
+
+
+async def test_an_interaction_that_is_too_late_is_only_logged(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene.server.portal.acknowledge_seconds = 0.0
+    late = await scene.lyrics()
+    await scene.server.wait_until(lambda: "not shown: 10062" in caplog.text)
+    scene.server.portal.acknowledge_seconds = 3.0
+    assert (await (await scene.lyrics()).answered()).text.startswith(FIRST_LINE)
+    assert late.callback is None
+    assert len(scene.pen.asked) == 1
+
+
+async def test_a_token_that_expired_meanwhile_is_only_logged(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene.pen.gate.clear()
+    late = await scene.lyrics()
+    await scene.writing()
+    scene.server.portal.token_seconds = 0.0
+    scene.pen.gate.set()
+    await scene.server.wait_until(lambda: "not shown: 50027" in caplog.text)
+    scene.server.portal.token_seconds = 900.0
+    await scene.caught_up()
+    assert late.original is not None
+    assert late.original.loading
+    assert await scene.outputs() == []
+
+
+async def test_an_app_that_somebody_brings_along(scene: Scene) -> None:
+    abroad = scene.server.add_guild("abroad", with_bot=False)
+    channel = scene.server.add_channel(abroad)
+    used = await scene.server.slash(abroad.owner, channel, "lyrics", {"picture": PHOTO}, user_install=True)
+    assert (await used.answered()).text.startswith(FIRST_LINE)
+    assert used.original is not None
+    again = await (await scene.server.click(abroad.owner, used.original, ":again:")).answered()
+    assert again.text.startswith(FIRST_LINE)
+    await scene.caught_up()
+    assert scene.server.requests("PUT", f"/channels/{channel.id}/**") == []
+
+
+async def test_acknowledged_while_every_worker_is_busy(offline: Scene) -> None:
+    async with with_workers(offline, 2) as engine:
+        for number in range(6):
+            picture = (f"{number}.gif", reader.command(f"burn 1 {number}"))
+            await offline.posts(offline.person(f"person {number}"), picture)
+        await offline.server.wait_until(lambda: engine.in_flight == 6)
+        used = await offline.lyrics()
+        assert await used.acknowledgement() < 1
+        await used.answered(20)
+
+
+async def test_a_private_failure_is_private(scene: Scene) -> None:
+    bad = ("photo.png", b"no picture")
+    used = await scene.lyrics(picture=bad)
+    await scene.server.wait_until(lambda: used.followups)
+    assert used.followups[0].ephemeral
+    assert "not a JPEG" in used.followups[0].content
+    await scene.server.wait_until(lambda: used.original is not None and used.original.deleted)
+
+
+async def test_settings_are_offered_in_servers_only(scene: Scene) -> None:
+    owner = scene.guild.owner
+    for place, more in ((scene.server.direct(owner), {}), (scene.channel, {"user_install": True})):
+        with pytest.raises(NotOffered):
+            await scene.server.slash(owner, place, "settings show", **more)
+
+
+async def test_every_command_conforms_to_discords_description(scene: Scene, data: Path) -> None:
+    """The fixture compares all of it."""
+    if description(data) is None:
+        pytest.skip("Discord's description is not here: discord/openapi.json in the data folder")
+    server, ann, channel = scene.server, scene.ann, scene.channel
+    options = {"temp": 0.7, "picture": PHOTO, "seed": "kiss", "mood": "sad", "style": "ballad", "lines": 2}
+    used = await (await scene.lyrics(**options)).answered()
+    assert used.original is not None
+    await (await scene.lyrics(private=True)).answered()
+    await (await server.slash(ann, channel, "seed", {"words": "kiss"})).answered()
+    typed = await (await server.autocomplete(ann, channel, "seed", "words", "ki")).answered()
+    assert "kiss" in [one["value"] for one in typed.choices or []]
+    posted = await scene.posts()
+    await (await server.context_menu(ann, posted, "Write lyrics")).answered()
+    for button in (":again:", ":warmer:", ":cooler:"):
+        await (await server.click(ann, used.original, button)).answered()
+    await server.click(ann, used.original, ":delete:")
+    await server.wait_until(lambda: used.original is not None and used.original.deleted)
+    for name in ("about", "stats", "privacy show", "privacy export", "privacy opt-out", "privacy opt-in",
+                 "privacy delete"):  # fmt: skip
+        assert (await (await server.slash(ann, channel, name)).answered()).text
+    for name, values in (
+        ("show", {}), ("channel", {"channel": channel}), ("temperature", {"value": 0.5}),
+        ("cooldown", {"seconds": 0}), ("reactions", {"good": "❤️", "bad": "💩"}), ("ratings", {"on": True}),
+    ):  # fmt: skip
+        set_ = await (await server.slash(scene.guild.owner, channel, f"settings {name}", values)).answered()
+        assert "Temperature" in set_.text
+    reply = await server.wait_for_reply(await scene.posts())
+    await server.wait_until(lambda: len(reply.reactions) == 2)
+    assert len(server.requests()) > 40
+
+
+# Restarts, start and end
+
+
+async def test_ratings_and_buttons_of_before_a_restart(offline: Scene) -> None:
+    server, ann, bea = offline.server, offline.ann, offline.person("bea")
+    async with serving(server, offline.config, InlineEngine(offline.config.limits, offline.pen)):
+        reply = await server.wait_for_reply(await offline.posts())
+        await server.wait_until(lambda: len(reply.reactions) == 2)
+    await server.react(reply, ann, "👍")
+    registered = len(server.requests("PUT", "/applications/**"))
+    async with serving(server, offline.config, InlineEngine(offline.config.limits, offline.pen)):
+        await server.react(reply, bea, "👎")
+
+        async def rated(store: Store) -> bool:
+            return (await store.stats(offline.guild.id)).here.ratings == {"👎": 1}
+
+        await offline.stored(rated)
+        await server.unreact(reply, bea, "👎")
+
+        async def unrated(store: Store) -> bool:
+            return (await store.stats(offline.guild.id)).here.ratings == {}
+
+        await offline.stored(unrated)
+        used = await (await server.click(ann, reply, ":warmer:")).answered()
+        assert "temperature 0.55" in used.text
+    # The same commands are not registered anew.
+    assert len(server.requests("PUT", "/applications/**")) == registered
+
+
+async def test_a_signal_refuses_new_work_and_apologises_for_what_is_left(
+    offline: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.__main__.DRAIN_SECONDS", 0.3)
+    server, pen = offline.server, offline.pen
+    pen.gate.clear()
+    async with serving(server, offline.config, InlineEngine(offline.config.limits, pen)) as bot:
+        posted = await offline.posts()
+        used = await offline.lyrics()
+        await server.wait_until(lambda: len(pen.asked) == 1 and used.acknowledged)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(bot, 10)
+    (reply,) = server.replies(posted)
+    assert "about to restart" in reply.content
+    assert [one.content for one in used.followups] == [reply.content]
+    assert not server.gateway.connections
+
+
+@pytest.mark.parametrize(
+    ("path", "fault"),
+    [("/users/@me", {"delay": 1.0}), ("/", {"drop": True, "times": None})],
+    ids=["logging in", "connecting"],
+)
+async def test_a_signal_before_it_is_connected_ends_it_quietly(
+    offline: Scene, path: str, fault: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    server = offline.server
+    server.fail("GET", path, **fault)
+    engine = InlineEngine(offline.config.limits, offline.pen)
+    bot = asyncio.create_task(serve(offline.config, server.token, engine, server.connector))
+    await server.wait_until(lambda: server.requests("GET", path))
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.wait_for(bot, 3)
+    gc.collect()
+    assert [one.getMessage() for one in caplog.records if one.name == "asyncio"] == []
+
+
+@pytest.mark.parametrize("api", [True, False], ids=["by the API", "by the gateway"])
+async def test_a_refused_token_is_a_bad_configuration(offline: Scene, api: bool) -> None:
+    offline.server.refuse_token(api=api)
+    with pytest.raises(BadConfiguration, match="token"):
+        async with serving(offline.server, offline.config, InlineEngine(offline.config.limits, offline.pen)):
+            await asyncio.sleep(5)
+
+
+@pytest.mark.parametrize("fault", [{"status": 503}, {"drop": True}], ids=["ill", "silent"])
+async def test_a_discord_that_cannot_be_reached(offline: Scene, fault: dict[str, Any]) -> None:
+    offline.server.fail("GET", "/users/@me", times=None, **fault)
+    with pytest.raises(Unavailable, match="cannot be reached"):
+        async with serving(offline.server, offline.config, InlineEngine(offline.config.limits, offline.pen)):
+            pass
+
+
+async def test_without_the_privileged_intent_it_says_so_and_goes_on(
+    offline: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = offline.server
+    server.disallow_intent("message_content")
+    async with serving(server, offline.config, InlineEngine(offline.config.limits, offline.pen)):
+        await server.wait_until(lambda: len(server.traffic.sent_by_bot(IDENTIFY)) == 2)
+        await server.ready()
+        await offline.posts()
+        mentioned = await offline.posts(text=f"{server.bot.mention} sing")
+        await server.wait_for_reply(mentioned)
+        direct = await server.post(server.direct(offline.ann), offline.ann, "", [PHOTO])
+        await server.wait_for_reply(direct)
+        assert (await (await offline.lyrics()).answered()).text.startswith(FIRST_LINE)
+    assert len(offline.pen.asked) == 3
+    said = [one for one in caplog.records if "message content intent" in one.getMessage()]
+    assert [(one.levelno, "\n" in one.getMessage()) for one in said] == [(logging.WARNING, False)]
+
+
+async def test_the_log_holds_no_secret(offline: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    server, pen = offline.server, offline.pen
+    private = "what people write is nobody's business"
+    with configure(Log(level="debug")):
+        async with serving(server, offline.config, InlineEngine(offline.config.limits, pen)):
+            posted = await offline.posts(text=private)
+            await server.wait_for_reply(posted)
+            used = await (await offline.lyrics(seed="my kiss")).answered()
+            await server.wait_for_reply(await offline.posts(None, (*PHOTO, {"expired": True})))
+            server.fail("PATCH", ANSWER, 400)
+            failed = await offline.lyrics()
+            await server.wait_until(lambda: failed.followups)
+            server.portal.acknowledge_seconds = 0.0
+            late = await offline.lyrics()
+            await server.wait_until(lambda: len(server.requests("POST", CALLBACK)) >= 4)
+            await server.cut()
+            await server.wait_until(lambda: server.traffic.sent_by_bot(RESUME))
+    log = capsys.readouterr().err
+    assert "interaction failed" in log
+    signed = [one.query["hm"] for one in server.requests("GET", "/attachments/**")]
+    tokens = [one.token for one in (used, failed, late)]
+    hidden = [server.token, private, "my kiss", FIRST_LINE, pen.caption, PHOTO[0], *tokens, *signed]
+    assert [one for one in hidden if one in log] == []
