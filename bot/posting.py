@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 # Answered with these when the message that is replied to has gone: unknown message, invalid form
 # (its reference cannot be resolved).
-_GONE = (10008, 50035)
+_UNKNOWN_MESSAGE, _INVALID_FORM = 10008, 50035
 # Seconds before a post is tried again after a broken connection.
 _PAUSES = (0.5, 2.0)
 # A sentence about a failure disappears: the channel is for pictures and songs.
@@ -46,7 +46,7 @@ class Poster:
             )
         except BaseException as error:
             await self._store.delete_output(output.id)
-            if isinstance(error, discord.HTTPException) and error.code in _GONE:
+            if isinstance(error, discord.HTTPException) and _has_gone(error):
                 _log.info("message %s has gone: no reply", message.id)
                 return None
             raise
@@ -99,6 +99,13 @@ async def _persistently(post: Callable[[], Awaitable[T]]) -> T:
         except (aiohttp.ClientError, OSError):
             await asyncio.sleep(pause)
     return await post()
+
+
+def _has_gone(error: discord.HTTPException) -> bool:
+    """Whether it is the message to be replied to that is not there."""
+    return error.code == _UNKNOWN_MESSAGE or (
+        error.code == _INVALID_FORM and "message_reference" in error.text
+    )
 
 
 def _text(output: Output) -> str:

@@ -12,6 +12,9 @@ from bot.engine.requests import Busy, EngineError
 from bot.store import StoreError
 from model.errors import SongwriterError
 
+# Answered when an acknowledgement comes after three seconds: slow, and then nobody is there.
+_UNKNOWN_INTERACTION = 10062
+
 
 class Refusal(Exception):
     """Something that the person who asked can understand; the message is the sentence."""
@@ -81,6 +84,8 @@ def is_ours(error: BaseException) -> bool:
         error = error.original
     if isinstance(error, StoreError):
         return True
+    if isinstance(error, discord.NotFound) and error.code == _UNKNOWN_INTERACTION:
+        return False
     return not isinstance(
         error, Refusal | EngineError | SongwriterError | app_commands.AppCommandError | discord.Forbidden
     )

@@ -43,6 +43,9 @@ MAX_FILE = 2**20
 # Checkpoints, the device and pipes.
 MAX_FILES_OPEN = 256
 
+# How far workers stand back behind the process that talks to Discord.
+NICENESS = 5
+
 _SECRETS = "DISCORD_TOKEN"
 _NO_LUCK = "No stanza came out that I would sing in public: try again, or something else."
 _INSIDE_WORD = re.compile("['-]")
@@ -176,6 +179,8 @@ def confine() -> None:
     # More threads than one do not pay at these sizes, and the cores are shared.
     os.environ["OMP_NUM_THREADS"] = "1"
     sys.dont_write_bytecode = True
+    # The gateway's event loop comes first where a core is short.
+    os.nice(NICENESS)
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_FSIZE, MAX_FILE)
     _lower(resource.RLIMIT_NOFILE, MAX_FILES_OPEN)

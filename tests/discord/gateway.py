@@ -168,7 +168,11 @@ class Gateway:
     async def handle(self, request: web.Request) -> web.WebSocketResponse:
         """One connection from its first to its last byte."""
         socket = web.WebSocketResponse(timeout=0.5)
-        await socket.prepare(request)
+        try:
+            await socket.prepare(request)
+        except ConnectionResetError:
+            # The bot hung up while it was let in.
+            return socket
         connection = Connection(request, socket, self._traffic)
         self.connections.add(connection)
         pump = asyncio.create_task(connection.pump())
