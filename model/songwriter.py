@@ -12,10 +12,11 @@ import torch
 from PIL import Image
 
 from model.captioner import BEAM, Caption, Captioner, load_captioner
-from model.decoding import Job, Rate, Sample, Sampling, compose
+from model.decoding import Job, Rate, Sample, Sampling, Stepper, compose
 from model.errors import BadOption
 from model.files import CHECKPOINTS
 from model.generator import TorchStepper, load_generator
+from model.guidance import Guided
 from model.keywords import MAX_KEYWORDS, distinct, extract
 from model.lexicon import Lexicon
 from model.pictures import Preprocessing, to_tensor
@@ -86,9 +87,10 @@ class Eye:
         self.captioner, self.preprocessing, self.digest = captioner, preprocessing, digest
 
     @classmethod
-    def load(cls, folder: Path = CHECKPOINTS) -> Eye:
+    def load(cls, folder: Path = CHECKPOINTS, device: str = "cpu") -> Eye:
         captioner, preprocessing, checkpoint = load_captioner(folder / "captioner.safetensors")
-        return cls(captioner.to(memory_format=torch.channels_last), preprocessing, checkpoint.digest)
+        captioner = captioner.to(device).to(memory_format=torch.channels_last)
+        return cls(captioner, preprocessing, checkpoint.digest)
 
     def caption(self, picture: Image.Image, beam: int = BEAM) -> Caption:
         """Describe one RGB picture."""
@@ -101,17 +103,15 @@ class Eye:
 class Pen:
     """Keywords and seeds to stanzas."""
 
-    def __init__(
-        self, stepper: TorchStepper, vocabulary: CharVocabulary, lexicon: Lexicon, digest: str
-    ) -> None:
+    def __init__(self, stepper: Stepper, vocabulary: CharVocabulary, lexicon: Lexicon, digest: str) -> None:
         self.stepper, self.vocabulary = stepper, vocabulary
         self.lexicon, self.digest = lexicon, digest
 
     @classmethod
-    def load(cls, folder: Path = CHECKPOINTS) -> Pen:
+    def load(cls, folder: Path = CHECKPOINTS, device: str = "cpu") -> Pen:
         model, vocabulary, checkpoint = load_generator(folder / "generator.safetensors")
         lexicon = Lexicon.load(folder / "lexicon.json.xz")
-        return cls(TorchStepper(model), vocabulary, lexicon, checkpoint.digest)
+        return cls(Guided(TorchStepper(model.to(device))), vocabulary, lexicon, checkpoint.digest)
 
     def keywords(self, caption: str | None, seed: str) -> tuple[str, ...]:
         """The words that steer: the seed's first, then the caption's."""

@@ -32,16 +32,12 @@ def load(setup: Setup) -> Songwriter:
     """
     import torch
 
-    from model.generator import TorchStepper
     from model.songwriter import Eye, Pen
 
     torch.set_num_threads(1)
     device = _device(setup)
     folder = setup.checkpoints or CHECKPOINTS
-    eye, pen = Eye.load(folder), Pen.load(folder)
-    if device.type == "cuda":
-        eye.captioner.to(device)
-        pen.stepper = TorchStepper(pen.stepper.model.to(device))
+    eye, pen = Eye.load(folder, str(device)), Pen.load(folder, str(device))
     return Songwriter(eye, pen, device, setup.max_pixels)
 
 
