@@ -104,8 +104,8 @@ def _steps() -> list[tuple[str, str, str]]:
     """Characters a second of ``nn.LSTM`` stepped naively and of our stepper."""
     import torch
 
-    from model.generator import TorchStepper, load_generator
     from model.files import CHECKPOINTS
+    from model.generator import TorchStepper, load_generator
     from model.steering import Steering
 
     model, _, _ = load_generator(CHECKPOINTS / "generator.safetensors")
