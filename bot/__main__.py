@@ -37,6 +37,8 @@ Connector = Callable[[], aiohttp.BaseConnector]
 # Of the 20 s within which the program has to stop: for songs under way, then for the rest.
 DRAIN_SECONDS = 12.0
 CLOSE_SECONDS = 5.0
+# What hangs is given up then.
+STOP_SECONDS = 19.0
 
 _BAD_TOKEN = "Discord does not accept the token: copy it anew from the developer portal."  # noqa: S105
 # The gateway's close code for a token that was revoked, also while the bot runs.
@@ -57,7 +59,8 @@ def run(config: Config, token: str, **client_kwargs: Any) -> None:
 
     Raises:
         BadConfiguration: Discord does not accept the token, or the health port is taken.
-        StoreError: the database cannot be opened.
+        BadStore: the database cannot be used: see ``Store.open``.
+        StoreError: it cannot be opened now.
         BadCheckpoint: the lexicon is missing or damaged.
         Unavailable: Discord cannot be reached.
     """
@@ -204,14 +207,21 @@ async def _answered(limit: float) -> None:
 
 
 def _stop_signals() -> asyncio.Event:
-    """Set by the first SIGTERM or SIGINT; the second ends the process at once."""
+    """Set by the first SIGTERM or SIGINT; the second, or too long a time, ends the process at once."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
 
     def signalled() -> None:
         if stop.is_set():
             os._exit(1)
         stop.set()
+        loop.call_later(STOP_SECONDS, os._exit, 1)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, signalled)
     return stop
+
+
+if __name__ == "__main__":
+    from bot.hosting import run as command
+
+    command(prog_name="python -m bot")

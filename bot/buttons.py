@@ -10,10 +10,11 @@ from discord import ui
 
 from bot.log import request_id
 from bot.refusals import NotYours, Refusal
+from bot.replies import replied_to
 from bot.reports import report
 from bot.songs import MAX_TEMPERATURE, MIN_TEMPERATURE, Ask
 from bot.store import Output, new_id
-from bot.thinking import think
+from bot.thinking import delete_answer, think
 
 if TYPE_CHECKING:
     from bot.client import SongwriterBot
@@ -63,7 +64,8 @@ class SongButton(
         if before is None:
             raise Refusal(_GONE)
         ask = _asked_again(before, interaction, _STEPS[self.what])
-        await bot.poster.answer(interaction, await bot.songs.write(ask))
+        async with bot.songs.written(ask) as output:
+            await bot.poster.answer(interaction, output)
 
 
 def buttons(output: str) -> ui.View:
@@ -86,15 +88,27 @@ def _asked_again(before: Output, interaction: discord.Interaction[Any], step: fl
         style=before.style,
         mood=before.mood,
         lines=before.line_count,
+        captioner=before.captioner,
     )
 
 
 async def _delete(interaction: discord.Interaction[SongwriterBot], output: Output | None) -> None:
     """Delete a reply, for who asked for it and for moderators."""
-    mine = output is not None and output.user == interaction.user.id
+    asked = await _asked(interaction.message) if output is None else output.user
+    mine = asked == interaction.user.id
     moderator = interaction.guild_id is not None and interaction.permissions.manage_messages
     if not mine and not moderator:
         raise NotYours("Only who asked for that song, or a moderator, can delete it.")
-    await interaction.delete_original_response()
+    await delete_answer(interaction)
     if output is not None:
         await interaction.client.store.delete_output(output.id)
+
+
+async def _asked(message: discord.Message | None) -> int | None:
+    """Who asked for a reply of which nothing is kept any more: Discord still knows."""
+    if message is None:
+        return None
+    if message.interaction_metadata is not None:
+        return message.interaction_metadata.user.id
+    request = await replied_to(message)
+    return None if request is None else request.author.id

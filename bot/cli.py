@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bot.collecting import data
 from bot.console import BAD_DATA, Finite, checkpoints_option, load_eye, load_pen, polite, with_options
 from bot.hosting import check, run
 from bot.offline import evaluate, train
@@ -167,6 +168,7 @@ main.add_command(ratings)
 main.add_command(backup)
 main.add_command(evaluate)
 main.add_command(train)
+main.add_command(data)
 
 if __name__ == "__main__":
     main()

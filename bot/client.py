@@ -74,28 +74,37 @@ class SongwriterBot(commands.AutoShardedBot):
         for cog in every_cog(self):
             await self.add_cog(cog)
         self.add_dynamic_items(SongButton)
-        await self.sync_if_changed()
+        try:
+            await self.sync_if_changed()
+        except discord.HTTPException as error:
+            # Pictures are answered all the same; the next start tries again.
+            _log.error("commands not registered: Discord says %d (%d)", error.status, error.code)
 
     async def sync_if_changed(self, *, force: bool = False) -> bool:
         """Register the commands with Discord if they differ from those registered last.
 
         Discord allows 200 creations a day: a bot that is restarted in a loop must not use them up.
         """
-        if (guild := self.resources.config.discord.dev_guild) is not None:
-            self.tree.copy_global_to(guild=discord.Object(guild))
-            await self.tree.sync(guild=discord.Object(guild))
-            return True
+        server = self.resources.config.discord.dev_guild
+        guild, key = None, _TREE_HASH
+        if server is not None:
+            guild, key = discord.Object(server), f"{_TREE_HASH} {server}"
+            self.tree.copy_global_to(guild=guild)
         found = [command.to_dict(self.tree) for command in self.tree._get_all_commands()]
         digest = hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
-        if not force and await self.store.get(_TREE_HASH) == f"{self.application_id} {digest}":
+        if not force and await self.store.get(key) == f"{self.application_id} {digest}":
             return False
-        await self.tree.sync()
-        await self.store.put(_TREE_HASH, f"{self.application_id} {digest}")
+        await self.tree.sync(guild=guild)
+        await self.store.put(key, f"{self.application_id} {digest}")
         _log.info("commands registered")
         return True
 
     async def on_ready(self) -> None:
+        """All shards are there; servers may have removed the bot while it was away."""
+        left = await self.store.forget_other_servers({guild.id for guild in self.guilds})
         _log.info("ready as %s in %d servers", self.user and self.user.id, len(self.guilds))
+        if left:
+            _log.info("settings of %d servers forgotten", left)
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         await self.store.forget_server(guild.id)

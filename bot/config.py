@@ -10,6 +10,7 @@ import json
 import os
 import re
 import tomllib
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,6 +18,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from model.steering import MAX_LINES, STYLES
+from model.text import fold, words
 
 TOKEN, TOKEN_FILE = "DISCORD_TOKEN", "DISCORD_TOKEN_FILE"
 
@@ -148,6 +150,14 @@ class Filter(_Table):
     allowed: tuple[str, ...] = ()
     attempts: Annotated[int, Field(ge=1, le=10)] = 3
 
+    @field_validator("words", "allowed")
+    @classmethod
+    def _single(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """Stanzas are compared word by word, in plain Latin letters."""
+        if not all(map(_is_word, value)):
+            raise ValueError("list single words in Latin letters, without spaces and digits")
+        return value
+
 
 class Store(_Table):
     """The database, and how long rows are kept."""
@@ -267,6 +277,13 @@ def _is_path(value: Any) -> bool:
     return value is None or bool(
         str(value).strip() and "\0" not in str(value) and isinstance(value, str | Path)
     )
+
+
+def _is_word(text: str) -> bool:
+    """Whether all of a text makes one folded word, with apostrophes and hyphens only inside."""
+    folded = fold(text)
+    whole = all(fold(character) for character in unicodedata.normalize("NFC", text) if character not in "'’")
+    return whole and words(folded) == [folded]
 
 
 def _sentence(error: ValidationError) -> str:

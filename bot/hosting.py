@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bot.console import BAD_CONFIGURATION, UNAVAILABLE, config_option, load_settings, polite, stop
+from bot.console import BAD_CONFIGURATION, BAD_DATA, UNAVAILABLE, config_option, load_settings, polite, stop
 
 
 @click.command()
@@ -24,12 +24,14 @@ def run(config_path: Path | None) -> None:
         stop(str(error), BAD_CONFIGURATION)
     from bot.__main__ import Unavailable
     from bot.__main__ import run as run_bot
-    from bot.store import StoreError
+    from bot.store import BadStore, StoreError
 
     try:
         run_bot(config, secret)
     except BadConfiguration as error:
         stop(str(error), BAD_CONFIGURATION)
+    except BadStore as error:
+        stop(str(error), BAD_DATA)
     except (Unavailable, StoreError) as error:
         stop(str(error), UNAVAILABLE)
 

@@ -49,14 +49,12 @@ class PictureRef:
         size: claimed, in bytes, or None where nobody says.
         content_type: claimed, or None; only a hint.
         filename: as it was posted, "" where there is none.
-        description: the alt text its author gave, or None.
     """
 
     url: str
     size: int | None
     content_type: str | None
     filename: str
-    description: str | None
 
 
 class Attachment(Protocol):
@@ -66,7 +64,6 @@ class Attachment(Protocol):
     size: int
     content_type: str | None
     filename: str
-    description: str | None
 
 
 class Media(Protocol):
@@ -249,10 +246,10 @@ def _claims_picture(content_type: str | None, filename: str) -> bool:
 def _candidates(message: Message, hosts: Collection[str]) -> Iterator[PictureRef]:
     for file in message.attachments:
         if _claims_picture(file.content_type, file.filename):
-            yield PictureRef(file.url, file.size, file.content_type, file.filename, file.description)
+            yield PictureRef(file.url, file.size, file.content_type, file.filename)
     for url in _proxied(message.embeds):
         if is_on(url, hosts):
-            yield PictureRef(url, None, None, "", None)
+            yield PictureRef(url, None, None, "")
 
 
 def _proxied(embeds: Iterable[Embed]) -> Iterator[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
@@ -11,8 +13,9 @@ from datetime import UTC, datetime
 from bot import config
 from bot.engine.requests import BadPicture
 from bot.refusals import CoolingDown, DayIsOver
-from bot.store import Store
-from model.errors import SongwriterError
+from bot.store import Store, StoreError
+
+_log = logging.getLogger(__name__)
 
 # People whose last request is remembered; the one longest ago is forgotten first.
 _REMEMBERED = 50_000
@@ -39,33 +42,46 @@ class Quota:
         self._last: OrderedDict[int, float] = OrderedDict()
 
     @asynccontextmanager
-    async def spent(self, user: int, cooldown: float | None = None) -> AsyncIterator[None]:
+    async def spent(self, user: int, cooldown: float) -> AsyncIterator[None]:
         """Spend one request for the time of the block.
 
         Args:
             user: who asks.
-            cooldown: seconds between two requests; None for the configured ones.
+            cooldown: seconds between two requests.
 
         Raises:
             CoolingDown: the last request was too short a time ago.
             DayIsOver: no songs are left today.
+            StoreError: the database failed.
         """
         if user in self._owners:
             yield
             return
-        self._cool_down(user, self._limits.cooldown_seconds if cooldown is None else cooldown)
+        self._cool_down(user, cooldown)
         day = datetime.now(UTC).date().isoformat()
-        if not await self._store.spend(user, day, self._limits.user_per_day):
+        try:
+            left = await self._store.spend(user, day, self._limits.user_per_day)
+        except StoreError:
+            self._last.pop(user, None)
+            raise
+        if not left:
             raise DayIsOver(self._limits.user_per_day)
         try:
             yield
-        except (BadPicture, SongwriterError):
-            # The person's own mistake: looking at a bad picture was work, too.
+        except (BadPicture, asyncio.CancelledError):
+            # The person's own doing, by a bad picture or by deleting it meanwhile: that was work, too.
             raise
         except BaseException:
             self._last.pop(user, None)
-            await self._store.refund(user, day)
+            await self._refund(user, day)
             raise
+
+    async def _refund(self, user: int, day: str) -> None:
+        """Give one back; where the database fails, what went wrong first matters more."""
+        try:
+            await self._store.refund(user, day)
+        except StoreError as error:
+            _log.warning("nothing refunded: %s", error)
 
     def _cool_down(self, user: int, seconds: float) -> None:
         now = self._clock()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import TypeVar
 
 import aiohttp
 import discord
@@ -15,17 +13,14 @@ from bot.buttons import buttons
 from bot.config import Config
 from bot.preferences import preferences_of
 from bot.replies import stanza_message
+from bot.retries import persistently
 from bot.store import Output, Store, StoreError, new_id
-
-T = TypeVar("T")
+from bot.thinking import UNKNOWN_MESSAGE
 
 _log = logging.getLogger(__name__)
 
-# Answered with these when the message that is replied to has gone: unknown message, invalid form
-# (its reference cannot be resolved).
-_UNKNOWN_MESSAGE, _INVALID_FORM = 10008, 50035
-# Seconds before a post is tried again after a broken connection.
-_PAUSES = (0.5, 2.0)
+# Answered when the message that is replied to has gone: its reference cannot be resolved.
+_INVALID_FORM = 50035
 # A sentence about a failure disappears: the channel is for pictures and songs.
 _SECONDS_SHOWN = 30.0
 
@@ -39,7 +34,8 @@ class Poster:
     async def reply(self, message: discord.Message, output: Output) -> discord.Message | None:
         """Reply to a message; None where it was deleted meanwhile."""
         try:
-            sent = await _persistently(
+            # The nonce keeps Discord from posting it twice.
+            sent = await persistently(
                 lambda: message.reply(
                     _text(output), view=buttons(output.id), mention_author=False, nonce=output.id
                 )
@@ -56,7 +52,7 @@ class Poster:
     async def answer(self, interaction: discord.Interaction, output: Output) -> None:
         """Answer an interaction that was acknowledged with "thinking"."""
         try:
-            sent = await _persistently(
+            sent = await persistently(
                 lambda: interaction.edit_original_response(content=_text(output), view=buttons(output.id))
             )
         except BaseException:
@@ -71,7 +67,7 @@ class Poster:
         """Reply with a sentence that disappears; in silence where even that is not possible."""
         nonce = new_id()
         with suppress(discord.HTTPException, aiohttp.ClientError, OSError):
-            await _persistently(
+            await persistently(
                 lambda: message.reply(text, mention_author=False, nonce=nonce, delete_after=_SECONDS_SHOWN)
             )
 
@@ -88,22 +84,9 @@ class Poster:
             _log.warning("message %s cannot be rated: %s", sent.id, type(error).__name__)
 
 
-async def _persistently(post: Callable[[], Awaitable[T]]) -> T:
-    """Post, and again where the connection broke: discord.py repeats only what was answered.
-
-    The nonce of a reply keeps Discord from posting it twice; an edit may be repeated.
-    """
-    for pause in _PAUSES:
-        try:
-            return await post()
-        except (aiohttp.ClientError, OSError):
-            await asyncio.sleep(pause)
-    return await post()
-
-
 def _has_gone(error: discord.HTTPException) -> bool:
     """Whether it is the message to be replied to that is not there."""
-    return error.code == _UNKNOWN_MESSAGE or (
+    return error.code == UNKNOWN_MESSAGE or (
         error.code == _INVALID_FORM and "message_reference" in error.text
     )
 

@@ -8,12 +8,14 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.engine.requests import Busy, EngineError
+from bot.engine.requests import EngineError
+from bot.replies import counted
 from bot.store import StoreError
 from model.errors import SongwriterError
 
-# Answered when an acknowledgement comes after three seconds: slow, and then nobody is there.
-_UNKNOWN_INTERACTION = 10062
+# Answered where nobody is there any more: the channel is deleted, or an acknowledgement came after
+# three seconds.
+_GONE = frozenset({10003, 10062})
 
 
 class Refusal(Exception):
@@ -36,7 +38,7 @@ class DayIsOver(Refusal):
 
     def __init__(self, limit: int) -> None:
         super().__init__(
-            f"That were {limit} songs today, as many as one person may have: come back tomorrow."
+            f"You had {counted(limit, 'song')} today, as many as one person may have: come back tomorrow."
         )
 
 
@@ -56,14 +58,11 @@ def sentence(error: BaseException, reference: str) -> str:
         error: what went wrong.
         reference: names the request in the log, for errors that are ours.
     """
-    while isinstance(error, app_commands.CommandInvokeError | commands.CommandInvokeError):
-        error = error.original
-    if isinstance(error, Busy):
-        return f"{error} Try again {relative(error.wait)}."
+    error = _cause(error)
     if isinstance(error, Refusal | EngineError | SongwriterError) and not isinstance(error, StoreError):
         return str(error)
     if isinstance(error, app_commands.CommandOnCooldown):
-        return str(CoolingDown(error.retry_after))
+        return f"Not so fast: ask again {relative(error.retry_after)}."
     if isinstance(error, app_commands.MissingPermissions):
         return "Only people who may manage the server can do that."
     if isinstance(error, app_commands.BotMissingPermissions):
@@ -80,12 +79,18 @@ def sentence(error: BaseException, reference: str) -> str:
 
 def is_ours(error: BaseException) -> bool:
     """Whether the log needs the whole story: the person's mistakes and known limits do not."""
-    while isinstance(error, app_commands.CommandInvokeError | commands.CommandInvokeError):
-        error = error.original
+    error = _cause(error)
     if isinstance(error, StoreError):
         return True
-    if isinstance(error, discord.NotFound) and error.code == _UNKNOWN_INTERACTION:
+    if isinstance(error, discord.NotFound) and error.code in _GONE:
         return False
     return not isinstance(
         error, Refusal | EngineError | SongwriterError | app_commands.AppCommandError | discord.Forbidden
     )
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What a command raised, without what discord.py wraps it in."""
+    while isinstance(error, app_commands.CommandInvokeError | commands.CommandInvokeError):
+        error = error.original
+    return error

@@ -1,10 +1,11 @@
-"""How a stanza and its facts are put into a message: plain text that pings nobody."""
+"""How a stanza and its facts are put into a message: plain text that pings nobody; and what is replied to."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections.abc import Sequence
+from contextlib import suppress
 
 import discord
 
@@ -32,6 +33,23 @@ def shown(text: str) -> str:
     bare = _REFERENCE.sub("<\u200b", _ADDRESS.sub("…", visible))
     escaped = discord.utils.escape_mentions(discord.utils.escape_markdown(bare))
     return _LINE_MARKUP.sub(r"\1\\\2", escaped).strip()
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things: "1 song", "2 songs"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+async def replied_to(message: discord.Message) -> discord.Message | None:
+    """The message that another one replies to, if there is one that can be read."""
+    reference = message.reference
+    if reference is None or reference.message_id is None:
+        return None
+    if isinstance(reference.resolved, discord.Message):
+        return reference.resolved
+    with suppress(discord.HTTPException):
+        return await message.channel.fetch_message(reference.message_id)
+    return None
 
 
 def _is_visible(character: str) -> bool:

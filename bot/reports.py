@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+import aiohttp
 import discord
 
 from bot.log import request_id
 from bot.refusals import is_ours, sentence
-from bot.thinking import ACKNOWLEDGED
+from bot.retries import persistently
+from bot.thinking import ACKNOWLEDGED, delete_answer
 
 _log = logging.getLogger(__name__)
 
@@ -23,6 +25,8 @@ async def report(interaction: discord.Interaction[Any], error: BaseException) ->
     except discord.HTTPException as late:
         # The token has expired, or the interaction was answered too late: nobody is there to hear.
         _log.warning("error not shown: %s", late.code)
+    except (aiohttp.ClientError, OSError) as lost:
+        _log.warning("error not shown: %s", type(lost).__name__)
 
 
 async def _say(interaction: discord.Interaction[Any], text: str) -> None:
@@ -30,20 +34,24 @@ async def _say(interaction: discord.Interaction[Any], text: str) -> None:
     thinking = response.type is discord.InteractionResponseType.deferred_channel_message
     if not response.is_done():
         try:
-            await response.send_message(text, ephemeral=True)
+            await persistently(lambda: response.send_message(text, ephemeral=True))
             return
         except discord.HTTPException as error:
             if error.code != ACKNOWLEDGED:
                 raise
             thinking = True
-    if thinking:
-        original = await interaction.original_response()
-        if original.flags.ephemeral:
-            await interaction.edit_original_response(content=text)
+    if not thinking:
+        await persistently(lambda: interaction.followup.send(text, ephemeral=True))
+        return
+    private = False
+    try:
+        private = (await persistently(interaction.original_response)).flags.ephemeral
+        if private:
+            await persistently(lambda: interaction.edit_original_response(content=text))
             return
         # While "thinking" stands there in public, Discord puts a follow-up into its place, in public.
-        await interaction.edit_original_response(content="…")
-        await interaction.followup.send(text, ephemeral=True)
-        await interaction.delete_original_response()
-    else:
-        await interaction.followup.send(text, ephemeral=True)
+        await persistently(lambda: interaction.edit_original_response(content="…"))
+        await persistently(lambda: interaction.followup.send(text, ephemeral=True))
+    finally:
+        if not private:
+            await delete_answer(interaction)

@@ -7,6 +7,7 @@ from heapq import nlargest
 from pathlib import Path
 
 from model.lexicon import Lexicon
+from model.seeds import MAX_SEED
 from model.text import fold
 
 # As many as Discord shows.
@@ -41,4 +42,5 @@ def starting_with(typed: str, words: SeedWords) -> list[str]:
     first = bisect_left(words, (last, 0))
     end = bisect_left(words, (last + "\x7f", 0))
     found = nlargest(_SHOWN, words[first:end], key=lambda pair: pair[1])
-    return [" ".join([*before, word]) for word, _ in found]
+    seeds = [" ".join([*before, word]) for word, _ in found]
+    return [seed for seed in seeds if len(seed) <= MAX_SEED]

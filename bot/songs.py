@@ -6,8 +6,8 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 from bot.config import Config
@@ -16,7 +16,7 @@ from bot.health import Metrics
 from bot.images import PictureFetcher, PictureRef
 from bot.limits import Quota
 from bot.log import request_id
-from bot.preferences import preferences_of
+from bot.preferences import Preferences, preferences_of
 from bot.refusals import Refusal
 from bot.store import Job, Output, Store, StoreError, new_id
 from bot.wordfilter import is_forbidden
@@ -46,6 +46,7 @@ class Ask:
         style: None for the configured one.
         mood: None to leave it to the words.
         lines: None for the configured number.
+        captioner: digest of what wrote a caption that is known from before, "" without one.
     """
 
     user: int
@@ -58,6 +59,7 @@ class Ask:
     style: str | None = None
     mood: str | None = None
     lines: int | None = None
+    captioner: str = ""
 
 
 class Songs:
@@ -77,8 +79,9 @@ class Songs:
         self._fetcher, self._quota = fetcher, quota
         self._forbidden, self._metrics = forbidden, metrics
 
-    async def write(self, ask: Ask) -> Output:
-        """A stanza, stored, not yet posted.
+    @asynccontextmanager
+    async def written(self, ask: Ask) -> AsyncIterator[Output]:
+        """A stanza, stored, for the time in which it is posted; what fails there is refunded, too.
 
         Raises:
             Refusal: the person may not, or not now.
@@ -86,13 +89,17 @@ class Songs:
             BadOption: the seed cannot be used.
             StoreError: the database failed.
         """
+        if await self._store.opted_out(ask.user):
+            raise Refusal(_OPTED_OUT)
         started = time.time()
         seconds: dict[str, float] = {}
-        status, output = "failed", None
+        status = "failed"
         try:
-            output, seconds = await self._write(ask)
+            async with self._spent(ask) as here:
+                output = await self._write(ask, here, seconds)
+                with self._timed("reply", seconds):
+                    yield output
             status = "done"
-            return output
         except (Refusal, EngineError, SongwriterError) as error:
             status = type(error).__name__
             self._metrics.rejects.labels(reason=status).inc()
@@ -102,50 +109,53 @@ class Songs:
             raise
         finally:
             seconds["all"] = time.time() - started
-            async with self._unless_cancelled(output):
-                await self._note(Job(request_id.get(), ask.user, ask.kind, status, started, seconds))
+            await self._note(Job(request_id.get(), ask.user, ask.kind, status, started, seconds))
 
-    async def _write(self, ask: Ask) -> tuple[Output, dict[str, float]]:
-        if await self._store.opted_out(ask.user):
-            raise Refusal(_OPTED_OUT)
-        seed = check_seed(ask.seed) if ask.seed else ""
-        if is_forbidden(seed, self._forbidden):
+    @asynccontextmanager
+    async def _spent(self, ask: Ask) -> AsyncIterator[Preferences]:
+        """What holds where it was asked, once what costs nothing has been refused."""
+        if ask.seed and is_forbidden(check_seed(ask.seed), self._forbidden):
             raise Declined(_RUDE_SEED)
         here = await preferences_of(ask.server, self._store, self._config)
         async with self._quota.spent(ask.user, here.cooldown):
-            started = time.perf_counter()
-            pictures = await self._fetch(ask.pictures)
-            fetched = time.perf_counter() - started
-            request = SongRequest(
-                request_id=request_id.get(),
-                user=ask.user,
-                server=ask.server,
-                random_seed=secrets.randbelow(2**32),
-                temperature=here.temperature if ask.temperature is None else ask.temperature,
-                pictures=pictures,
-                caption=ask.caption,
-                seed=seed,
-                style=ask.style or self._config.lyrics.style,
-                mood=ask.mood,
-                lines=ask.lines or self._config.lyrics.lines,
-                forbidden=self._forbidden,
-            )
-            result = await self._engine.write(request)
-            output = _output(request, result)
-            async with self._unless_cancelled(output):
-                await self._store.add_output(output)
-        self._metrics.stages.labels(stage="fetch").observe(fetched)
-        return output, {"fetch": fetched, **result.seconds}
+            yield here
 
-    @asynccontextmanager
-    async def _unless_cancelled(self, output: Output | None) -> AsyncIterator[None]:
-        """Keep an output only if the block is not cancelled: nobody would see it."""
+    async def _write(self, ask: Ask, here: Preferences, seconds: dict[str, float]) -> Output:
+        """Have a stanza written, and store it; ``seconds`` gets how long each stage took."""
+        with self._timed("fetch", seconds):
+            pictures = await self._fetch(ask.pictures)
+        request = SongRequest(
+            request_id=request_id.get(),
+            user=ask.user,
+            server=ask.server,
+            random_seed=secrets.randbelow(2**32),
+            temperature=here.temperature if ask.temperature is None else ask.temperature,
+            pictures=pictures,
+            caption=ask.caption,
+            seed=check_seed(ask.seed) if ask.seed else "",
+            style=ask.style or self._config.lyrics.style,
+            mood=ask.mood,
+            lines=ask.lines or self._config.lyrics.lines,
+            forbidden=self._forbidden,
+        )
+        result = await self._engine.write(request)
+        seconds.update(result.seconds)
+        output = _output(request, result, ask.captioner)
         try:
-            yield
+            await self._store.add_output(output)
         except asyncio.CancelledError:
-            if output is not None:
-                await self._store.delete_output(output.id)
+            # It may be stored all the same, and nobody would see it.
+            await self._store.delete_output(output.id)
             raise
+        return output
+
+    @contextmanager
+    def _timed(self, stage: str, seconds: dict[str, float]) -> Iterator[None]:
+        """Note how long a stage took that did not fail."""
+        started = time.perf_counter()
+        yield
+        seconds[stage] = time.perf_counter() - started
+        self._metrics.stages.labels(stage=stage).observe(seconds[stage])
 
     async def _fetch(self, pictures: Sequence[PictureRef]) -> tuple[bytes, ...]:
         """The pictures that can be had; the first failure where none can."""
@@ -168,7 +178,7 @@ class Songs:
             _log.warning("job not stored: %s", error)
 
 
-def _output(request: SongRequest, result: SongResult) -> Output:
+def _output(request: SongRequest, result: SongResult, captioner: str) -> Output:
     return Output(
         id=new_id(),
         user=request.user,
@@ -184,7 +194,7 @@ def _output(request: SongRequest, result: SongResult) -> Output:
         line_count=request.lines,
         temperature=result.temperature,
         random_seed=result.random_seed,
-        captioner=result.captioner,
+        captioner=result.captioner or captioner,
         generator=result.generator,
         created=time.time(),
     )

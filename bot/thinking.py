@@ -1,4 +1,4 @@
-"""The first answer to an interaction: "Songwriter is thinking…", due within three seconds."""
+"""The first answer to an interaction: "Songwriter is thinking…", due within three seconds; and its end."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ from typing import Any
 import aiohttp
 import discord
 
+from bot.retries import persistently
+
 # What Discord says to a second acknowledgement.
 ACKNOWLEDGED = 40060
+# What Discord says to a change of a message that has gone.
+UNKNOWN_MESSAGE = 10008
 # Seconds before it is sent again.
 _PAUSE = 0.5
 
@@ -31,3 +35,17 @@ async def think(interaction: discord.Interaction[Any], *, ephemeral: bool = Fals
             # The first one had arrived: only Discord's answer was lost.
             if error.code != ACKNOWLEDGED:
                 raise
+
+
+async def delete_answer(interaction: discord.Interaction[Any]) -> None:
+    """Delete the answer to an interaction, or the message whose button was pressed, if it is still there.
+
+    Raises:
+        discord.HTTPException: Discord refused.
+        aiohttp.ClientError, OSError: the connection broke each time.
+    """
+    try:
+        await persistently(interaction.delete_original_response)
+    except discord.NotFound as error:
+        if error.code != UNKNOWN_MESSAGE:
+            raise

@@ -151,7 +151,7 @@ def test_the_service_is_stopped_and_restarted_as_the_bot_expects() -> None:
     assert found["KillMode"] == ["mixed"]
     assert found["TimeoutStopSec"] == ["30"]
     assert found["Restart"] == ["on-failure"]
-    assert found["RestartPreventExitStatus"] == ["78"]
+    assert found["RestartPreventExitStatus"] == ["65 78"]
     name = found["LoadCredential"][0].split(":")[0]
     assert f"DISCORD_TOKEN_FILE=%d/{name}" in found["Environment"]
     # PyTorch and CUDA compile at run time.

@@ -9,6 +9,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.replies import counted
 from bot.thinking import think
 
 if TYPE_CHECKING:
@@ -21,8 +22,10 @@ _ABOUT = (
     "I am Neural Songwriter {version}: post a picture where I listen, and I answer with a stanza about it. "
     "One network reads the picture, another one writes, letter by letter; nobody's picture is kept. "
     "Try `/lyrics`, `/seed kiss`, or a long press on a message with a picture. "
-    "React with a thumb to tell me what you think. `/privacy show` says what I keep about you."
+    "React to my songs to tell me what you think. `/privacy show` says what I keep about you."
 )
+# Times one person may ask for the numbers within so many seconds: they are counted anew each time.
+_TIMES, _SECONDS = 3, 10.0
 
 
 class About(commands.Cog):
@@ -37,14 +40,15 @@ class About(commands.Cog):
         await interaction.response.send_message(text, ephemeral=True)
 
     @app_commands.command(name="stats", description="How much I have written, and how it was liked.")
+    @app_commands.checks.cooldown(_TIMES, _SECONDS)
     async def stats(self, interaction: Interaction) -> None:
         await think(interaction, ephemeral=True)
         found = await self.bot.store.stats(interaction.guild_id)
-        await interaction.edit_original_response(
-            content=f"Here: {_described(found.here)}\nIn all: {_described(found.everywhere)}"
-        )
+        # Outside servers "here" would be everybody's direct messages.
+        here = "" if interaction.guild_id is None else f"Here: {_described(found.here)}\n"
+        await interaction.edit_original_response(content=f"{here}In all: {_described(found.everywhere)}")
 
 
 def _described(tally: Tally) -> str:
     ratings = " · ".join(f"{reaction} {count}" for reaction, count in tally.ratings.items())
-    return f"{tally.songs} songs" + (f" · {ratings}" if ratings else "")
+    return counted(tally.songs, "song") + (f" · {ratings}" if ratings else "")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bot.client import SongwriterBot
 
 _NO_PICTURE = "There is no picture in that message that I can read: JPEG, PNG, WebP and GIF are fine."
+_LEFT_ALONE = "Whoever posted that wants to be left alone, so I write nothing about it."
 
 Temperature = Range[float, MIN_TEMPERATURE, MAX_TEMPERATURE]
 Interaction = discord.Interaction["SongwriterBot"]
@@ -97,6 +98,8 @@ class Lyrics(commands.Cog):
     async def write_lyrics(self, interaction: Interaction, message: discord.Message) -> None:
         """The context menu of a message."""
         await think(interaction)
+        if await self.bot.store.opted_out(message.author.id):
+            raise Refusal(_LEFT_ALONE)
         config = self.bot.resources.config
         pictures = pictures_of(message, config.discord.pictures_per_message, config.pictures.hosts)
         if not pictures:
@@ -106,8 +109,9 @@ class Lyrics(commands.Cog):
         )
 
     async def _write(self, interaction: Interaction, ask: Ask) -> None:
-        await self.bot.poster.answer(interaction, await self.bot.songs.write(ask))
+        async with self.bot.songs.written(ask) as output:
+            await self.bot.poster.answer(interaction, output)
 
 
 def _attached(picture: discord.Attachment) -> PictureRef:
-    return PictureRef(picture.url, picture.size, picture.content_type, picture.filename, picture.description)
+    return PictureRef(picture.url, picture.size, picture.content_type, picture.filename)

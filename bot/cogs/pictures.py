@@ -8,6 +8,7 @@ from collections import OrderedDict
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+import aiohttp
 import discord
 from discord.ext import commands
 
@@ -15,6 +16,7 @@ from bot.images import PictureRef, pictures_of
 from bot.log import request_id
 from bot.preferences import preferences_of
 from bot.refusals import CoolingDown, is_ours, sentence
+from bot.replies import replied_to
 from bot.songs import Ask
 from bot.store import new_id
 
@@ -72,16 +74,19 @@ class Pictures(commands.Cog):
         return True
 
     async def _pictures(self, message: discord.Message) -> list[PictureRef]:
-        """Pictures of a message that are to be answered; of the one it replies to, if mentioned there."""
+        """Pictures of a message that are to be answered; of the one it replies to, if mentioned there.
+
+        Whoever posted that one may have opted out, too.
+        """
         config = self.bot.resources.config
         limit, hosts = config.discord.pictures_per_message, config.pictures.hosts
         mentioned = self.bot.user in message.mentions
         if own := pictures_of(message, limit, hosts):
             return own if mentioned or await self._is_open(message) else []
-        replied_to = await _replied_to(message) if mentioned else None
-        if replied_to is None or replied_to.author == self.bot.user:
+        other = await replied_to(message) if mentioned else None
+        if other is None or other.author == self.bot.user or await self.bot.store.opted_out(other.author.id):
             return []
-        return pictures_of(replied_to, limit, hosts)
+        return pictures_of(other, limit, hosts)
 
     async def _is_open(self, message: discord.Message) -> bool:
         """Whether pictures are answered in the message's channel, or in its thread's parent."""
@@ -93,10 +98,11 @@ class Pictures(commands.Cog):
     async def _answer(self, message: discord.Message, pictures: list[PictureRef]) -> None:
         server = message.guild.id if message.guild else None
         ask = Ask(message.author.id, server, "picture", pictures)
+        typing = asyncio.create_task(_type(message.channel))
         try:
-            async with message.channel.typing():
-                output = await self.bot.songs.write(ask)
-            await self.bot.poster.reply(message, output)
+            async with self.bot.songs.written(ask) as output:
+                typing.cancel()
+                await self.bot.poster.reply(message, output)
         except CoolingDown:
             with suppress(discord.HTTPException):
                 await message.add_reaction(_WAIT)
@@ -104,17 +110,15 @@ class Pictures(commands.Cog):
             if is_ours(error):
                 _log.exception("picture not answered")
             await self.bot.poster.apologise(message, sentence(error, request_id.get()))
+        finally:
+            typing.cancel()
 
 
-async def _replied_to(message: discord.Message) -> discord.Message | None:
-    reference = message.reference
-    if reference is None or reference.message_id is None:
-        return None
-    if isinstance(reference.resolved, discord.Message):
-        return reference.resolved
-    with suppress(discord.HTTPException):
-        return await message.channel.fetch_message(reference.message_id)
-    return None
+async def _type(channel: discord.abc.Messageable) -> None:
+    """Show that something is coming until this is cancelled; a song does not wait for it or fail with it."""
+    with suppress(discord.HTTPException, aiohttp.ClientError, OSError):
+        async with channel.typing():
+            await asyncio.Event().wait()
 
 
 def _may_write(message: discord.Message) -> bool:
@@ -122,4 +126,6 @@ def _may_write(message: discord.Message) -> bool:
         return True
     allowed = message.channel.permissions_for(message.guild.me)
     in_thread = isinstance(message.channel, discord.Thread)
-    return allowed.send_messages_in_threads if in_thread else allowed.send_messages
+    send = allowed.send_messages_in_threads if in_thread else allowed.send_messages
+    # A reply names the message that it replies to, and that has to be readable.
+    return send and allowed.read_message_history

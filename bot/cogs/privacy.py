@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.replies import counted
 from bot.thinking import think
 
 if TYPE_CHECKING:
@@ -18,10 +20,12 @@ if TYPE_CHECKING:
 Interaction = discord.Interaction["SongwriterBot"]
 
 _SHOWN = (
-    "I keep about you: {counts}. I never keep pictures or what you write; PRIVACY.md, which came with this "
-    "bot, lists it all. `/privacy export` gives it to you, `/privacy delete` deletes it, "
-    "`/privacy opt-out` makes me ignore you."
+    "I keep about you: {counts}. I never keep pictures or messages; the seed that you give a command stays "
+    "with its song. PRIVACY.md, which came with this bot, lists it all. `/privacy export` gives it to you, "
+    "`/privacy delete` deletes it, `/privacy opt-out` makes me ignore you."
 )
+# Times one person may use one of these within so many seconds: they read or write many rows.
+_TIMES, _SECONDS = 3, 10.0
 
 
 @app_commands.allowed_installs(guilds=True, users=True)
@@ -33,30 +37,34 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description="What I
         self.bot = bot
 
     @app_commands.command(name="show", description="What I keep about you, in short.")
+    @app_commands.checks.cooldown(_TIMES, _SECONDS)
     async def show(self, interaction: Interaction) -> None:
         await think(interaction, ephemeral=True)
-        held = await self.bot.store.export_user(interaction.user.id)
-        tables = {name: rows for name, rows in held.items() if isinstance(rows, list)}
-        counts = ", ".join(f"{len(rows)} {name.replace('_', ' ')}" for name, rows in tables.items() if rows)
+        held = await self.bot.store.count_user(interaction.user.id)
+        nouns = {table: table.removesuffix("s").replace("_", "-") for table in held}
+        counts = ", ".join(counted(rows, nouns[table]) for table, rows in held.items() if rows)
         await interaction.edit_original_response(content=_SHOWN.format(counts=counts or "nothing"))
 
     @app_commands.command(name="export", description="Everything I keep about you, as a file.")
+    @app_commands.checks.cooldown(_TIMES, _SECONDS)
     async def export(self, interaction: Interaction) -> None:
         await think(interaction, ephemeral=True)
         held = await self.bot.store.export_user(interaction.user.id)
-        data = json.dumps(held, indent=2, ensure_ascii=False).encode()
+        data = await asyncio.to_thread(_file, held)
         file = discord.File(io.BytesIO(data), "songwriter-data.json", description="Your data as JSON")
         await interaction.edit_original_response(content="This is all I keep about you.", attachments=[file])
 
     @app_commands.command(name="delete", description="Delete everything I keep about you.")
+    @app_commands.checks.cooldown(_TIMES, _SECONDS)
     async def delete(self, interaction: Interaction) -> None:
         await think(interaction, ephemeral=True)
         rows = await self.bot.store.delete_user(interaction.user.id)
         await interaction.edit_original_response(
-            content=f"Done: {rows} rows are gone. My replies in channels stay until you delete them."
+            content=f"Done: {counted(rows, 'row')} deleted. My replies in channels stay till you delete them."
         )
 
     @app_commands.command(name="opt-out", description="I ignore your pictures, commands and ratings.")
+    @app_commands.checks.cooldown(_TIMES, _SECONDS)
     async def opt_out(self, interaction: Interaction) -> None:
         await think(interaction, ephemeral=True)
         await self.bot.store.set_opted_out(interaction.user.id, True)
@@ -66,7 +74,12 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description="What I
         )
 
     @app_commands.command(name="opt-in", description="I answer you again.")
+    @app_commands.checks.cooldown(_TIMES, _SECONDS)
     async def opt_in(self, interaction: Interaction) -> None:
         await think(interaction, ephemeral=True)
         await self.bot.store.set_opted_out(interaction.user.id, False)
         await interaction.edit_original_response(content="Welcome back: I answer you again.")
+
+
+def _file(held: dict[str, Any]) -> bytes:
+    return json.dumps(held, indent=2, ensure_ascii=False).encode()

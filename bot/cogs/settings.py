@@ -44,7 +44,8 @@ class Settings(commands.GroupCog, group_name="settings", group_description="How 
 
     @app_commands.command(name="show", description="What holds in this server.")
     async def show(self, interaction: Interaction) -> None:
-        await self._change(interaction, lambda settings: settings)
+        await think(interaction, ephemeral=True)
+        await self._say(interaction, _server(interaction))
 
     @app_commands.command(name="channel", description="Answer pictures in a channel, or stop doing so.")
     @app_commands.describe(channel="where", on="answer pictures there")
@@ -95,15 +96,19 @@ class Settings(commands.GroupCog, group_name="settings", group_description="How 
         self, interaction: Interaction, change: Callable[[ServerSettings], ServerSettings]
     ) -> None:
         await think(interaction, ephemeral=True)
-        server = interaction.guild_id
-        if server is None:
-            raise app_commands.NoPrivateMessage
-        before = await self.bot.store.settings(server)
-        after = change(before)
-        if after != before:
-            await self.bot.store.save_settings(server, after)
+        server = _server(interaction)
+        await self.bot.store.change_settings(server, change)
+        await self._say(interaction, server)
+
+    async def _say(self, interaction: Interaction, server: int) -> None:
         here = await preferences_of(server, self.bot.store, self.bot.resources.config)
         await interaction.edit_original_response(content=_described(here))
+
+
+def _server(interaction: Interaction) -> int:
+    if interaction.guild_id is None:
+        raise app_commands.NoPrivateMessage
+    return interaction.guild_id
 
 
 def _described(here: Preferences) -> str:

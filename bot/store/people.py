@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 # Every table with a column `user`. The choice to be left alone outlives a deletion.
 _OPT_OUTS = "opt_outs"
-_TABLES = (_OPT_OUTS, "ratings", "outputs", "quotas", "jobs")
+_QUOTAS = "quotas"
+_TABLES = (_OPT_OUTS, "ratings", "outputs", _QUOTAS, "jobs")
 _JSON = ("keywords", "lines", "seconds")
-# Today's and, as people live in other time zones, yesterday's.
-_QUOTA_DAYS = 2
 _DAY = 24 * 60 * 60
 
 
@@ -25,18 +24,34 @@ def export_user(connection: sqlite3.Connection, user: int) -> dict[str, Any]:
     return held
 
 
-def delete_user(connection: sqlite3.Connection, user: int) -> int:
+def count_user(connection: sqlite3.Connection, user: int) -> dict[str, int]:
+    """How many rows are held about a person, by table."""
+    counts = {}
+    for table in _TABLES:
+        found = connection.execute(f"SELECT count(*) FROM {table} WHERE user = ?", (user,))  # noqa: S608
+        (counts[table],) = found.fetchone()
+    return counts
+
+
+def delete_user(connection: sqlite3.Connection, user: int, today: str) -> int:
     """Delete what is held about a person, ratings by others of their outputs included.
 
-    Whether they opted out is kept: without it the bot would start to answer them again.
+    Two things are kept. Whether they opted out: without it the bot would start to answer them
+    again. And how much of today's quota is used: otherwise this would give it back.
+
+    Args:
+        connection: in a transaction.
+        user: whose.
+        today: ISO date in UTC.
 
     Returns:
         How many rows there were, not counting others' ratings.
     """
-    return sum(
+    deleted = connection.execute("DELETE FROM quotas WHERE user = ? AND day <> ?", (user, today)).rowcount
+    return deleted + sum(
         connection.execute(f"DELETE FROM {table} WHERE user = ?", (user,)).rowcount  # noqa: S608
         for table in _TABLES
-        if table != _OPT_OUTS
+        if table not in (_OPT_OUTS, _QUOTAS)
     )
 
 
@@ -52,13 +67,13 @@ def purge(connection: sqlite3.Connection, now: float, keep_outputs_days: int, ke
     Returns:
         How many rows were deleted, not counting ratings.
     """
-    oldest_quota = datetime.fromtimestamp(now, UTC).date() - timedelta(days=_QUOTA_DAYS - 1)
+    today = datetime.fromtimestamp(now, UTC).date().isoformat()
     return sum(
         connection.execute(statement, (oldest,)).rowcount
         for statement, oldest in (
             ("DELETE FROM outputs WHERE created < ?", now - keep_outputs_days * _DAY),
             ("DELETE FROM jobs WHERE created < ?", now - keep_jobs_days * _DAY),
-            ("DELETE FROM quotas WHERE day < ?", oldest_quota.isoformat()),
+            ("DELETE FROM quotas WHERE day < ?", today),
         )
     )
 

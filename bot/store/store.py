@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import asdict, fields
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ _READERS = 2
 # Half of the 20 s in which the program has to stop.
 CLOSE_SECONDS = 10.0
 
+_SETTINGS = "SELECT * FROM servers WHERE server = ?"
 _OPTED_OUT = "SELECT 1 FROM opt_outs WHERE user = ?"
 _OF_MESSAGE = "SELECT * FROM outputs WHERE message = ? ORDER BY rowid DESC LIMIT 1"
 _DELETE_RATINGS = "DELETE FROM ratings WHERE output IN (SELECT id FROM outputs WHERE message = ?)"
@@ -64,32 +66,50 @@ class Store:
 
     async def settings(self, server: int) -> ServerSettings:
         """A server's choices, the defaults where it made none."""
-        row = await self._row("SELECT * FROM servers WHERE server = ?", server)
-        if row is None:
-            return ServerSettings()
-        return ServerSettings(
-            channels=tuple(json.loads(row["channels"])),
-            temperature=row["temperature"],
-            cooldown=row["cooldown"],
-            reactions=None if row["reactions"] is None else tuple(json.loads(row["reactions"])),
-            ratings=bool(row["ratings"]),
-        )
+        return _settings(await self._row(_SETTINGS, server))
 
-    async def save_settings(self, server: int, settings: ServerSettings) -> None:
-        """Replace a server's choices."""
-        await self._change(
-            "INSERT OR REPLACE INTO servers VALUES (?, ?, ?, ?, ?, ?)",
-            server,
-            json.dumps(settings.channels),
-            settings.temperature,
-            settings.cooldown,
-            None if settings.reactions is None else json.dumps(settings.reactions),
-            settings.ratings,
-        )
+    async def change_settings(
+        self, server: int, change: Callable[[ServerSettings], ServerSettings]
+    ) -> ServerSettings:
+        """Change a server's choices; of changes at once none is lost.
+
+        Args:
+            server: whose.
+            change: from the choices as they are to what they become. It runs in the writer's
+                thread; what it raises undoes the change and is raised here.
+
+        Returns:
+            What now holds.
+        """
+
+        def apply(connection: sqlite3.Connection) -> ServerSettings:
+            before = _settings(connection.execute(_SETTINGS, (server,)).fetchone())
+            after = change(before)
+            if after != before:
+                connection.execute(
+                    "INSERT OR REPLACE INTO servers VALUES (?, ?, ?, ?, ?, ?)",
+                    (
+                        server,
+                        json.dumps(after.channels),
+                        after.temperature,
+                        after.cooldown,
+                        None if after.reactions is None else json.dumps(after.reactions),
+                        after.ratings,
+                    ),
+                )
+            return after
+
+        return await self._writer.run(apply)
 
     async def forget_server(self, server: int) -> None:
         """Delete a server's choices; the outputs there stay as long as all outputs do."""
         await self._change("DELETE FROM servers WHERE server = ?", server)
+
+    async def forget_other_servers(self, servers: Collection[int]) -> int:
+        """Delete the choices of all servers but these; how many there were."""
+        return await self._change(
+            "DELETE FROM servers WHERE server NOT IN (SELECT value FROM json_each(?))", json.dumps([*servers])
+        )
 
     async def opted_out(self, user: int) -> bool:
         """Whether a person wants to be left alone."""
@@ -218,15 +238,21 @@ class Store:
         """Everything held about a person: rows by table, ready for JSON."""
         return await self._readers.run(partial(people.export_user, user=user))
 
-    async def delete_user(self, user: int) -> int:
-        """Delete what is held about a person: outputs with all their ratings, ratings, quota, jobs.
+    async def count_user(self, user: int) -> dict[str, int]:
+        """How many rows are held about a person, by table."""
+        return await self._readers.run(partial(people.count_user, user=user))
 
-        Whether they opted out is kept: without it the bot would start to answer them again.
+    async def delete_user(self, user: int) -> int:
+        """Delete what is held about a person: outputs with all their ratings, ratings, quotas, jobs.
+
+        Whether they opted out is kept, without which the bot would start to answer them again,
+        and so is what they used of today's quota, which this would otherwise give back.
 
         Returns:
             How many rows there were, not counting others' ratings.
         """
-        deleted = await self._writer.run(partial(people.delete_user, user=user))
+        today = datetime.now(UTC).date().isoformat()
+        deleted = await self._writer.run(partial(people.delete_user, user=user, today=today))
         await self._writer.run(_fold_log, alone=True)
         return deleted
 
@@ -270,6 +296,18 @@ class Store:
     async def _change(self, statement: str, *values: object) -> int:
         """How many rows were changed."""
         return await self._writer.run(lambda connection: connection.execute(statement, values).rowcount)
+
+
+def _settings(row: sqlite3.Row | None) -> ServerSettings:
+    if row is None:
+        return ServerSettings()
+    return ServerSettings(
+        channels=tuple(json.loads(row["channels"])),
+        temperature=row["temperature"],
+        cooldown=row["cooldown"],
+        reactions=None if row["reactions"] is None else tuple(json.loads(row["reactions"])),
+        ratings=bool(row["ratings"]),
+    )
 
 
 def _output(row: sqlite3.Row | None) -> Output | None:

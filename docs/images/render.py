@@ -81,7 +81,7 @@ async def channel(config: Config, store: Store, song: SongResult) -> None:
         guild = env.create_guild("Garden club")
         place = guild.create_text_channel("pictures")
         await bot.get_guild(guild.id).me.edit(nick="Neural Songwriter")
-        await store.save_settings(guild.id, ServerSettings(channels=(place.id,)))
+        await store.change_settings(guild.id, lambda _: ServerSettings(channels=(place.id,)))
         ann, bob, eve = (guild.add_member(env.create_user(name)) for name in ("ann", "bob", "eve"))
         await ann.send(
             place, "look who came by this morning", attachments=[(PICTURE.name, PICTURE.read_bytes())]

@@ -45,8 +45,9 @@ class StubEngine:
             raise self.failure
         caption = f"picture {zlib.crc32(b''.join(request.pictures))}" if request.pictures else request.caption
         lines = tuple(f"Line {number} of a song" for number in range(1, request.lines + 1))
+        eye = "eye" if request.pictures else ""
         return SongResult(
-            caption, ("song",), lines, request.random_seed, request.temperature, "eye", "pen", {"write": 0.01}
+            caption, ("song",), lines, request.random_seed, request.temperature, eye, "pen", {"write": 0.01}
         )
 
     async def close(self, grace: float) -> None:

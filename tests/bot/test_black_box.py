@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -16,7 +18,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from bot.console import BAD_CONFIGURATION, UNAVAILABLE
+from bot.console import BAD_CONFIGURATION, BAD_DATA, UNAVAILABLE
 from tests.bot import reader
 from tests.bot.program import HIDDEN_ADDRESS, STUB, Program, by_connector, by_hosts, no_hosts, running
 from tests.conftest import ROOT
@@ -33,6 +35,7 @@ cooldown_seconds = 0
 [store]
 path = "songwriter.sqlite3"
 """
+TOKEN = {"DISCORD_TOKEN": "x.y.z"}
 # The photograph is of an astronaut, smiling, in her suit.
 SEEN = {"woman", "man", "girl", "boy", "person", "people", "child", "lady"}
 
@@ -95,7 +98,10 @@ async def shows(place: Place, text: str) -> None:
     """Wait until /stats says something: what it says has been stored."""
     async with asyncio.timeout(5):
         while True:
-            used = await place.server.slash(place.ann, place.channel, "stats")
+            # Somebody else each time, who has no cooldown yet.
+            asker = place.server.add_user("asker")
+            place.server.add_member(place.guild, asker)
+            used = await place.server.slash(asker, place.channel, "stats")
             if text in (await used.answered()).text:
                 return
 
@@ -108,9 +114,13 @@ def exported(config: Path) -> list[dict[str, Any]]:
 
 
 def songwriter(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return python_module("bot.cli", *arguments, **environment)
+
+
+def python_module(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     plain = {name: value for name, value in os.environ.items() if not name.startswith("DISCORD_")}
     return subprocess.run(
-        [sys.executable, "-m", "bot.cli", *arguments],
+        [sys.executable, "-m", *arguments],
         env=plain | environment,
         cwd=ROOT,
         capture_output=True,
@@ -217,6 +227,26 @@ async def test_a_bad_configuration(
     assert done.returncode == BAD_CONFIGURATION
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["bot.cli run", "bot"])
+async def test_another_programs_database(tmp_path: Path, command: str) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text('[store]\npath = "recipes.sqlite3"\n')
+    with contextlib.closing(sqlite3.connect(tmp_path / "recipes.sqlite3")) as connection:
+        connection.execute("CREATE TABLE recipes (name TEXT)")
+    done = python_module(*command.split(), "--config", str(path), **TOKEN)
+    assert done.returncode == BAD_DATA, done.stderr
+    assert "no database of this program" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+async def test_a_locked_database(config: Path) -> None:
+    with contextlib.closing(sqlite3.connect(config.with_name("songwriter.sqlite3"))) as connection:
+        connection.execute("BEGIN EXCLUSIVE")
+        done = songwriter("run", "--config", str(config), **TOKEN)
+    assert done.returncode == UNAVAILABLE, done.stderr
+    assert "locked by another program" in done.stderr.splitlines()[-1]
 
 
 def refuse(server: LoopbackDiscord) -> None:

@@ -12,7 +12,7 @@ from discord import app_commands
 
 from bot.engine.requests import Declined
 from bot.store import ServerSettings, Store
-from tests.bot.conftest import StubEngine
+from tests.bot.conftest import StubEngine, make_bot
 
 pytestmark = pytest.mark.asyncio
 
@@ -44,7 +44,7 @@ async def test_lyrics_takes_every_option(place, engine: StubEngine) -> None:
 
 async def test_lyrics_alone_uses_the_servers_settings(place, store: Store, engine: StubEngine) -> None:
     guild, channel, ann, _ = place
-    await store.save_settings(guild.id, ServerSettings(temperature=0.9, reactions=("❤️", "💩")))
+    await store.change_settings(guild.id, lambda _: ServerSettings(temperature=0.9, reactions=("❤️", "💩")))
     result = await ann.slash(channel, "lyrics")
     assert engine.asked[0].temperature == 0.9
     assert [str(one.emoji) for one in channel.last_message.reactions] == ["❤️", "💩"]
@@ -57,6 +57,7 @@ async def test_seed_starts_the_song_and_is_completed(place, engine: StubEngine) 
     assert [choice["value"] for choice in choices] == ["king", "kiss", "kind"]
     phrase = await ann.autocomplete(channel, "seed", "words", "my kis")
     assert [choice["value"] for choice in phrase] == ["my kiss"]
+    assert len(await ann.autocomplete(channel, "seed", "words", "a" * 96 + " ki")) == 0
     await ann.slash(channel, "seed", words="kiss")
     assert engine.asked[0].seed == "kiss"
 
@@ -92,7 +93,7 @@ async def test_the_context_menu_reads_the_messages_pictures(simcord_env, place, 
 
 async def test_cooldowns_say_when_and_refund(simcord_env, place, store: Store, engine: StubEngine) -> None:
     guild, channel, ann, _ = place
-    await store.save_settings(guild.id, ServerSettings(cooldown=60))
+    await store.change_settings(guild.id, lambda _: ServerSettings(cooldown=60))
     engine.failure = Declined("No.")
     await ann.slash(channel, "lyrics")
     engine.failure = None
@@ -130,7 +131,7 @@ async def test_privacy_shows_exports_deletes(simcord_env, place, store: Store, e
     _, channel, ann, _ = place
     await ann.slash(channel, "lyrics")
     shown = await ann.slash(channel, "privacy show")
-    assert "1 outputs" in shown.response.content
+    assert "1 output, 1 quota, 1 job." in shown.response.content
     exported = await ann.slash(channel, "privacy export")
     assert exported.ephemeral
     [file] = exported.response.attachments
@@ -145,13 +146,45 @@ async def test_privacy_shows_exports_deletes(simcord_env, place, store: Store, e
     assert (await ann.slash(channel, "lyrics")).response.content.startswith("Line 1")
 
 
+async def test_people_who_opted_out_leave_no_trace(
+    simcord_env, place, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, channel, ann, _ = place
+    await store.set_opted_out(ann.id, True)
+    caplog.set_level("INFO")
+    refused = await ann.slash(channel, "lyrics")
+    assert simcord_env.errors
+    assert "opted out" in refused.followups[0].content
+    assert (await store.export_user(ann.id))["jobs"] == []
+    assert str(ann.id) not in "".join(one.getMessage() for one in caplog.records if one.name[:3] == "bot")
+
+
 async def test_about_and_stats(place, store: Store) -> None:
     _, channel, ann, boss = place
     assert "Neural Songwriter" in (await ann.slash(channel, "about")).response.content
     await ann.slash(channel, "lyrics")
     await boss.react(channel.last_message, "👍")
     stats = await ann.slash(channel, "stats")
-    assert stats.response.content.startswith("Here: 1 songs · 👍 1")
+    assert stats.response.content == "Here: 1 song · 👍 1\nIn all: 1 song · 👍 1"
+
+
+async def test_stats_in_a_direct_message_show_nobody_elses(simcord_env, place) -> None:
+    _, channel, ann, _ = place
+    await ann.slash(channel, "lyrics")
+    stats = await simcord_env.create_user("dora").slash("stats")
+    assert stats.response.content == "In all: 1 song"
+
+
+async def test_asking_for_everything_again_and_again_has_to_wait(simcord_env, place) -> None:
+    guild, channel, _, _ = place
+    # Somebody whose id no other test has: the clock stands still here, and so do cooldowns.
+    *_, bob = [guild.add_member(simcord_env.create_user(f"bob {number}")) for number in range(20)]
+    for _ in range(3):
+        assert "I keep" in (await bob.slash(channel, "privacy export")).response.content
+    refused = await bob.slash(channel, "privacy export")
+    assert simcord_env.errors
+    assert "Not so fast" in refused.response.content
+    assert refused.ephemeral
 
 
 async def test_commands_are_registered_only_when_they_changed(simcord_env, store: Store) -> None:
@@ -165,6 +198,19 @@ async def test_commands_are_registered_only_when_they_changed(simcord_env, store
     await store.put("command_tree", "another")
     assert await simcord_env.bot.sync_if_changed()
     assert synced() == before + 1
+
+
+async def test_a_servers_own_commands_are_registered_only_when_they_changed(
+    simcord_env, place, store: Store, engine: StubEngine, config
+) -> None:
+    guild, *_ = place
+    discord_table = config.discord.model_copy(update={"dev_guild": guild.id})
+    for _ in range(2):
+        await simcord_env.restart_bot(
+            make_bot(store, engine, config.model_copy(update={"discord": discord_table}))
+        )
+    put = [entry.path for entry in simcord_env.http_requests if entry.method == "PUT"]
+    assert len([path for path in put if f"/guilds/{guild.id}/" in path]) == 1
 
 
 def every_command(bot) -> Iterator[app_commands.Command | app_commands.ContextMenu]:

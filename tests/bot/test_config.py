@@ -107,6 +107,12 @@ BAD = {
     "[store]\nbackups = 3": ("store.backups", "path of a file or folder, not 3"),
     '[log]\nlevel = "loud"': ("log.level", "'debug', 'info', 'warning' or 'error'"),
     "[filter]\nwords = [1]": ("filter.words", "string"),
+    '[filter]\nwords = ["two words"]': ("filter.words", "single words in Latin letters"),
+    '[filter]\nwords = ["слово"]': ("filter.words", "single words in Latin letters"),
+    '[filter]\nwords = ["w0rd"]': ("filter.words", "single words in Latin letters"),
+    '[filter]\nwords = ["halfслово"]': ("filter.words", "single words in Latin letters"),
+    '[filter]\nwords = [""]': ("filter.words", "single words in Latin letters"),
+    '[filter]\nallowed = ["-"]': ("filter.allowed", "single words in Latin letters"),
     "[limits": ("config.toml", "is not valid TOML"),
     "x = " + "[" * 5000: ("config.toml", "is not valid TOML"),
     "[limits]\nqueue = " + "9" * 5000: ("config.toml", "is not valid TOML"),
@@ -188,7 +194,8 @@ def test_check_prints_what_is_in_force_and_not_the_token(tmp_path: Path) -> None
     path = written(
         tmp_path,
         '[discord]\npicture_channels = [123456789012345678]\ndev_guild = 7\nreactions = ["⭐", "💤"]\n'
-        '[filter]\nwords = ["back\\\\slash", "quo\\"te", "\\u007f"]\n[limits]\ncooldown_seconds = 1e-9\n',
+        '[store]\nbackups = "back\\\\slash, quo\\"te, \\u007f"\n'
+        '[filter]\nwords = ["Bástard", "o’clock"]\n[limits]\ncooldown_seconds = 1e-9\n',
     )
     result = check(path, DISCORD_TOKEN=SECRET)
     assert result.exit_code == 0
@@ -287,6 +294,7 @@ def test_any_file_is_a_configuration_or_a_sentence(
     assert isinstance(found, Config) or str(path) in found
 
 
+WORD = st.from_regex(r"[a-zé]{1,9}(['’-][A-Z]{1,3})?", fullmatch=True)
 VALID = st.fixed_dictionaries(
     {},
     optional={
@@ -298,7 +306,7 @@ VALID = st.fixed_dictionaries(
                 "message_content": st.booleans(),
             },
         ),
-        "filter": st.fixed_dictionaries({}, optional={"words": st.lists(st.text(max_size=10), max_size=3)}),
+        "filter": st.fixed_dictionaries({}, optional={"words": st.lists(WORD, max_size=3)}),
         "limits": st.fixed_dictionaries({}, optional={"cooldown_seconds": st.floats(0, 3600)}),
         "store": st.fixed_dictionaries(
             {},

@@ -548,12 +548,7 @@ def test_pictures_are_known_by_type_or_by_name() -> None:
 
 def test_a_reference_says_what_was_claimed() -> None:
     (found,) = pictures_of(message(attachment("a.png", "image/png")), 1)
-    assert (found.size, found.content_type, found.filename, found.description) == (
-        5,
-        "image/png",
-        "a.png",
-        None,
-    )
+    assert (found.size, found.content_type, found.filename) == (5, "image/png", "a.png")
 
 
 def test_the_first_ones_are_taken_and_none_twice() -> None:

@@ -8,6 +8,7 @@ import gc
 import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -24,11 +25,11 @@ from bot.engine.inline import InlineEngine
 from bot.engine.local import LocalEngine
 from bot.engine.requests import Engine, SongRequest, SongResult
 from bot.log import configure
-from bot.store import Store
+from bot.store import ServerSettings, Store
 from model.lexicon import Entry, Lexicon
 from tests.bot import reader
 from tests.bot.engine.harness import until_ready
-from tests.conftest import real_data
+from tests.conftest import ROOT, real_data
 from tests.discord import Channel, Guild, Interaction, LoopbackDiscord, Message, User
 from tests.discord.commands import NotOffered
 from tests.discord.conformance import complaints, description
@@ -200,6 +201,17 @@ async def test_typing_then_a_reply_then_reactions(scene: Scene) -> None:
     assert steps == ["typing", "messages"]
 
 
+@pytest.mark.parametrize(
+    "fault", [{"status": 403}, {"status": 429, "retry_after": 4}, {"drop": True}, {"delay": 4}],
+    ids=["refused", "rate limit", "lost", "slow"],
+)  # fmt: skip
+async def test_no_song_waits_for_typing_or_fails_with_it(scene: Scene, fault: dict[str, Any]) -> None:
+    hit = scene.server.fail("POST", "/channels/*/typing", **fault)
+    reply = await scene.server.wait_for_reply(await scene.posts(), 3)
+    assert reply.content.startswith(FIRST_LINE)
+    assert hit.hits == 1
+
+
 async def test_nothing_that_is_said_mentions_anybody(scene: Scene) -> None:
     scene.pen.caption = f"@everyone @here {scene.ann.mention} <@&{scene.guild.id}> https://example.org"
     reply = await scene.server.wait_for_reply(await scene.posts())
@@ -246,20 +258,19 @@ async def test_a_message_deleted_meanwhile_gets_no_reply(scene: Scene, told: boo
     assert await scene.outputs() == []
 
 
-@pytest.mark.parametrize("step", ["add_output", "add_job"])
 async def test_a_message_deleted_while_its_song_is_stored_leaves_nothing(
-    scene: Scene, step: str, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store_it = getattr(Store, step)
+    store_it = Store.add_output
 
     async def delete_first(self: Store, row: Any) -> None:
-        monkeypatch.setattr(Store, step, store_it)
+        monkeypatch.setattr(Store, "add_output", store_it)
         await scene.server.delete(posted)
         # Stored by the writer's thread all the same, while whoever waits for it is cancelled.
         await asyncio.shield(asyncio.create_task(store_it(self, row)))
         await asyncio.sleep(5)
 
-    monkeypatch.setattr(Store, step, delete_first)
+    monkeypatch.setattr(Store, "add_output", delete_first)
     posted = await scene.posts()
     await scene.server.wait_until(lambda: posted.deleted)
     await scene.caught_up()
@@ -277,6 +288,16 @@ async def test_a_permission_lost_meanwhile_is_survived(scene: Scene) -> None:
     scene.server.permit(scene.channel, scene.server.bot)
     await scene.caught_up()
     assert scene.server.replies(posted) == []
+
+
+async def test_a_channel_deleted_meanwhile_is_no_fault(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    hit = scene.server.fail("POST", REPLY, 404, code=10003, times=2)
+    await scene.posts()
+    await scene.server.wait_until(lambda: hit.hits == 2)
+    await scene.caught_up()
+    assert "picture not answered" not in caplog.text
 
 
 async def test_an_expired_address(scene: Scene) -> None:
@@ -455,6 +476,12 @@ async def test_a_reply_that_cannot_be_posted_costs_nothing_and_is_owned_up_to(
     assert "went wrong on my side" in reply.content
     assert await scene.outputs() == []
 
+    async def given_back(store: Store) -> bool:
+        held = await store.export_user(scene.ann.id)
+        return [job["status"] for job in held["jobs"]] == ["failed"] and held["quotas"][0]["used"] == 0
+
+    await scene.stored(given_back)
+
 
 @pytest.mark.parametrize("fault", [{"status": 503}, {"drop": True}], ids=["refused", "lost"])
 async def test_a_reaction_that_fails_spoils_nothing(scene: Scene, fault: dict[str, Any]) -> None:
@@ -534,6 +561,51 @@ async def test_a_private_failure_is_private(scene: Scene) -> None:
     await scene.server.wait_until(lambda: used.original is not None and used.original.deleted)
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", ANSWER), ("PATCH", ANSWER), ("POST", "/webhooks/*/*"), ("DELETE", ANSWER)],
+    ids=["looking", "dots", "sentence", "removal"],
+)
+@pytest.mark.parametrize("fault", [{"lose_answer": True}, {"drop": True}], ids=["answer", "request"])
+async def test_a_failure_that_is_told_over_a_broken_connection(
+    scene: Scene, method: str, path: str, fault: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    hit = scene.server.fail(method, path, **fault)
+    used = await scene.lyrics(picture=("photo.png", b"no picture"))
+    await scene.server.wait_until(lambda: used.original is not None and used.original.deleted)
+    assert hit.hits == 1
+    assert {one.content for one in used.followups} == {
+        "That file is not a JPEG, PNG, WebP or GIF picture: post one of those."
+    }
+    assert all(one.ephemeral for one in used.followups)
+    assert "not shown" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "fault"),
+    [("POST", "/webhooks/*/*", {"drop": True}), ("GET", ANSWER, {"status": 403})],
+    ids=["sentence", "looking"],
+)
+async def test_nothing_public_stays_where_the_sentence_cannot_be_said(
+    scene: Scene, method: str, path: str, fault: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    scene.server.fail(method, path, times=None, **fault)
+    used = await scene.lyrics(picture=("photo.png", b"no picture"))
+    await scene.server.wait_until(lambda: used.original is not None and used.original.deleted)
+    await scene.server.wait_until(lambda: "not shown" in caplog.text)
+
+
+async def test_delete_pressed_twice_is_done_once(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    reply = await scene.server.wait_for_reply(await scene.posts())
+    await scene.server.wait_until(lambda: "👎" in reply.reactions)
+    pressed = [await scene.server.click(scene.ann, reply, ":delete:") for _ in range(2)]
+    await scene.server.wait_until(lambda: len(scene.server.requests("DELETE", ANSWER)) == 2)
+    await scene.caught_up()
+    assert reply.deleted
+    assert [one.followups for one in pressed] == [[], []]
+    assert "interaction failed" not in caplog.text
+
+
 async def test_settings_are_offered_in_servers_only(scene: Scene) -> None:
     owner = scene.guild.owner
     for place, more in ((scene.server.direct(owner), {}), (scene.channel, {"user_install": True})):
@@ -600,6 +672,52 @@ async def test_ratings_and_buttons_of_before_a_restart(offline: Scene) -> None:
         assert "temperature 0.55" in used.text
     # The same commands are not registered anew.
     assert len(server.requests("PUT", "/applications/**")) == registered
+
+
+async def test_without_leave_to_register_commands_pictures_are_answered(
+    offline: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = offline.server
+    server.fail("PUT", "/applications/**", 403, code=50001)
+    for expected in (1, 2):
+        async with serving(server, offline.config, InlineEngine(offline.config.limits, offline.pen)):
+            await server.wait_for_reply(await offline.posts())
+        # The next start tries again.
+        assert len(server.requests("PUT", "/applications/**")) == expected
+    assert caplog.text.count("commands not registered: Discord says 403 (50001)") == 1
+
+
+async def test_servers_left_while_it_was_away_are_forgotten(offline: Scene) -> None:
+    config, own = offline.config, offline.guild.id
+    async with Store.open(config.store.path) as store:
+        for server in (own, 7):
+            await store.change_settings(server, lambda _: ServerSettings(temperature=0.9))
+    async with serving(offline.server, config, InlineEngine(config.limits, offline.pen)):
+
+        async def forgotten(store: Store) -> bool:
+            return await store.settings(7) == ServerSettings()
+
+        await offline.stored(forgotten)
+        assert "temperature 0.9" in (await (await offline.lyrics()).answered()).text
+
+
+_HANGS = """
+import asyncio, os, signal
+from bot import __main__ as root
+
+async def main():
+    root.STOP_SECONDS = 0.1
+    root._stop_signals()
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+async def test_what_hangs_after_a_signal_is_given_up() -> None:
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", _HANGS, cwd=ROOT)
+    assert await asyncio.wait_for(process.wait(), 30) == 1
 
 
 async def test_a_signal_refuses_new_work_and_apologises_for_what_is_left(

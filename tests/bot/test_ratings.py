@@ -58,7 +58,7 @@ def fill(tmp_path: Path) -> Fill:
                         await store.add_rating(message, user, reaction, is_bot=user in bots)
                 for chosen in servers.values():
                     assert isinstance(chosen, ServerSettings)
-                    await store.save_settings(SERVER, chosen)
+                    await store.change_settings(SERVER, lambda _, chosen=chosen: chosen)
 
         asyncio.run(write())
         config = tmp_path / "config.toml"

@@ -15,6 +15,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -100,14 +101,37 @@ def bytes_on_disk(path: Path) -> bytes:
 async def test_settings_are_the_defaults_until_saved_and_after_forgetting(store: Store) -> None:
     assert await store.settings(SERVER) == ServerSettings()
     chosen = ServerSettings((CHANNEL, 5), 0.9, 2.5, ("❤️", "<:meh:1>"), ratings=False)
-    await store.save_settings(SERVER, chosen)
-    await store.save_settings(SERVER + 1, ServerSettings(channels=(1,)))
+    await store.change_settings(SERVER, lambda _: chosen)
+    await store.change_settings(SERVER + 1, lambda _: ServerSettings(channels=(1,)))
     assert await store.settings(SERVER) == chosen
-    await store.save_settings(SERVER, replace(chosen, reactions=None))
+    await store.change_settings(SERVER, lambda _: replace(chosen, reactions=None))
     assert (await store.settings(SERVER)).reactions is None
     await store.forget_server(SERVER)
     assert await store.settings(SERVER) == ServerSettings()
     assert (await store.settings(SERVER + 1)).channels == (1,)
+
+
+async def test_no_change_of_settings_at_once_is_lost(store: Store) -> None:
+    def add(channel: int) -> Callable[[ServerSettings], ServerSettings]:
+        return lambda before: replace(before, channels=(*before.channels, channel))
+
+    await asyncio.gather(*(store.change_settings(SERVER, add(channel)) for channel in range(20)))
+    assert sorted((await store.settings(SERVER)).channels) == list(range(20))
+
+    def refuse(_: ServerSettings) -> ServerSettings:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        await store.change_settings(SERVER, refuse)
+    assert len((await store.settings(SERVER)).channels) == 20
+
+
+async def test_servers_that_the_bot_has_left_are_forgotten(store: Store) -> None:
+    for server in range(1, 5):
+        await store.change_settings(server, lambda _: ServerSettings(temperature=0.9))
+    assert await store.forget_other_servers({1, 3, 1_456_074_443_980_800_012}) == 2
+    kept = [server for server in range(1, 5) if await store.settings(server) != ServerSettings()]
+    assert kept == [1, 3]
 
 
 async def test_an_output_comes_back_whole_but_for_its_server(store: Store, path: Path) -> None:
@@ -325,7 +349,7 @@ async def fill(store: Store) -> None:
         for user in (ADA, BOB):
             await store.add_rating(message, user, "👍", is_bot=False)
     for user in (ADA, BOB):
-        await store.spend(user, "2026-11-22", 10)
+        await store.spend(user, "2020-11-22", 10)
         await store.add_job(Job(f"job-{user % 10}", user, "lyrics", "done", NOON, {"write": 0.25}))
         await store.set_opted_out(user, True)
 
@@ -362,6 +386,22 @@ async def test_deletion_leaves_nothing_of_a_person(store: Store, path: Path) -> 
     }  # fmt: skip
 
 
+async def test_deletion_gives_no_songs_back(store: Store) -> None:
+    today = datetime.now(UTC).date().isoformat()
+    await store.spend(ADA, today, 1)
+    await store.spend(ADA, "2020-11-22", 1)
+    assert await store.delete_user(ADA) == 1
+    assert not await store.spend(ADA, today, 1)
+
+
+async def test_rows_are_counted_as_they_are_exported(store: Store) -> None:
+    await fill(store)
+    for user in (ADA, EVE):
+        held = await store.export_user(user)
+        held.pop("user")
+        assert await store.count_user(user) == {table: len(rows) for table, rows in held.items()}
+
+
 async def test_opting_out_outlives_the_deletion(store: Store) -> None:
     await fill(store)
     await store.delete_user(ADA)
@@ -380,11 +420,11 @@ async def test_purge_deletes_what_was_kept_long_enough(store: Store, path: Path)
     # NOON is on 15 January 2027 in UTC.
     for day in ("2027-01-15", "2027-01-14", "2027-01-13"):
         await store.spend(ADA, day, 1)
-    assert await store.purge(NOON, keep_outputs_days=10, keep_jobs_days=3) == 3
+    assert await store.purge(NOON, keep_outputs_days=10, keep_jobs_days=3) == 4
     held = await store.export_user(ADA)
     assert [row["id"] for row in held["outputs"]] == ["9-days"]
     assert [row["id"] for row in held["jobs"]] == ["2-days"]
-    assert [row["day"] for row in held["quotas"]] == ["2027-01-14", "2027-01-15"]
+    assert [row["day"] for row in held["quotas"]] == ["2027-01-15"]
     assert [output for output, _ in counted(path)] == ["9-days"]
 
 

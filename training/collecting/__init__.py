@@ -1,0 +1,1 @@
+"""Collecting: song metadata, and the words of songs from services that give them out."""
