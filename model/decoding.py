@@ -29,6 +29,9 @@ MIN_TEMPERATURE, MAX_TEMPERATURE = 0.1, 2.0
 MAX_CHARACTERS = 300
 # No line of the training songs is longer; one that goes on and on is given up.
 MAX_LINE = 72
+# In training no stanza ends before its keywords are written, so a last line without the last
+# keyword goes on and on: after so many characters it is let off.
+PATIENCE = 45
 # Rows of a job that are gone on with after each line.
 SURVIVORS = 4
 
@@ -262,6 +265,8 @@ class _Row:
             return
         self.write(symbol, character)
         self.line = 0 if character == NEWLINE else self.line + 1
+        if self.line >= PATIENCE and self.progress.lines_left == 1:
+            self.progress.let_off()
         self.cut = len(self.text) >= self.sampling.max_characters or self.line > MAX_LINE
 
 

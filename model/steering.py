@@ -89,6 +89,10 @@ class Progress:
         twin.waiting = list(self.waiting)
         return twin
 
+    def let_off(self) -> None:
+        """Wait for no keyword any more."""
+        self.waiting = [False] * len(self.waiting)
+
     def add(self, character: str) -> None:
         """Take in the next character. A keyword is written once the character after it is there."""
         if character in _IN_WORD:

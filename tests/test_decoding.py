@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from model.decoding import (
     MAX_LINE,
+    PATIENCE,
     SURVIVORS,
     Context,
     Floats,
@@ -193,6 +194,15 @@ def test_a_line_that_goes_on_and_on_is_given_up() -> None:
     longest = [max(map(len, one.text.split("\n"))) for one in found]
     assert max(longest) == MAX_LINE + 1
     assert all(one.cut for one, length in zip(found, longest, strict=True) if length > MAX_LINE)
+
+
+def test_a_long_last_line_waits_for_no_keyword() -> None:
+    stepper = Uniform(end=-50.0)
+    kiss = Steering(lines=1, keywords=("kiss",), forms=(frozenset({"kiss"}),))
+    drawn(stepper, range(20), Sampling(1.0), kiss)
+    waiting = [context.waiting[:, 0].max() for context in stepper.seen]
+    assert waiting[:PATIENCE] == [1.0] * PATIENCE
+    assert not any(waiting[PATIENCE:])
 
 
 def liking(letter: str) -> Callable[[Sequence[Sample]], list[float]]:
