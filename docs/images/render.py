@@ -25,7 +25,7 @@ from bot.config import Config, parse
 from bot.engine.inline import InlineEngine
 from bot.engine.models import load
 from bot.engine.requests import SongRequest, SongResult
-from bot.engine.worker import Setup
+from bot.engine.worker import Draft, Setup
 from bot.health import Metrics
 from bot.images import PictureFetcher
 from bot.limits import Quota
@@ -35,7 +35,7 @@ from bot.store import ServerSettings, Store
 HERE = Path(__file__).parent
 PICTURE, TARGET = HERE / "raccoon.jpg", HERE / "channel.png"
 # The stanza is drawn like any other; this number makes it the same one every time.
-RANDOM_SEED = 9
+RANDOM_SEED = 6
 SIZE = (720, 790)
 # Text and flat surfaces need few colours, and the photograph gets by with these.
 COLOURS = 256
@@ -56,9 +56,9 @@ def write(request: SongRequest) -> SongResult:
     models = load(Setup("", 0, "cpu", None, 25_000_000, 1))
     caption = models.caption(models.decode(request.pictures[0]))
     keywords = tuple(models.keywords(caption, ""))
-    lines = tuple(models.write(keywords, request, RANDOM_SEED))
+    [lines] = models.write([Draft(request, until=0.0, keywords=keywords, random_seed=RANDOM_SEED)])
     return SongResult(
-        caption, keywords, lines, RANDOM_SEED, request.temperature, models.captioner, models.generator
+        caption, keywords, tuple(lines), RANDOM_SEED, request.temperature, models.captioner, models.generator
     )
 
 
