@@ -312,8 +312,8 @@ async def test_200_megabytes_that_say_they_are_one_kilobyte(scene: Scene, chunke
     posted = await scene.posts(None, lie)
     reply = await scene.server.wait_for_reply(posted, 20)
     assert "larger than 8 MiB" in reply.content
-    # Beyond the limit only what was on its way already.
-    assert posted.attachments[0].sent < 24 * MEBIBYTE
+    # Beyond the limit only what was on its way already: the kernel's buffers are generous on loopback.
+    assert posted.attachments[0].sent < 64 * MEBIBYTE
     assert scene.pen.asked == []
 
 
