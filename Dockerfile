@@ -1,17 +1,18 @@
-# The bot in a container. On a CPU:  docker build -t neural-songwriter .
+# The bot in a container. On a CPU:  docker build --build-arg CPU_WHEELS=… -t neural-songwriter .
 # On an NVIDIA GPU:                  docker build --build-arg GPU=1 -t neural-songwriter:gpu .
 # No secret is needed to build it, and none is in it: the token comes when it runs.
 ARG PYTHON=3.12
 
 FROM python:${PYTHON}-slim AS build
 ARG GPU=0
-# Without CUDA PyTorch is a tenth of the size.
-ARG CPU_WHEELS=https://download.pytorch.org/whl/cpu
+# Without CUDA PyTorch is a tenth of the size: give the index of its CPU-only builds, which
+# PyTorch's "Get Started" page names.
+ARG CPU_WHEELS=
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/songwriter
 ENV PATH=/opt/songwriter/bin:$PATH
 # First what is largest and changes least.
-RUN if [ "$GPU" = 1 ]; then pip install torch torchvision; \
+RUN if [ "$GPU" = 1 ] || [ -z "$CPU_WHEELS" ]; then pip install torch torchvision; \
     else pip install --index-url "$CPU_WHEELS" torch torchvision; fi
 WORKDIR /src
 COPY LICENSE README.md pyproject.toml ./
