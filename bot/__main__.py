@@ -28,6 +28,7 @@ from bot.seedwords import seed_words
 from bot.songs import Songs
 from bot.store import Store
 from bot.wordfilter import forbidden_words
+from model.errors import Unavailable
 from model.files import CHECKPOINTS
 
 _log = logging.getLogger(__name__)
@@ -43,10 +44,6 @@ STOP_SECONDS = 19.0
 _BAD_TOKEN = "Discord does not accept the token: copy it anew from the developer portal."  # noqa: S105
 # The gateway's close code for a token that was revoked, also while the bot runs.
 _AUTHENTICATION_FAILED = 4004
-
-
-class Unavailable(Exception):
-    """Discord cannot be reached; one sentence."""
 
 
 def run(config: Config, token: str, **client_kwargs: Any) -> None:

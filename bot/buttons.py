@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Self
 import discord
 from discord import ui
 
+from bot.config import MAX_TEMPERATURE, MIN_TEMPERATURE
 from bot.log import request_id
 from bot.refusals import NotYours, Refusal
 from bot.replies import replied_to
 from bot.reports import report
-from bot.songs import MAX_TEMPERATURE, MIN_TEMPERATURE, Ask
+from bot.songs import Ask
 from bot.store import Output, new_id
 from bot.thinking import delete_answer, think
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.console import FAILED, UNAVAILABLE, Finite, polite, stop
+from bot.console import FAILED, Finite, needs_extra, polite, stop
 from bot.preparing import COMMANDS
 from training.collecting.options import MAX_CONCURRENCY, PUBLIC_RATE, LyricsOptions
 
@@ -34,7 +34,7 @@ def songs(msd: Path, output: Path) -> None:
 
     Files that are truncated and lines that are no songs are named and skipped.
     """
-    _needs_extra()
+    needs_extra("h5py", "pandas", "rapidfuzz", "tqdm")
     from model.files import write_whole
     from training.collecting.songs import read_metadata, to_csv
 
@@ -68,14 +68,11 @@ def lyrics(songs: Path, output: Path, **options: Any) -> None:
 
     Stop it at any time: every answer is kept, and the same command goes on from there.
     """
-    _needs_extra()
-    from training.collecting.errors import Unavailable
+    needs_extra("h5py", "pandas", "rapidfuzz", "tqdm")
     from training.collecting.lyrics import collect
 
     try:
         counts = collect(songs, output, LyricsOptions(**options))
-    except Unavailable as error:
-        stop(str(error), UNAVAILABLE)
     except KeyboardInterrupt:
         stop("stopped. Every answer so far is kept; the same command goes on from there.", FAILED)
     click.echo(_summary(counts), err=True)
@@ -86,16 +83,6 @@ def _summary(counts: Counter[Status]) -> str:
     if failed := counts["error"]:
         parts += f", {failed:,} failed (the same command asks again after a day)"
     return f"{counts.total():,} songs: {parts}"
-
-
-def _needs_extra() -> None:
-    try:
-        import h5py  # noqa: F401
-        import pandas  # noqa: F401
-        import rapidfuzz  # noqa: F401
-        import tqdm  # noqa: F401
-    except ImportError as error:
-        stop(f"this command needs the extra 'train': pip install '.[train]' ({error}).", FAILED)
 
 
 for _command in COMMANDS:

@@ -22,6 +22,8 @@ from model.text import fold, words
 
 TOKEN, TOKEN_FILE = "DISCORD_TOKEN", "DISCORD_TOKEN_FILE"
 
+# What people may ask for; the command line goes further.
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.1, 1.2
 # As many different reactions as Discord allows on a message.
 _MAX_REACTIONS = 20
 # A configuration is a page, a token a line: what is longer is another file.
@@ -90,7 +92,7 @@ class Discord(_Table):
 class Lyrics(_Table):
     """What a stanza is like where nobody says otherwise."""
 
-    temperature: Annotated[float, Field(ge=0.1, le=1.2)] = 0.4
+    temperature: Annotated[float, Field(ge=MIN_TEMPERATURE, le=MAX_TEMPERATURE)] = 0.4
     lines: Annotated[int, Field(ge=1, le=MAX_LINES)] = MAX_LINES
     style: str = "song"
 

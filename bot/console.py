@@ -7,12 +7,13 @@ import os
 import sys
 from collections.abc import Callable
 from functools import wraps
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 
 import click
 
-from model.errors import BadCheckpoint, BadInput, BadOption
+from model.errors import BadCheckpoint, BadInput, BadOption, Unavailable
 
 if TYPE_CHECKING:
     from bot.config import Config
@@ -83,6 +84,8 @@ def polite(command: Callable[P, R]) -> Callable[P, R]:
             stop(str(error), BAD_DATA)
         except BadCheckpoint as error:
             stop(str(error), BAD_CONFIGURATION)
+        except Unavailable as error:
+            stop(str(error), UNAVAILABLE)
         except KeyboardInterrupt:
             stop("interrupted.", FAILED)
         except BrokenPipeError:
@@ -99,6 +102,15 @@ def stop(sentence: str, code: int) -> NoReturn:
     """Say one sentence on stderr and end the program."""
     click.echo(f"songwriter: {' '.join(sentence.split())}", err=True)
     sys.exit(code)
+
+
+def needs_extra(*modules: str) -> None:
+    """End the program, saying what to install, where a module of the extra "train" is not here."""
+    for name in modules:
+        try:
+            import_module(name)
+        except ImportError as error:
+            stop(f"this command needs the extra 'train': pip install '.[train]' ({error}).", FAILED)
 
 
 def load_eye(checkpoints: Path | None) -> Eye:

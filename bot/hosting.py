@@ -22,7 +22,6 @@ def run(config_path: Path | None) -> None:
         secret = token(os.environ)
     except BadConfiguration as error:
         stop(str(error), BAD_CONFIGURATION)
-    from bot.__main__ import Unavailable
     from bot.__main__ import run as run_bot
     from bot.store import BadStore, StoreError
 
@@ -32,7 +31,7 @@ def run(config_path: Path | None) -> None:
         stop(str(error), BAD_CONFIGURATION)
     except BadStore as error:
         stop(str(error), BAD_DATA)
-    except (Unavailable, StoreError) as error:
+    except StoreError as error:
         stop(str(error), UNAVAILABLE)
 
 

@@ -14,7 +14,15 @@ from typing import Any
 
 import click
 
-from bot.console import FAILED, Finite, checkpoints_option, load_eye, load_pen, polite, stop, with_options
+from bot.console import (
+    Finite,
+    checkpoints_option,
+    load_eye,
+    load_pen,
+    needs_extra,
+    polite,
+    with_options,
+)
 from training.options import DEFAULT_BACKBONE, STAGES, CaptionerOptions, GeneratorOptions
 
 _path = click.Path(path_type=Path)
@@ -68,7 +76,7 @@ def evaluate_captions(
     checkpoints: Path | None,
 ) -> None:
     """BLEU-1..4, ROUGE-L and CIDEr-D by the coco-caption convention, times 100."""
-    _needs_extra()
+    needs_extra("nltk", "tqdm")
     from training.evaluation import evaluate_captions as measure
 
     eye = load_eye(checkpoints)
@@ -92,7 +100,7 @@ def evaluate_lyrics(
     file: Path, split: str, primer: Path | None, as_json: bool, checkpoints: Path | None
 ) -> None:
     """Bits a character of the generator on the songs of FILE, beside xz and a 6-gram model."""
-    _needs_extra()
+    needs_extra("nltk", "tqdm")
     from model.files import CHECKPOINTS
     from model.songwriter import limit_threads
     from training.evaluation import evaluate_lyrics as measure
@@ -120,7 +128,7 @@ def evaluate_samples(
     checkpoints: Path | None,
 ) -> None:
     """Write stanzas for keywords of held-back songs; count words, endings, keywords and copies."""
-    _needs_extra()
+    needs_extra("nltk", "tqdm")
     from training.samples import evaluate_samples as measure
 
     pen = load_pen(checkpoints)
@@ -135,7 +143,7 @@ def evaluate_samples(
 @polite
 def train_lexicon(corpus: Path, captions: Path, train_list: Path, output: Path) -> None:
     """Build the word table from songs, captions, WordNet and VADER."""
-    _needs_extra()
+    needs_extra("nltk", "tqdm")
     from training.lexicon import build_from_files
 
     lexicon = build_from_files(corpus, captions, train_list)
@@ -152,7 +160,7 @@ def train_lexicon(corpus: Path, captions: Path, train_list: Path, output: Path) 
 @polite
 def train_generator(corpus: Path, lexicon: Path, run: Path, start: Path | None, **options: Any) -> None:
     """Train the character LSTM on songs."""
-    _needs_extra()
+    needs_extra("nltk", "tqdm")
     from model.lexicon import Lexicon
     from model.songwriter import limit_threads
     from training.generator import GeneratorTrainer
@@ -174,7 +182,7 @@ def train_generator(corpus: Path, lexicon: Path, run: Path, start: Path | None, 
 @polite
 def train_features(images: Path, captions: Path, split: Path, cache: Path, backbone: str) -> None:
     """Run the frozen encoder once over a list of pictures, mirrored too."""
-    _needs_extra()
+    needs_extra("nltk", "tqdm")
     from model.songwriter import limit_threads
     from training.captioner import cache_features
 
@@ -206,7 +214,7 @@ def train_captioner(
     **options: Any,
 ) -> None:
     """Train the captioner: frozen, then finetune, then scst."""
-    _needs_extra()
+    needs_extra("nltk", "tqdm")
     from model.songwriter import limit_threads
     from training.captioner import Flickr, start_stage
 
@@ -232,18 +240,10 @@ def train_captioner(
 @polite
 def train_average(first: Path, second: Path, share: float, output: Path) -> None:
     """Average two captioners in weight space: a stage's start FIRST and its end SECOND."""
-    _needs_extra()
+    needs_extra("nltk", "tqdm")
     from training.captioner import average
 
     average(first, second, share, output)
-
-
-def _needs_extra() -> None:
-    try:
-        import nltk  # noqa: F401
-        import tqdm  # noqa: F401
-    except ImportError as error:
-        stop(f"this command needs the extra 'train': pip install '.[train]' ({error}).", FAILED)
 
 
 def _print_result(result: dict[str, Any], as_json: bool) -> None:

@@ -11,7 +11,7 @@ from typing import ParamSpec, TypeVar
 
 import click
 
-from bot.console import BAD_DATA, FAILED, UNAVAILABLE, Finite, polite, stop
+from bot.console import BAD_DATA, Finite, needs_extra, polite
 from model.errors import BadOption
 from model.steering import MAX_LINES, STYLES
 
@@ -25,21 +25,12 @@ _style = click.option(
 
 
 def _prepared(command: Callable[P, R]) -> Callable[P, R]:
-    """What these commands share: the extra they need, services that may be away, polite errors."""
+    """What these commands share: the extra they need, and polite errors."""
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            import nltk  # noqa: F401
-            import tqdm  # noqa: F401
-        except ImportError as error:
-            stop(f"this command needs the extra 'train': pip install '.[train]' ({error}).", FAILED)
-        from training.collecting.errors import Unavailable
-
-        try:
-            return command(*args, **kwargs)
-        except Unavailable as error:
-            stop(str(error), UNAVAILABLE)
+        needs_extra("nltk", "tqdm")
+        return command(*args, **kwargs)
 
     return polite(run)
 

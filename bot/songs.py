@@ -28,8 +28,6 @@ _log = logging.getLogger(__name__)
 _OPTED_OUT = "You have opted out, so I keep nothing of yours and write nothing: /privacy opt-in undoes that."
 _RUDE_SEED = "I'd rather not sing about that: give me another word."
 
-MIN_TEMPERATURE, MAX_TEMPERATURE = 0.1, 1.2
-
 
 @dataclass(frozen=True)
 class Ask:

@@ -27,7 +27,8 @@ Ids = npt.NDArray[np.int64]
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.1, 2.0
 # Four lines of the longest width that the training songs have; most stanzas end by 180.
 MAX_CHARACTERS = 300
-# No line of the training songs is longer; one that goes on and on is given up.
+# Longer lines are prose, in songs as in most verse: training leaves them out, and a line that
+# goes on and on is given up.
 MAX_LINE = 72
 # In training no stanza ends before its keywords are written, so a last line without the last
 # keyword goes on and on: after so many characters it is let off.

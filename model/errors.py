@@ -13,5 +13,9 @@ class BadOption(SongwriterError):
     """An option outside its range (exit code 2)."""
 
 
+class Unavailable(SongwriterError):
+    """A service that cannot be reached or refuses (exit code 69)."""
+
+
 class BadCheckpoint(SongwriterError):
     """A checkpoint that is missing, damaged or of another version (exit code 78)."""

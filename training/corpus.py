@@ -14,12 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from model.decoding import MAX_LINE
 from model.errors import BadInput
 from model.steering import MAX_LINES
 from model.text import fold_lines
 
-# Longer lines are prose, in this corpus as in most.
-MAX_LINE = 72
 DEV_SHARE = TEST_SHARE = 0.025
 
 _NUMBERED = re.compile(r"\d")

@@ -9,10 +9,11 @@ from discord import app_commands
 from discord.app_commands import Choice, Range
 from discord.ext import commands
 
+from bot.config import MAX_TEMPERATURE, MIN_TEMPERATURE
 from bot.images import PictureRef, pictures_of
 from bot.refusals import Refusal
 from bot.seedwords import starting_with
-from bot.songs import MAX_TEMPERATURE, MIN_TEMPERATURE, Ask
+from bot.songs import Ask
 from bot.thinking import think
 from model.mood import MOODS
 from model.seeds import MAX_SEED

@@ -11,9 +11,9 @@ from discord import app_commands
 from discord.app_commands import Range
 from discord.ext import commands
 
+from bot.config import MAX_TEMPERATURE, MIN_TEMPERATURE
 from bot.preferences import Preferences, preferences_of
 from bot.refusals import Refusal
-from bot.songs import MAX_TEMPERATURE, MIN_TEMPERATURE
 from bot.store import ServerSettings
 from bot.thinking import think
 

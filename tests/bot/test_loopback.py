@@ -19,13 +19,14 @@ import discord
 import pytest
 import pytest_asyncio
 
-from bot.__main__ import Unavailable, serve
+from bot.__main__ import serve
 from bot.config import BadConfiguration, Config, Log, parse
 from bot.engine.inline import InlineEngine
 from bot.engine.local import LocalEngine
 from bot.engine.requests import Engine, SongRequest, SongResult
 from bot.log import configure
 from bot.store import ServerSettings, Store
+from model.errors import Unavailable
 from model.lexicon import Entry, Lexicon
 from tests.bot import reader
 from tests.bot.engine.harness import until_ready

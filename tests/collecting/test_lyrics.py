@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 from tqdm import tqdm
 
 from bot.cli import main
+from model.errors import Unavailable
 from tests.collecting.server import FAULTS, LyricsServer, Track, serving
 from training.collecting.answers import (
     Failed,
@@ -37,7 +38,6 @@ from training.collecting.answers import (
 )
 from training.collecting.cache import Cache, Status
 from training.collecting.client import MAX_RETRY_AFTER, Backoff, Client, Pace, retry_after
-from training.collecting.errors import Unavailable
 from training.collecting.lyrics import Collector
 from training.collecting.names import bare_title, first_artist, folded, score
 from training.collecting.sources import Lrclib

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from model.errors import BadInput
 from model.files import write_whole
 from training.collecting.english import FOREIGN, English
-from training.collecting.texts import COLUMNS, Text, read_texts
+from training.collecting.texts import COLUMNS, Text, read_texts, sung_letters
 from training.collecting.whole import writing
 
 # No line that is sung is as long; it also bounds the work on one line.
@@ -100,7 +100,6 @@ _STRIPPED = (
 )
 _WHITE = re.compile(r"\s+")
 _SUNG = re.compile(r"[^\W_]")
-_NOT_SUNG = re.compile(r"[\W_]+")
 
 
 @dataclass
@@ -160,7 +159,7 @@ class Sieve:
         return "duplicate" if self._is_known(stanzas) else ""
 
     def _is_known(self, stanzas: dict[str, int]) -> bool:
-        lines = {hash(_key(line)) for stanza in stanzas for line in stanza.split("\n")}
+        lines = {hash(sung_letters(line)) for stanza in stanzas for line in stanza.split("\n")}
         homes = Counter(self._first[line] for line in lines if line in self._first)
         if homes and max(homes.values()) >= SAME * len(lines):
             return True
@@ -214,7 +213,7 @@ def clean_text(text: str, stripped: Counter[str] | None = None) -> dict[str, int
     counts: dict[str, int] = {}
     first: dict[str, str] = {}
     for stanza in _stanzas(text[:MAX_TEXT], Counter() if stripped is None else stripped):
-        name = first.setdefault(_key(stanza), stanza)
+        name = first.setdefault(sung_letters(stanza), stanza)
         counts[name] = counts.get(name, 0) + 1
     if stripped is not None and (again := sum(counts.values()) - len(counts)):
         stripped["repeated stanzas"] += again
@@ -254,11 +253,6 @@ def _tidy_once(line: str, found: set[str]) -> str:
         if times:
             found.add(name)
     return _WHITE.sub(" ", line).strip()
-
-
-def _key(text: str) -> str:
-    """What two printings of the same words share."""
-    return _NOT_SUNG.sub("", text.casefold())
 
 
 def _row(song: Text, stanzas: dict[str, int]) -> list[str]:

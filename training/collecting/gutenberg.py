@@ -13,15 +13,14 @@ from typing import Any
 
 from yarl import URL
 
-from model.errors import BadInput
+from model.decoding import MAX_LINE
+from model.errors import BadInput, Unavailable
 from model.files import write_whole
 from training.collecting.answers import Failed
 from training.collecting.client import Backoff, Client, Pace
-from training.collecting.errors import Unavailable
 from training.collecting.refine import corpus_row
 from training.collecting.texts import Text
 from training.collecting.whole import writing
-from training.corpus import MAX_LINE
 
 # Project Gutenberg asks programs to take books from a mirror, not from www.gutenberg.org.
 BASE_URL = "https://gutenberg.pglaf.org"

@@ -14,11 +14,10 @@ from typing import Never
 from tqdm import tqdm
 from yarl import URL
 
-from model.errors import BadOption
+from model.errors import BadOption, Unavailable
 from training.collecting.answers import Failed, Match, Song, best
 from training.collecting.cache import FINAL, Answer, Cache, Status
 from training.collecting.client import Backoff, Client, Pace
-from training.collecting.errors import Unavailable
 from training.collecting.options import MAX_CONCURRENCY, PUBLIC_RATE, SERVICES, LyricsOptions
 from training.collecting.songs import read_csv
 from training.collecting.sources import Dump, Lrclib, LyricsOvh, Source

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from model.errors import BadInput
-from training.collecting.errors import Unavailable
+from model.errors import BadInput, Unavailable
 
 CORPORA = ("words", "stopwords", "cmudict", "wordnet")
 HINT = "run `songwriter data nltk`, or set NLTK_DATA to the folder that has it"

@@ -12,10 +12,10 @@ from typing import Any
 
 from tqdm import tqdm
 
+from model.decoding import MAX_LINE
 from model.errors import BadInput
-from training.collecting.texts import Text, read_texts
+from training.collecting.texts import Text, read_texts, sung_letters
 from training.collecting.whole import writing
-from training.corpus import MAX_LINE
 
 # Their share among a song's words is its ``archaic``. "Thee" tells a hymn from a song of
 # today better than a date does.
@@ -27,7 +27,6 @@ ARCHAIC = frozenset(
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)*")
 _DIGIT = re.compile(r"\d")
 _LETTER = re.compile(r"[^\W\d_]")
-_NOT_SUNG = re.compile(r"[\W_]+")
 
 
 @dataclass
@@ -93,7 +92,7 @@ def refined(stanzas: Sequence[Sequence[str]], max_lines: int) -> list[list[str]]
         for usable, run in groupby(stanza, key=_is_usable):
             if usable:
                 for piece in _even(list(run), max_lines):
-                    pieces.setdefault(_NOT_SUNG.sub("", "".join(piece).casefold()), piece)
+                    pieces.setdefault(sung_letters("".join(piece)), piece)
     return list(pieces.values())
 
 

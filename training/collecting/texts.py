@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -18,6 +19,9 @@ COLUMNS = ("track_id", "artist", "title", "text", "counts", *ABOUT)
 
 _SQLITE = b"SQLite format 3\x00"
 _JSON = (".jsonl", ".xz")
+
+
+_NOT_SUNG = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True)
@@ -103,3 +107,8 @@ def _from_corpus(path: Path) -> Iterator[Text]:
             yield Text(str(row.get("author", "")), str(row.get("title", "")), text, about=about)
         except (KeyError, TypeError, AttributeError) as error:
             raise BadInput(f"{path}, line {number}: expected an object with 'stanzas'.") from error
+
+
+def sung_letters(text: str) -> str:
+    """What two printings of the same words share."""
+    return _NOT_SUNG.sub("", text.casefold())

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import errno
 import lzma
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+from model.files import replacing
 
 # Verse takes a tenth of the default's time, and a quarter more bytes.
 _PRESET = 1
@@ -23,20 +24,13 @@ def writing(path: Path) -> Iterator[IO[str]]:
     """
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "this is a folder: name a file", str(path))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
-        with _open(partial, path.suffix) as file:
+        with replacing(path) as partial, _open(partial, path.suffix) as file:
             yield file
-        with partial.open("rb") as written:
-            os.fsync(written.fileno())
-        partial.replace(path)
     except OSError as error:
         # A full disk does not say which file it was.
         error.filename = error.filename or str(path)
         raise
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _open(path: Path, suffix: str) -> IO[str]:
