@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bot.config import Filter
 from model.text import fold, words
 
+if TYPE_CHECKING:
+    # A worker needs this module, and none of the configuration's machinery.
+    from bot.config import Filter
+
+_INSIDE_WORD = re.compile("['-]")
 SHIPPED = Path(__file__).parent.parent / "data" / "filter" / "english.txt"
 
 
@@ -22,5 +28,6 @@ def forbidden_words(settings: Filter, shipped: Path = SHIPPED) -> frozenset[str]
 
 
 def is_forbidden(text: str, forbidden: frozenset[str]) -> bool:
-    """Whether a text has a forbidden word, in any case and accents."""
-    return not forbidden.isdisjoint(words(fold(text)))
+    """Whether a text has a forbidden word, in any case and accents, also beside a hyphen or apostrophe."""
+    found = words(fold(text))
+    return not forbidden.isdisjoint({*found, *(part for word in found for part in _INSIDE_WORD.split(word))})

@@ -32,6 +32,7 @@ from bot.engine.requests import (
     WorkerFailed,
 )
 from bot.engine.sentences import FAILED, TOO_SLOW
+from bot.wordfilter import is_forbidden
 from model.errors import BadInput, BadOption
 from model.text import fold, words
 
@@ -48,7 +49,6 @@ NICENESS = 5
 
 _SECRETS = "DISCORD_TOKEN"
 _NO_LUCK = "No stanza came out that I would sing in public: try again, or something else."
-_INSIDE_WORD = re.compile("['-]")
 
 
 @dataclass(frozen=True)
@@ -238,14 +238,14 @@ def _prepare(models: Models, draft: Draft) -> None:
     """Look at the pictures and find the words that steer."""
     request = draft.request
     _in_time(draft.until)
-    if _spoken(request.seed) & request.forbidden:
+    if is_forbidden(request.seed, request.forbidden):
         raise Declined("I do not sing about that: try another word.")
     if request.pictures:
         draft.caption = _look(models, request.pictures, draft.seconds)
     if draft.caption is not None:
         draft.caption = _without(draft.caption, request)
     found = models.keywords(draft.caption, request.seed)
-    draft.keywords = tuple(word for word in found if not _spoken(word) & request.forbidden)
+    draft.keywords = tuple(word for word in found if not is_forbidden(word, request.forbidden))
 
 
 def _attempt(models: Models, drafts: Sequence[Draft]) -> None:
@@ -268,7 +268,7 @@ def _judge(models: Models, draft: Draft, lines: Sequence[str], began: float) -> 
     """A stanza without forbidden words is the outcome."""
     request = draft.request
     draft.seconds["write"] = draft.seconds.get("write", 0.0) + time.monotonic() - began
-    if _spoken("\n".join(lines)) & request.forbidden:
+    if is_forbidden("\n".join(lines), request.forbidden):
         return
     draft.outcome = SongResult(
         draft.caption,
@@ -304,16 +304,10 @@ def _look(models: Models, pictures: Sequence[bytes], seconds: dict[str, float]) 
 
 def _without(caption: str, request: SongRequest) -> str:
     """A caption without its forbidden words."""
-    kept = " ".join(word for word in caption.split() if not _spoken(word) & request.forbidden)
+    kept = " ".join(word for word in caption.split() if not is_forbidden(word, request.forbidden))
     if not words(fold(kept)) and words(fold(caption)) and not request.seed:
         raise Declined("I do not sing about that: try another picture.")
     return kept
-
-
-def _spoken(text: str) -> set[str]:
-    """The words of a text, and the parts of those with a hyphen or an apostrophe."""
-    found = words(fold(text))
-    return {*found, *(part for word in found for part in _INSIDE_WORD.split(word))}
 
 
 def _random_seeds(first: int) -> Iterator[int]:
