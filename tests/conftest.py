@@ -6,10 +6,16 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).parent.parent
 # One thread a test process: the machines that run this are small and shared.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# The same examples in every run, so that a red run is about the change at hand;
+# HYPOTHESIS_PROFILE=search looks for new ones.
+settings.register_profile("repeatable", derandomize=True, print_blob=True)
+settings.register_profile("search", print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
 def real_data() -> Path | None:

@@ -10,6 +10,7 @@ from model.errors import BadInput
 from training.corpus import cut, pieces, read_songs, split, training_weight
 from training.flickr8k import read_captions, read_split
 from training.ngram import AdaptiveNgram
+from training.stanzas import plainness
 
 
 def write(path: Path, rows: list[dict[str, object]]) -> Path:
@@ -42,6 +43,18 @@ def test_prose_and_page_furniture_are_dropped(tmp_path: Path) -> None:
         [song("One", ["x" * 100], ["Page 12"], ["CHORUS OF MEN", "ALL"], ["a line", "another line"])],
     )
     assert read_songs(path)[0].stanzas == (("a line", "another line"),)
+
+
+def test_choruses_that_the_printer_did_not_set_again_are_dropped(tmp_path: Path) -> None:
+    path = write(tmp_path / "s.jsonl", [song("One", ["He sang", "Hurrah, &c."], ["Tra la, & c."])])
+    assert read_songs(path)[0].stanzas == (("he sang",),)
+
+
+def test_plain_stanzas_outweigh_dialect() -> None:
+    common = {"the", "sun", "is", "on", "sea"}
+    assert plainness(["the sun is on the sea"], common) == 1
+    assert plainness(["the sun is on the brae"], common) < 1
+    assert plainness(["the bairn gaed doun the brae"], common) < 0.01
 
 
 def test_songs_that_share_a_stanza_stay_together(tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ def test_a_run_is_not_resumed_with_other_options(corpus: Path, lexicon: Lexicon,
 
 def test_padding_is_not_learnt(corpus: Path, lexicon: Lexicon, tmp_path: Path) -> None:
     learner = trainer(corpus, lexicon, tmp_path / "run")
-    group = plan(learner.songs, 16, seed=1)[0]
+    group = plan(learner.songs, learner.common, 16, seed=1)[0]
     inputs, targets, _ = encode(group, lexicon, learner.vocabulary, learner.model, seed=1)
     for row, (text, _) in enumerate(group):
         learnt = [int(t) for t in targets[row] if t != IGNORE]
@@ -154,7 +154,7 @@ def test_padding_is_not_learnt(corpus: Path, lexicon: Lexicon, tmp_path: Path) -
 def test_what_is_asked_for_is_in_the_stanza(corpus: Path, lexicon: Lexicon, tmp_path: Path) -> None:
     """Every keyword is waiting at the start and written by the end; the last line is the last."""
     learner = trainer(corpus, lexicon, tmp_path / "run")
-    group = plan(learner.songs, 16, seed=1)[0]
+    group = plan(learner.songs, learner.common, 16, seed=1)[0]
     _, _, conditions = encode(group, lexicon, learner.vocabulary, learner.model, seed=1)
     assert conditions.waiting[:, 0].any()
     assert not conditions.waiting[range(16), [len(text) for text, _ in group]].any()

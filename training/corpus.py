@@ -22,6 +22,8 @@ from model.text import fold_lines
 DEV_SHARE = TEST_SHARE = 0.025
 
 _NUMBERED = re.compile(r"\d")
+# "Hurrah, &c.": the printer's sign for a chorus that he did not set again.
+_AND_SO_ON = re.compile(r"&\s?c\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def training_weight(song: Song) -> float:
 
 
 def _song(row: dict[str, Any]) -> Song:
-    stanzas = [tuple(fold_lines(lines)) for lines in row["stanzas"] if _is_verse(lines)]
+    stanzas = [tuple(fold_lines(_written_out(lines))) for lines in row["stanzas"] if _is_verse(lines)]
     unique = dict.fromkeys(stanza for stanza in stanzas if stanza)
     key = f"{row.get('title', '')}\n{row.get('author', '')}"
     return Song(key, str(row.get("style", "song")), float(row.get("archaic", 0.0)), tuple(unique))
@@ -100,6 +102,10 @@ def _is_verse(lines: Sequence[str]) -> bool:
         return False
     shouted = sum(line.isupper() for line in lines)
     return shouted <= len(lines) / 3
+
+
+def _written_out(lines: Sequence[str]) -> list[str]:
+    return [line for line in lines if not _AND_SO_ON.search(line)]
 
 
 def _families(songs: Sequence[Song]) -> list[str]:

@@ -30,6 +30,8 @@ from training.stanzas import IGNORE, collate, encode, plan
 _BATCH = 64
 # A rarer keyword is known to the generator by its letters alone.
 _COMMON = 20
+# So many of the most frequent words make a stanza plain.
+_PLAIN_WORDS = 2000
 
 
 class GeneratorTrainer:
@@ -51,6 +53,7 @@ class GeneratorTrainer:
             name: getattr(options, name) for name in ("embedding", "control", "hidden", "layers", "word")
         }
         self.lemmas = common_lemmas(lexicon)
+        self.common = common_words(lexicon)
         self.model = Generator(
             len(self.vocabulary), self.lemmas, **self.architecture, dropout=options.dropout
         ).to(self.device)
@@ -122,7 +125,7 @@ class GeneratorTrainer:
     def _batches(self) -> Iterator[tuple[Tensor, Tensor, Conditions]]:
         while True:
             seed = self.options.seed * 1000 + self.progress["epoch"]
-            groups = plan(self.songs, self.options.batch, seed)
+            groups = plan(self.songs, self.common, self.options.batch, seed)
             for position in range(self.progress["batch"], len(groups)):
                 number = seed * 100_000 + position
                 batch = encode(groups[position], self.lexicon, self.vocabulary, self.model, number)
@@ -181,7 +184,7 @@ class GeneratorTrainer:
             "lemmas": self.lemmas,
             "alphabet": self.vocabulary.alphabet,
             "data": self.data_hash,
-            "training": {**asdict(self.options), **self.progress},
+            "training": {**self.progress, **asdict(self.options)},
             "metrics": {"dev_sample_nats_per_char": nats},
         }
         save_checkpoint(
@@ -224,6 +227,11 @@ def stanza_nats(
 def common_lemmas(lexicon: Lexicon) -> list[str]:
     """Lemmas that are sung often enough to have a vector of their own."""
     return sorted(lemma for lemma in lexicon.inflections if sung(lemma, lexicon) >= _COMMON)
+
+
+def common_words(lexicon: Lexicon) -> frozenset[str]:
+    """The words that are sung most."""
+    return frozenset(sorted(lexicon.entries, key=lambda word: (-lexicon.count(word), word))[:_PLAIN_WORDS])
 
 
 def _sample(texts: list[str], characters: int) -> list[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from model.keywords import MAX_KEYWORDS, extract, used
 from model.lexicon import Lexicon
 from model.mood import mood_of
 from model.steering import MAX_LINES, STYLES, Steering
+from model.text import words
 from model.vocabulary import BOS, EOS, PAD, CharVocabulary
 from training.corpus import Song, cut, training_weight
 
@@ -27,16 +29,33 @@ SHORT = 0.15
 Example = tuple[str, str]  # text, style
 
 
-def plan(songs: Sequence[Song], batch: int, seed: int) -> list[list[Example]]:
-    """One pass: songs drawn by weight, stanzas cut afresh, groups of similar length in random order."""
+def plan(songs: Sequence[Song], common: Set[str], batch: int, seed: int) -> list[list[Example]]:
+    """One pass: stanzas drawn by weight, cut afresh, groups of similar length in random order.
+
+    Args:
+        songs: what to draw from.
+        common: words that make a stanza plain; see ``plainness``.
+        batch: stanzas a group.
+        seed: of all draws.
+    """
     draw = random.Random(seed)
     examples: list[Example] = []
     for song in songs:
         weight = training_weight(song)
         for stanza in song.stanzas:
-            if draw.random() < weight:
+            if draw.random() < weight * plainness(stanza, common):
                 examples += [(piece, song.style) for piece in _cut_afresh(stanza, draw)]
     return _by_length(examples, batch, draw)
+
+
+def plainness(stanza: Sequence[str], common: Set[str]) -> float:
+    """1 for a stanza with at most a tenth of its words outside the common ones, less the more there are.
+
+    Dialect, inventories and learned verse cost a small network more than they teach it.
+    """
+    found = [word for line in stanza for word in words(line)]
+    rare = sum(word not in common for word in found) / max(1, len(found))
+    return math.exp(-max(0.0, rare - 0.1) / 0.1)
 
 
 def encode(
