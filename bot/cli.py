@@ -12,9 +12,10 @@ import click
 
 from bot.collecting import data
 from bot.console import BAD_DATA, Finite, checkpoints_option, load_eye, load_pen, polite, with_options
+from bot.evaluating import evaluate
 from bot.hosting import check, run
-from bot.offline import evaluate, train
 from bot.ratings import backup, ratings
+from bot.training import train
 from model.errors import BadInput
 from model.mood import MOODS
 from model.seeds import MAX_RANDOM_SEED, check_random_seed, check_seed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import sys
@@ -24,6 +25,13 @@ R = TypeVar("R")
 
 # After sysexits.h.
 FAILED, USAGE, BAD_DATA, UNAVAILABLE, BAD_CONFIGURATION = 1, 2, 65, 69, 78
+
+path_type = click.Path(path_type=Path)
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+flickr_options = (
+    click.option("--images", type=path_type, required=True, help="Folder of pictures."),
+    click.option("--captions", type=path_type, required=True, help="Flickr8k.token.txt."),
+)
 
 checkpoints_option = click.option(
     "--checkpoints",
@@ -141,3 +149,18 @@ def load_settings(path: Path | None) -> Config:
         return load_config(path or _DEFAULT_CONFIG)
     except BadConfiguration as error:
         stop(str(error), BAD_CONFIGURATION)
+
+
+def print_result(result: dict[str, Any], as_json: bool) -> None:
+    """One JSON object, or a line a figure."""
+    if as_json:
+        click.echo(json.dumps(result))
+        return
+    for name, value in result.items():
+        if isinstance(value, dict):
+            value = "  ".join(f"{key} {_number(item)}" for key, item in value.items())
+        click.echo(f"{name:<28}{_number(value)}")
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,146 @@
+"""The ``songwriter train`` commands. The command line is the one place of ``bot`` that knows
+``training``: its options at import, the rest inside the commands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bot.console import Finite, flickr_options, needs_extra, path_type, polite, with_options
+from training.options import DEFAULT_BACKBONE, STAGES, CaptionerOptions, GeneratorOptions
+
+
+@click.group()
+def train() -> None:
+    """Train the models. Every command goes on where its run folder stopped."""
+
+
+def _fields(kind: type, *without: str) -> list[Callable[..., Any]]:
+    """One command-line option a field of an options class."""
+    options = []
+    for field in fields(kind):
+        if field.name in without:
+            continue
+        name = "--" + field.name.replace("_", "-")
+        if isinstance(field.default, bool):
+            options.append(click.option(f"{name}/--no-{name[2:]}", default=field.default, show_default=True))
+        else:
+            value = Finite() if isinstance(field.default, float) else int
+            options.append(click.option(name, type=value, default=field.default, show_default=True))
+    return options
+
+
+@train.command("lexicon")
+@click.argument("corpus", type=path_type)
+@click.option("--captions", type=path_type, required=True, help="Flickr8k.token.txt.")
+@click.option("--train-list", type=path_type, required=True, help="Names of the training pictures.")
+@click.option("--output", type=path_type, required=True, help="lexicon.json.xz")
+@polite
+def train_lexicon(corpus: Path, captions: Path, train_list: Path, output: Path) -> None:
+    """Build the word table from songs, captions, WordNet and VADER."""
+    needs_extra("nltk", "tqdm")
+    from training.lexicon import build_from_files
+
+    lexicon = build_from_files(corpus, captions, train_list)
+    lexicon.save(output)
+    click.echo(f"{len(lexicon.entries):,} words, {len(lexicon.substitutes):,} substitutes", err=True)
+
+
+@train.command("generator")
+@click.argument("corpus", type=path_type)
+@click.option("--lexicon", type=path_type, required=True, help="lexicon.json.xz, from `train lexicon`.")
+@click.option("--run", type=path_type, required=True, help="Folder of the run; one that holds a run goes on.")
+@click.option("--from", "start", type=path_type, help="Begin with this checkpoint's weights.")
+@with_options(*_fields(GeneratorOptions))
+@polite
+def train_generator(corpus: Path, lexicon: Path, run: Path, start: Path | None, **options: Any) -> None:
+    """Train the character LSTM on songs."""
+    needs_extra("nltk", "tqdm")
+    from model.lexicon import Lexicon
+    from model.songwriter import limit_threads
+    from training.generator import GeneratorTrainer
+
+    limit_threads()
+    trainer = GeneratorTrainer(corpus, Lexicon.load(lexicon), run, GeneratorOptions(**options))
+    if not trainer.resume() and start:
+        trainer.start_from(start)
+    best = trainer.train()
+    click.echo(f"best dev {best:.4f} nats a character: {run / 'generator.safetensors'}", err=True)
+
+
+@train.command("features")
+@with_options(*flickr_options)
+@click.option("--split", type=path_type, required=True, help="List of picture names, one a line.")
+@click.option("--cache", type=path_type, required=True, help="Folder for this list's activations.")
+@click.option("--backbone", default=DEFAULT_BACKBONE, show_default=True,
+              help="A timm model, or torchvision:NAME.")  # fmt: skip
+@polite
+def train_features(images: Path, captions: Path, split: Path, cache: Path, backbone: str) -> None:
+    """Run the frozen encoder once over a list of pictures, mirrored too."""
+    needs_extra("nltk", "tqdm")
+    from model.songwriter import limit_threads
+    from training.captioner import cache_features
+
+    limit_threads()
+    cache_features(images, captions, split, cache, backbone)
+
+
+@train.command("captioner")
+@click.option("--stage", type=click.Choice(STAGES), required=True)
+@click.option("--captions", type=path_type, required=True, help="Flickr8k.token.txt.")
+@click.option("--train-list", type=path_type, required=True)
+@click.option("--train-cache", type=path_type, required=True, help="From `train features`.")
+@click.option("--dev-list", type=path_type, required=True)
+@click.option("--dev-cache", type=path_type, required=True, help="From `train features`.")
+@click.option("--run", type=path_type, required=True, help="Folder of the run; one that holds a run goes on.")
+@click.option("--from", "start", type=path_type, help="Checkpoint of the stage before; not for 'frozen'.")
+@click.option("--backbone", default=DEFAULT_BACKBONE, show_default=True, help="The caches' backbone.")
+@with_options(*_fields(CaptionerOptions, "stage"))
+@polite
+def train_captioner(
+    captions: Path,
+    train_list: Path,
+    train_cache: Path,
+    dev_list: Path,
+    dev_cache: Path,
+    run: Path,
+    start: Path | None,
+    backbone: str,
+    **options: Any,
+) -> None:
+    """Train the captioner: frozen, then finetune, then scst."""
+    needs_extra("nltk", "tqdm")
+    from model.songwriter import limit_threads
+    from training.captioner import Flickr, start_stage
+
+    limit_threads()
+    trainer = start_stage(
+        Flickr.open(captions, train_list, train_cache, backbone),
+        Flickr.open(captions, dev_list, dev_cache, backbone),
+        run,
+        CaptionerOptions(**options),
+        start,
+        backbone,
+    )
+    trainer.resume()
+    best = trainer.train()
+    click.echo(f"best dev CIDEr {best:.2f}: {run / 'captioner.safetensors'}", err=True)
+
+
+@train.command("average")
+@click.argument("first", type=path_type)
+@click.argument("second", type=path_type)
+@click.option("--share", type=Finite(), default=0.5, show_default=True, help="Of SECOND, 0 to 1.")
+@click.option("--output", type=path_type, required=True, help="captioner.safetensors")
+@polite
+def train_average(first: Path, second: Path, share: float, output: Path) -> None:
+    """Average two captioners in weight space: a stage's start FIRST and its end SECOND."""
+    needs_extra("nltk", "tqdm")
+    from training.captioner import average
+
+    average(first, second, share, output)
