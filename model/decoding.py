@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -18,7 +18,7 @@ import numpy.typing as npt
 from model.errors import BadOption
 from model.keywords import MAX_KEYWORDS
 from model.steering import Progress, State, Steering
-from model.text import NEWLINE
+from model.text import IN_WORD, NEWLINE
 from model.vocabulary import BOS, EOS, CharVocabulary
 
 Floats = npt.NDArray[np.float64]
@@ -35,6 +35,15 @@ MAX_LINE = 72
 PATIENCE = 45
 # Rows of a job that are gone on with after each line.
 SURVIVORS = 4
+# Rows that are drawn again among themselves after each word: few enough that a job has
+# several such islands, which do not all write the same line.
+ISLAND = 4
+# Symbols are proposed at this temperature at least. Much lower, and the rows of an island all
+# propose the same word; at 1 hardly one proposes a likely word.
+PROPOSAL = 0.6
+# A word that was asked for costs its row no more than this, in nats at the job's temperature:
+# a keyword is rare by its nature.
+KEYWORD_COST = 1.5
 
 
 class Context(NamedTuple):
@@ -183,10 +192,18 @@ def sample(stepper: Stepper, vocabulary: CharVocabulary, job: Job) -> list[Sampl
 def compose(
     stepper: Stepper, vocabulary: CharVocabulary, jobs: Sequence[tuple[Job, Rate]]
 ) -> list[list[Sample]]:
-    """Draw line by line: after each line a job's best rows replace its others.
+    """Draw word by word and line by line.
 
-    A stanza is only as good as its worst line. Among sixteen stanzas hardly one has four
-    good lines; among sixteen continuations of a good beginning several are good.
+    The temperature is that of words. Divided logits of characters at 0.4 favour the commonest
+    beginnings ("st...") over the likeliest words, because a beginning has the probability of
+    all words that share it. So characters are proposed at a higher temperature, and after each
+    word the rows of an island are drawn again with weights that make the words come with
+    ``p(word) ** (1 / temperature)``: sequential Monte Carlo (Doucet, de Freitas and Gordon,
+    2001; for language models Lew et al., 2023).
+
+    After each line a job's best rows replace its others. A stanza is only as good as its worst
+    line. Among sixteen stanzas hardly one has four good lines; among sixteen continuations of a
+    good beginning several are good.
 
     Args:
         stepper: the model.
@@ -194,27 +211,55 @@ def compose(
         jobs: all drawn in one batch; a job's stanzas do not depend on the others.
 
     Returns:
-        for each job one sample a seed, the best first.
+        for each job its last candidates, at most one a seed, the best first.
     """
     drawing = _Drawing(stepper, vocabulary)
-    batch = drawing.begin([job for job, _ in jobs])
+    batch = [_islands(rows) for rows in drawing.begin([job for job, _ in jobs])]
     while True:
-        drawing.draw([row for rows in batch for row in rows], paused=lambda row: row.at_line_end)
-        batch = [_ranked(rows, rate) for rows, (_, rate) in zip(batch, jobs, strict=True)]
-        if all(row.over for rows in batch for row in rows):
-            return [[row.sample for row in rows] for rows in batch]
-        batch = [_branch(rows) for rows in batch]
+        drawing.draw_lines([island for islands in batch for island in islands])
+        ranked = [_ranked(islands, rate) for islands, (_, rate) in zip(batch, jobs, strict=True)]
+        if all(row.over for rows in ranked for row in rows):
+            return [[row.sample for row in rows] for rows in ranked]
+        batch = [_branch(rows) for rows in ranked]
 
 
-def _ranked(rows: Sequence[_Row], rate: Rate) -> list[_Row]:
+def _islands(rows: Sequence[_Row]) -> list[list[_Row]]:
+    islands = [list(rows[start : start + ISLAND]) for start in range(0, len(rows), ISLAND)]
+    for island in islands:
+        for row in island:
+            # Too few rows to choose among: they draw at the temperature itself.
+            row.propose(PROPOSAL if len(island) == ISLAND else 0)
+    return islands
+
+
+def _ranked(islands: Sequence[Sequence[_Row]], rate: Rate) -> list[_Row]:
+    rows = [row for island in islands for row in island]
     scores = rate([row.sample for row in rows])
     return [rows[number] for number in sorted(range(len(rows)), key=lambda number: -scores[number])]
 
 
-def _branch(ranked: Sequence[_Row]) -> list[_Row]:
-    """As many rows as before, continuing the best in turn, each slot with its own draws."""
-    kept = ranked[:SURVIVORS]
-    return [kept[slot % len(kept)].child(row.random) for slot, row in enumerate(ranked)]
+def _branch(ranked: Sequence[_Row]) -> list[list[_Row]]:
+    """As many rows as before: the best that are over, and islands that go on with the best others."""
+    if all(row.over for row in ranked):
+        return [list(ranked)]
+    kept = list({row.text: row for row in reversed(ranked)}.values())[::-1][:SURVIVORS]
+    over, growing = [row for row in kept if row.over], [row for row in kept if not row.over]
+    if not growing:
+        return [over]
+    slots = enumerate(ranked[len(over) :])
+    rows = [growing[slot // ISLAND % len(growing)].child(row.random) for slot, row in slots]
+    return [over, *_islands(rows)]
+
+
+def _resample(rows: Sequence[_Row]) -> None:
+    """Draw the rows again by their weights, in place (systematic resampling)."""
+    weights = np.exp(log_probabilities(np.array([[row.weight for row in rows]]))[0])
+    marks = (rows[0].random.random() + np.arange(len(rows))) / len(rows)
+    chosen = np.searchsorted(np.cumsum(weights), marks).clip(max=len(rows) - 1)
+    twins = [rows[number].child(row.random) for number, row in zip(chosen, rows, strict=True)]
+    for row, twin in zip(rows, twins, strict=True):
+        row.become(twin)
+        row.weight = 0.0
 
 
 class _Row:
@@ -223,7 +268,11 @@ class _Row:
     def __init__(
         self, sampling: Sampling, asked: int, random: np.random.Generator, progress: Progress
     ) -> None:
-        self.sampling, self.asked, self.random, self.progress = sampling, asked, random, progress
+        self.asked, self.random, self.progress = asked, random, progress
+        # How symbols are drawn, and the temperature that words are to have.
+        self.sampling, self.temperature = sampling, sampling.temperature
+        # Log weight of what was drawn since the row was last chosen: wanted over proposed.
+        self.weight = 0.0
         self.text = ""
         self.nats, self.drawn, self.line = 0.0, 0, 0
         self.ended = self.cut = False
@@ -237,6 +286,10 @@ class _Row:
         twin.random, twin.progress = random, self.progress.copy()
         return twin
 
+    def become(self, other: _Row) -> None:
+        """Be the other row from now on, its random generator included."""
+        vars(self).update(vars(other))
+
     @property
     def over(self) -> bool:
         return self.ended or self.cut
@@ -246,25 +299,45 @@ class _Row:
         return self.text.endswith(NEWLINE)
 
     @property
+    def at_word_end(self) -> bool:
+        return self.text[-1] not in IN_WORD
+
+    @property
     def sample(self) -> Sample:
         return Sample(self.text, self.ended, self.cut, self.nats / max(1, self.drawn))
+
+    def propose(self, temperature: float) -> None:
+        """Draw symbols at this temperature at least."""
+        self.sampling = replace(self.sampling, temperature=max(temperature, self.temperature))
+
+    def weigh(self, loss: float, proposed: float) -> None:
+        """Take in what a symbol costs, in nats: at temperature 1, and as it was drawn."""
+        self.nats += loss
+        self.drawn += 1
+        self.weight += proposed - loss / self.temperature
 
     def write(self, symbol: int, character: str) -> None:
         self.symbol = symbol
         self.text += character
         self.progress.add(character)
 
-    def add(self, symbol: int, character: str | None, loss: float) -> None:
+    def add(self, symbol: int, character: str | None) -> None:
         """Take in a drawn character, or None for the end token.
 
-        A line end after the last line that was asked for ends the stanza, too.
+        A line end after the last line that was asked for ends the stanza, too; so does an
+        empty line, which parts the stanzas of a song.
         """
-        self.nats += loss
-        self.drawn += 1
+        if character == NEWLINE and self.at_line_end:
+            self.text = self.text.rstrip(NEWLINE)
+            self.ended = True
+            return
         if character is None or (character == NEWLINE and self.progress.lines_left == 1):
             self.ended = True
             return
+        waiting = self.progress.waiting.count(True)
         self.write(symbol, character)
+        if self.progress.waiting.count(True) < waiting:
+            self.weight = max(self.weight, -KEYWORD_COST)
         self.line = 0 if character == NEWLINE else self.line + 1
         if self.line >= PATIENCE and self.progress.lines_left == 1:
             self.progress.let_off()
@@ -287,6 +360,16 @@ class _Drawing:
             self._prime(first, job.prime)
             batch.append([first.child(np.random.default_rng(seed)) for seed in job.seeds])
         return batch
+
+    def draw_lines(self, islands: Sequence[Sequence[_Row]]) -> None:
+        """Draw one line in every row, the islands' rows anew after each word."""
+        writing = [[row for row in island if not row.over] for island in islands]
+        while any(writing):
+            self.draw([row for rows in writing for row in rows], paused=lambda row: row.at_word_end)
+            for rows in writing:
+                if rows:
+                    _resample(rows)
+            writing = [[row for row in rows if not (row.over or row.at_line_end)] for rows in writing]
 
     def draw(self, rows: Sequence[_Row], paused: Callable[[_Row], bool]) -> None:
         """Draw at least one symbol for every row that is not over."""
@@ -317,9 +400,13 @@ class _Drawing:
         empty = [number for number, row in enumerate(rows) if not row.text]
         logits[empty, EOS] = -np.inf
         uniforms = np.array([row.random.random() for row in rows])
-        ids = draw(_weights(rows, logits), uniforms).tolist()
-        for row, number, loss in zip(rows, ids, _losses(logits, ids).tolist(), strict=True):
-            row.add(number, self.vocabulary.tokens[number] if number != EOS else None, loss)
+        weights = _weights(rows, logits)
+        ids = draw(weights, uniforms).tolist()
+        drawn = np.arange(len(rows)), ids
+        losses, proposed = -log_probabilities(logits)[drawn], -np.log(weights[drawn])
+        for row, number, loss, own in zip(rows, ids, losses.tolist(), proposed.tolist(), strict=True):
+            row.weigh(loss, own)
+            row.add(number, self.vocabulary.tokens[number] if number != EOS else None)
 
 
 def _weights(rows: Sequence[_Row], logits: Floats) -> Floats:
@@ -335,9 +422,8 @@ def _context(rows: Sequence[_Row]) -> Context:
     return Context.of([row.progress.state for row in rows], [row.asked for row in rows])
 
 
-def _losses(logits: Floats, ids: Sequence[int]) -> Floats:
-    """Negative log-likelihood of the drawn symbols at temperature 1, (rows,)."""
-    top = logits.max(axis=1)
-    total = np.log(np.exp(logits - top[:, None]).sum(axis=1)) + top
-    losses: Floats = total - logits[np.arange(len(ids)), ids]
-    return losses
+def log_probabilities(logits: Floats) -> Floats:
+    """Log-probabilities, row by row."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    normal: Floats = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return normal

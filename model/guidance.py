@@ -8,7 +8,7 @@ from typing import cast
 
 import numpy as np
 
-from model.decoding import Context, Floats, Ids, Stepper
+from model.decoding import Context, Floats, Ids, Stepper, log_probabilities
 from model.steering import Steering
 
 # How much of the log-probability comes from the model that is asked for keywords. With all of it
@@ -47,7 +47,7 @@ class Guided:
             np.concatenate([context.waiting, np.zeros_like(context.waiting)]),
             np.concatenate([context.written, context.written]),
         )
-        asked, free = np.split(_log_probabilities(self.stepper.step(np.concatenate([ids, ids]), both)), 2)
+        asked, free = np.split(log_probabilities(self.stepper.step(np.concatenate([ids, ids]), both)), 2)
         mixed: Floats = self.pull * asked + (1 - self.pull) * free
         return mixed
 
@@ -61,9 +61,3 @@ class Guided:
 
     def _both(self, rows: Sequence[int]) -> list[int]:
         return [*rows, *(self._rows + row for row in rows)]
-
-
-def _log_probabilities(logits: Floats) -> Floats:
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    normal: Floats = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return normal

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from model.keywords import MAX_KEYWORDS
 from model.lexicon import Lexicon
-from model.text import LETTERS, NEWLINE
+from model.text import IN_WORD, LETTERS, NEWLINE
 
 STYLES = ("song", "nursery", "hymn", "ballad", "poem")
 MAX_LINES = 4
@@ -26,8 +26,6 @@ SPELLED = 10
 BUCKETS = 8192
 
 State = tuple[int, tuple[bool, ...], tuple[int, int]]
-
-_IN_WORD = frozenset(LETTERS + "'")
 
 
 @dataclass(frozen=True)
@@ -95,7 +93,7 @@ class Progress:
 
     def add(self, character: str) -> None:
         """Take in the next character. A keyword is written once the character after it is there."""
-        if character in _IN_WORD:
+        if character in IN_WORD:
             self._word += character
             return
         if word := self._word.strip("'"):

@@ -14,6 +14,8 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 PUNCTUATION = " '-,.;:!?"
 NEWLINE = "\n"
 ALPHABET = NEWLINE + PUNCTUATION + LETTERS
+# What a word is written with, as long as it goes on.
+IN_WORD = frozenset(LETTERS + "'")
 
 _REPLACED = str.maketrans(
     {
