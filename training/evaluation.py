@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import lzma
 import math
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,10 +20,11 @@ from model.generator import load_generator
 from model.songwriter import Eye
 from model.text import ALPHABET
 from training.corpus import Song, pieces, read_songs, split
-from training.features import load_batch
+from training.features import Gallery
 from training.flickr8k import read_split_captions
 from training.generator import stanza_nats
-from training.metrics import score_captions
+from training.meteor import NoMeteor, meteor
+from training.metrics import score_captions, tokenize
 from training.ngram import AdaptiveNgram
 
 # Stands for the end token where plain text is compressed or counted.
@@ -31,7 +33,14 @@ _BATCH = 8
 
 
 def evaluate_captions(
-    eye: Eye, images: Path, captions: Path, split_list: Path, beam: int, output: Path | None = None
+    eye: Eye,
+    images: Path,
+    captions: Path,
+    split_list: Path,
+    beam: int,
+    output: Path | None = None,
+    results: Path | None = None,
+    with_meteor: bool = True,
 ) -> dict[str, Any]:
     """Caption the listed pictures and score them (times 100) against their raw references.
 
@@ -42,30 +51,72 @@ def evaluate_captions(
         split_list: picture names, one a line.
         beam: beam size.
         output: where to write picture, caption and log-probability as JSON lines.
+        results: where to write a JSON list of pictures, each with ``image``, ``candidate``,
+            ``log_probability`` and ``references``, after NeuralTalk's result_struct.json.
+        with_meteor: METEOR 1.5, too, where Java and pycocoevalcap are here; ``meteor`` is None
+            where they are not.
 
     Raises:
-        BadInput: a file is missing or malformed, or a listed picture has no captions.
+        BadInput: a file is missing or malformed, a listed picture has no captions, or too many
+            pictures cannot be read; a few are reported, left out and counted as ``skipped``.
     """
     references = read_split_captions(captions, split_list)
-    found = _caption_all(eye, images, list(references), beam)
+    found = caption_all(eye, images, list(references), beam)
     if output is not None:
         rows = [
             {"image": name, "caption": c.text, "log_probability": c.log_probability}
             for name, c in found.items()
         ]
         write_whole(output, "".join(json.dumps(row) + "\n" for row in rows).encode())
-    scores = score_captions({name: c.text for name, c in found.items()}, references)
-    return {**scores, "pictures": len(references), "beam": beam, "captioner": eye.digest}
+    if results is not None:
+        write_whole(results, (json.dumps(_result_list(found, references), indent=1) + "\n").encode())
+    texts = {name: caption.text for name, caption in found.items()}
+    return {
+        **score_captions(texts, references),
+        **({"meteor": _meteor(texts, references)} if with_meteor else {}),
+        "pictures": len(found),
+        "skipped": len(references) - len(found),
+        "beam": beam,
+        "captioner": eye.digest,
+    }
 
 
-def _caption_all(eye: Eye, images: Path, names: Sequence[str], beam: int) -> dict[str, Caption]:
+def _result_list(found: dict[str, Caption], references: dict[str, list[str]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "image": name,
+            "candidate": caption.text,
+            "log_probability": caption.log_probability,
+            "references": references[name],
+        }
+        for name, caption in found.items()
+    ]
+
+
+def _meteor(texts: dict[str, str], references: dict[str, list[str]]) -> float | None:
+    try:
+        return 100 * meteor(
+            [tokenize(text) for text in texts.values()],
+            [[tokenize(reference) for reference in references[name]] for name in texts],
+        )
+    except NoMeteor as reason:
+        tqdm.write(f"METEOR is left out: {reason}.", file=sys.stderr)
+        return None
+
+
+def caption_all(eye: Eye, images: Path, names: Sequence[str], beam: int) -> dict[str, Caption]:
+    """Caption pictures of a folder; by name, in the order of the names.
+
+    Those that cannot be read are reported and left out; see ``Gallery``.
+    """
     found: dict[str, Caption] = {}
+    gallery = Gallery(images, eye.preprocessing, len(names))
     with tqdm(total=len(names), desc="captions", unit="picture") as progress:
         for start in range(0, len(names), _BATCH):
-            batch = names[start : start + _BATCH]
-            pictures = load_batch([images / name for name in batch], eye.preprocessing)
-            found |= zip(batch, eye.captioner.caption(pictures, beam), strict=True)
-            progress.update(len(batch))
+            readable, pictures = gallery.load(names[start : start + _BATCH])
+            if readable:
+                found |= zip(readable, eye.captioner.caption(pictures, beam), strict=True)
+            progress.update(min(_BATCH, len(names) - start))
     return found
 
 

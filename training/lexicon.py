@@ -1,7 +1,6 @@
 """Building the shipped lexicon: counts from the songs, lemmas and substitutes from WordNet.
 
-Needs NLTK's ``wordnet`` (``nltk.download`` or ``NLTK_DATA``) and the ``vaderSentiment``
-package, here only: the result is a table.
+Needs NLTK's ``wordnet`` and the ``vaderSentiment`` package, here only: the result is a table.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from model.errors import BadInput
 from model.keywords import KNOWN, STOPWORDS, sung
 from model.lexicon import Entry, Lexicon
 from model.text import fold, words
+from training.collecting.nltk_data import corpus
 from training.corpus import Song, read_rows, read_songs, split
 from training.flickr8k import read_captions, read_split
 
@@ -39,7 +39,7 @@ def build(songs: Sequence[Song], raw_lines: Iterable[str], captions: Iterable[st
         raw_lines: their lines as printed, to learn which words are names.
         captions: training captions, whose words get lemmas and substitutes too.
     """
-    wordnet = _wordnet()
+    wordnet = corpus("wordnet")
     counts = Counter(
         word for song in songs for stanza in song.stanzas for line in stanza for word in words(line)
     )
@@ -69,18 +69,6 @@ def build_from_files(corpus: Path, captions: Path, train_list: Path) -> Lexicon:
     chosen = [caption for name in read_split(train_list) for caption in known.get(name, ())]
     raw_lines = (line for row in read_rows(corpus) for stanza in row["stanzas"] for line in stanza)
     return build(split(read_songs(corpus))["train"], raw_lines, chosen)
-
-
-def _wordnet() -> Any:
-    from nltk.corpus import wordnet
-
-    try:
-        wordnet.ensure_loaded()
-    except LookupError as error:
-        raise BadInput(
-            "NLTK's wordnet is not here: run `python -m nltk.downloader wordnet` or set NLTK_DATA."
-        ) from error
-    return wordnet
 
 
 def _valences() -> dict[str, float]:

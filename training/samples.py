@@ -1,10 +1,11 @@
-"""Measures on sampled stanzas: words, endings, keywords, spans copied from the corpus."""
+"""Measures on sampled stanzas, beside those of held-back ones that people wrote."""
 
 from __future__ import annotations
 
 import random
 import statistics
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +14,66 @@ from tqdm import tqdm
 
 from model.decoding import Sample, Sampling
 from model.errors import BadInput
+from model.files import CHECKPOINTS
 from model.keywords import MAX_KEYWORDS, extract, used
 from model.songwriter import Pen, Wish
-from model.text import words
+from model.text import NEWLINE
 from training.corpus import pieces, read_songs, split
+from training.rhymes import Rhymes
+from training.suffixes import Ints, longest, novel, shared_spans
+from training.verse import Dictionary, as_many_words, count_words, describe
 
-# Corpus positions indexed a gram; a span is searched only where its first letters stand.
-_GRAM = 12
-# Stanzas drawn at once.
-_BATCH = 4
+# Characters of a gram that is novel where no training stanza has it.
+NOVEL = 20
+# Candidates drawn in one batch.
+_ROWS = 64
+
+
+@dataclass(frozen=True)
+class Songs:
+    """What samples are held against.
+
+    Attributes:
+        sung: the training songs' stanzas.
+        held_back: other songs' stanzas, of at most four lines each.
+    """
+
+    sung: Sequence[str]
+    held_back: Sequence[str]
+
+    @classmethod
+    def read(cls, corpus: Path) -> Songs:
+        """Split a corpus as training does.
+
+        Raises:
+            BadInput: it cannot be read.
+        """
+        parts = split(read_songs(corpus))
+        sung = (NEWLINE.join(stanza) for song in parts["train"] for stanza in song.stanzas)
+        return cls(list(dict.fromkeys(sung)), pieces(parts["dev"]))
+
+    def some(self, count: int, random_seed: int) -> list[str]:
+        """Held-back stanzas at random.
+
+        Raises:
+            BadInput: there are not so many.
+        """
+        if len(self.held_back) < count:
+            raise BadInput(f"The corpus has {len(self.held_back)} held-back stanzas: ask for no more.")
+        return self.shuffled(random_seed)[:count]
+
+    def shuffled(self, random_seed: int) -> list[str]:
+        """All held-back stanzas in random order."""
+        return random.Random(random_seed).sample(self.held_back, len(self.held_back))
 
 
 def evaluate_samples(
-    pen: Pen, corpus: Path, count: int, temperature: float, candidates: int, random_seed: int
+    checkpoints: Path, corpus: Path, count: int, temperature: float, candidates: int, random_seed: int
 ) -> dict[str, Any]:
     """Write stanzas for keywords of held-back songs and measure them.
 
     Args:
-        pen: generator and lexicon.
+        checkpoints: folder with ``generator.safetensors``; see ``lexicon_of``.
         corpus: the corpus that the generator was trained on.
         count: stanzas.
         temperature: as in ``Sampling``.
@@ -38,130 +81,79 @@ def evaluate_samples(
         random_seed: decides keywords and draws.
 
     Returns:
-        shares (0..1) and lengths in characters; the copied span is the longest that a
-        stanza shares with any training stanza, line ends included.
+        shares (0..1) and lengths in characters, as in ``verse.describe`` and ``copying``; under
+        ``corpus`` the same of held-back stanzas with as many words.
 
     Raises:
-        BadInput: the corpus cannot be read, or NLTK's word list is not here.
+        BadInput: the corpus cannot be read, or NLTK's word lists are not here.
     """
-    parts = split(read_songs(corpus))
-    dictionary = Dictionary()
-    copies = CopyIndex(pieces(parts["train"]))
-    draw = random.Random(random_seed)
-    held_back = pieces(parts["dev"])
-    if len(held_back) < count:
-        raise BadInput(f"{corpus} has {len(held_back)} held-back stanzas: ask for no more.")
-    wanted = [
-        (
-            extract(text, pen.lexicon, MAX_KEYWORDS),
-            Wish(Sampling(temperature), random_seed=draw.randrange(2**32), candidates=candidates),
-        )
-        for text in draw.sample(held_back, count)
-    ]
-    found: list[tuple[list[str], Sample]] = []
-    for start in tqdm(range(0, count, _BATCH), desc="stanzas", unit_scale=_BATCH):
-        batch = wanted[start : start + _BATCH]
-        found += zip([keywords for keywords, _ in batch], pen.compose(batch), strict=True)
-    texts = [chosen.text for _, chosen in found]
-    spoken = [word for text in texts for word in words(text)]
-    spans = [copies.longest(text) for text in texts]
+    songs = Songs.read(corpus)
+    about = songs.some(count, random_seed)
+    dictionary, rhymes = Dictionary(), Rhymes()
+    pen = Pen.load(checkpoints, lexicon=lexicon_of(checkpoints))
+    keywords = [extract(text, pen.lexicon, MAX_KEYWORDS) for text in about]
+    found = write(pen, keywords, temperature, candidates, random_seed)
+    texts = [one.text for one in found]
+    human = as_many_words(songs.shuffled(random_seed), count_words(texts))
+    spans = shared_spans([*texts, *human], songs.sung)
+    asked = [len(used(k, text, pen.lexicon)) for k, text in zip(keywords, texts, strict=True)]
     return {
         "stanzas": count,
         "temperature": temperature,
         "candidates": candidates,
-        "dictionary_words": sum(word in dictionary for word in spoken) / len(spoken),
-        "ended": sum(chosen.ended for _, chosen in found) / count,
-        "one_keyword": sum(bool(used(k, c.text, pen.lexicon)) for k, c in found) / count,
-        "two_keywords": sum(len(used(k, c.text, pen.lexicon)) > 1 for k, c in found) / count,
-        "copied_span_median": statistics.median(spans),
-        "copied_span_p99": float(np.quantile(spans, 0.99)),
-        "copied_span_longest": max(spans),
-        "characters_median": statistics.median(map(len, texts)),
-        "distinct_2": _distinct(texts, 2),
+        "ended": sum(one.ended for one in found) / count,
+        "one_keyword": sum(number > 0 for number in asked) / count,
+        "two_keywords": sum(number > 1 for number in asked) / count,
+        **describe(texts, dictionary, rhymes),
+        **copying(spans[:count]),
+        "corpus": {
+            "stanzas": len(human),
+            **describe(human, dictionary, rhymes),
+            **copying(spans[count:]),
+        },
         "generator": pen.digest,
         "random_seed": random_seed,
     }
 
 
-class Dictionary:
-    """English words: NLTK's ``words`` and ``cmudict``, and WordNet's inflections of them.
+def lexicon_of(checkpoints: Path) -> Path:
+    """The lexicon beside a generator, or the shipped one: a training run's folder has none."""
+    own = checkpoints / "lexicon.json.xz"
+    return own if own.exists() else CHECKPOINTS / own.name
 
-    Independent of the lexicon that generation uses.
 
-    Raises:
-        BadInput: NLTK's corpora are not here.
+def write(
+    pen: Pen, keywords: Sequence[Sequence[str]], temperature: float, candidates: int, random_seed: int
+) -> list[Sample]:
+    """A stanza for each list of keywords; the same seed gives each the same draws at any temperature."""
+    draw = random.Random(random_seed)
+    wanted = [
+        (asked, Wish(Sampling(temperature), random_seed=draw.randrange(2**32), candidates=candidates))
+        for asked in keywords
+    ]
+    batch = max(1, _ROWS // candidates)
+    found: list[Sample] = []
+    with tqdm(total=len(wanted), desc=f"temperature {temperature:g}", unit="stanza") as progress:
+        for start in range(0, len(wanted), batch):
+            found += pen.compose(wanted[start : start + batch])
+            progress.update(len(found) - start)
+    return found
+
+
+def copying(spans: Sequence[Ints]) -> dict[str, Any]:
+    """What stanzas share with the training songs, from ``suffixes.shared_spans``.
+
+    Returns:
+        ``copied_span_median``, ``_p99``, ``_longest``: of each stanza's longest span that a training
+        stanza has, line ends included; ``novel_20grams``: the share (0..1) of all spans of 20
+        characters that none has, None where the stanzas are too short for any.
     """
-
-    def __init__(self) -> None:
-        from nltk.corpus import cmudict, wordnet
-        from nltk.corpus import words as listed
-
-        try:
-            self._words = {word.lower() for word in listed.words()} | set(cmudict.dict())
-            wordnet.ensure_loaded()
-        except LookupError as error:
-            raise BadInput(
-                "NLTK's word lists are not here: run "
-                "`python -m nltk.downloader words cmudict wordnet` or set NLTK_DATA."
-            ) from error
-        self._wordnet = wordnet
-
-    def __contains__(self, word: str) -> bool:
-        return all(self._knows(part) for part in word.split("-") if part)
-
-    def _knows(self, word: str) -> bool:
-        if word in self._words or self._wordnet.morphy(word) is not None:
-            return True
-        # Possessives and the contractions of verse: "heart's", "o'er", "wander'd".
-        stem, apostrophe, ending = word.rpartition("'")
-        if not apostrophe:
-            return False
-        return ending in ("s", "d", "ll", "ve", "re", "t", "m", "er") and (
-            len(stem) < 2 or stem in self._words or stem + "e" in self._words
-        )
-
-
-class CopyIndex:
-    """Longest span that a text shares with a collection, by hashed starts and extension."""
-
-    def __init__(self, texts: Sequence[str]) -> None:
-        self._text = "\x00".join(texts)
-        codes = np.frombuffer(self._text.encode("ascii"), dtype=np.uint8).astype(np.uint64)
-        keys = np.zeros(max(0, len(codes) - _GRAM + 1), dtype=np.uint64)
-        for offset in range(_GRAM):
-            keys = keys * np.uint64(131) + codes[offset : offset + len(keys)]
-        self._order = np.argsort(keys, kind="stable").astype(np.uint32)
-        self._keys = keys[self._order]
-
-    def longest(self, text: str) -> int:
-        """Characters of the longest span of the text that the collection contains."""
-        length = 0
-        for start in range(len(text)):
-            # Only a span longer than the best so far is of interest.
-            if start + max(length + 1, _GRAM) > len(text):
-                break
-            for position in self._positions(text[start : start + _GRAM]):
-                if self._text.startswith(text[start : start + length + 1], position):
-                    length = max(length, self._extend(text, start, int(position)))
-        return length
-
-    def _positions(self, gram: str) -> np.ndarray:
-        key = np.uint64(0)
-        with np.errstate(over="ignore"):
-            for code in gram.encode("ascii"):
-                key = key * np.uint64(131) + np.uint64(code)
-        low, high = np.searchsorted(self._keys, [key, key + np.uint64(1)])
-        return self._order[low:high]
-
-    def _extend(self, text: str, start: int, position: int) -> int:
-        length = 0
-        limit = min(len(text) - start, len(self._text) - position)
-        while length < limit and text[start + length] == self._text[position + length]:
-            length += 1
-        return length
-
-
-def _distinct(texts: Sequence[str], n: int) -> float:
-    """Share of distinct word n-grams over all the texts."""
-    grams = [gram for text in texts for gram in zip(*(words(text)[k:] for k in range(n)), strict=False)]
-    return len(set(grams)) / max(1, len(grams))
+    longests = [longest(found) for found in spans]
+    grams = np.array([novel(found, NOVEL) for found in spans])
+    new, total = grams.sum(0).tolist()
+    return {
+        "copied_span_median": statistics.median(longests),
+        "copied_span_p99": float(np.quantile(longests, 0.99)),
+        "copied_span_longest": max(longests),
+        "novel_20grams": new / total if total else None,
+    }
