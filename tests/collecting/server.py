@@ -35,6 +35,10 @@ def words(text: str) -> list[str]:
     return re.findall(r"\w+", text.lower().replace("'", "").replace("_", " "))
 
 
+def _key(artist: str, title: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(words(artist)), tuple(words(title))
+
+
 @dataclass
 class LyricsServer:
     """``faults``: for a title, what goes wrong with the next questions about it, in order."""
@@ -52,7 +56,8 @@ class LyricsServer:
     # Set when so many questions have come in.
     alarm_at: int = 0
     alarm: threading.Event = field(default_factory=threading.Event)
-    _index: dict[tuple[str, ...], Track] = field(default_factory=dict)
+    _index: dict[tuple[tuple[str, ...], ...], Track] = field(default_factory=dict)
+    _indexed: int = 0
 
     def application(self) -> web.Application:
         application = web.Application()
@@ -63,10 +68,8 @@ class LyricsServer:
 
     async def _get(self, request: web.Request) -> web.StreamResponse:
         artist, title = request.query["artist_name"], request.query["track_name"]
-        found = [
-            t for t in self.tracks if words(t.title) == words(title) and words(t.artist) == words(artist)
-        ]
-        body = self._json(found[0]) if found else None
+        found = self._known(artist, title)
+        body = self._json(found) if found else None
         return await self._answer(request, ("get", artist, title), body)
 
     async def _search(self, request: web.Request) -> web.StreamResponse:
@@ -81,16 +84,15 @@ class LyricsServer:
 
     async def _ovh(self, request: web.Request) -> web.StreamResponse:
         artist, title = request.match_info["artist"], request.match_info["title"]
-        found = [
-            t for t in self.tracks if words(t.title) == words(title) and words(t.artist) == words(artist)
-        ]
-        body = {"lyrics": found[0].plain} if found else None
+        found = self._known(artist, title)
+        body = {"lyrics": found.plain} if found else None
         return await self._answer(request, ("ovh", artist, title), body)
 
     def _known(self, artist: str, title: str) -> Track | None:
-        if len(self._index) != len(self.tracks):
-            self._index = {(*words(track.artist), "by", *words(track.title)): track for track in self.tracks}
-        return self._index.get((*words(artist), "by", *words(title)))
+        if self._indexed != len(self.tracks):
+            self._indexed = len(self.tracks)
+            self._index = {_key(track.artist, track.title): track for track in reversed(self.tracks)}
+        return self._index.get(_key(artist, title))
 
     def _json(self, track: Track) -> dict[str, object]:
         return {
