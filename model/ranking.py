@@ -28,7 +28,7 @@ class Weights:
 
     keyword: float = 0.30
     repetition: float = 1.0
-    opening: float = 0.06
+    opening: float = 0.15
     unknown: float = 2.0
     unfinished: float = 2.0
     missing_line: float = 0.15
