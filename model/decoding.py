@@ -259,7 +259,6 @@ def _resample(rows: Sequence[_Row]) -> None:
     twins = [rows[number].child(row.random) for number, row in zip(chosen, rows, strict=True)]
     for row, twin in zip(rows, twins, strict=True):
         row.become(twin)
-        row.weight = 0.0
 
 
 class _Row:
@@ -271,7 +270,7 @@ class _Row:
         self.asked, self.random, self.progress = asked, random, progress
         # How symbols are drawn, and the temperature that words are to have.
         self.sampling, self.temperature = sampling, sampling.temperature
-        # Log weight of what was drawn since the row was last chosen: wanted over proposed.
+        # Log weight of the word under way: its wanted probability over that of its proposal.
         self.weight = 0.0
         self.text = ""
         self.nats, self.drawn, self.line = 0.0, 0, 0
@@ -362,13 +361,20 @@ class _Drawing:
         return batch
 
     def draw_lines(self, islands: Sequence[Sequence[_Row]]) -> None:
-        """Draw one line in every row, the islands' rows anew after each word."""
+        """Draw one line in every row, the islands' rows anew after each word but the first.
+
+        A first word that is likely is "and": drawn anew, too, hardly a line would begin otherwise.
+        """
         writing = [[row for row in island if not row.over] for island in islands]
+        first = True
         while any(writing):
             self.draw([row for rows in writing for row in rows], paused=lambda row: row.at_word_end)
             for rows in writing:
-                if rows:
+                if rows and not first:
                     _resample(rows)
+                for row in rows:
+                    row.weight = 0.0
+            first = False
             writing = [[row for row in rows if not (row.over or row.at_line_end)] for rows in writing]
 
     def draw(self, rows: Sequence[_Row], paused: Callable[[_Row], bool]) -> None:
