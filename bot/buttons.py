@@ -90,6 +90,7 @@ def _asked_again(before: Output, interaction: discord.Interaction[Any], step: fl
         mood=before.mood,
         lines=before.line_count,
         captioner=before.captioner,
+        author=before.author,
     )
 
 

@@ -15,6 +15,7 @@ from bot.console import BAD_DATA, Finite, checkpoints_option, load_eye, load_pen
 from bot.evaluating import evaluate
 from bot.hosting import check, run
 from bot.ratings import backup, ratings
+from bot.reporting import report
 from bot.training import train
 from model.errors import BadInput
 from model.mood import MOODS
@@ -170,6 +171,7 @@ main.add_command(backup)
 main.add_command(evaluate)
 main.add_command(train)
 main.add_command(data)
+main.add_command(report)
 
 if __name__ == "__main__":
     main()

@@ -124,6 +124,7 @@ class Pictures(_Table):
     connect_seconds: Seconds = 5.0
     total_seconds: Seconds = 15.0
     at_once: Annotated[int, Field(ge=1, le=64)] = 4
+    in_flight_bytes: Annotated[int, Field(ge=1024, le=8 * 2**30)] = 32 * 2**20
 
     @field_validator("hosts")
     @classmethod
@@ -136,12 +137,19 @@ class Pictures(_Table):
 class Engine(_Table):
     """The worker processes."""
 
-    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    workers: Literal["auto"] | Annotated[int, Field(strict=True, ge=1, le=64)] = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     max_batch: Annotated[int, Field(ge=1, le=64)] = 4
     max_wait_ms: Annotated[float, Field(ge=0, le=1000)] = 10.0
     hard_seconds: Seconds = 30.0
     checkpoints: Path | None = None
+
+    @field_validator("workers", mode="before")
+    @classmethod
+    def _auto_or_some(cls, value: Any) -> Any:
+        if value != "auto" and (isinstance(value, bool) or not isinstance(value, int)):
+            raise ValueError('use "auto" or a number')
+        return value
 
 
 class Filter(_Table):

@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
@@ -132,13 +133,63 @@ def open_session(limits: Pictures, connector: aiohttp.BaseConnector | None = Non
     )
 
 
+class Room:
+    """Bytes of memory that everybody shares; whoever came first is served first.
+
+    Args:
+        size: how many there are.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = self._free = size
+        self._turn = asyncio.Lock()
+        self._freed = asyncio.Event()
+
+    async def take(self, size: int) -> int:
+        """Wait for so many bytes, or for all of them where there are fewer; how many were taken."""
+        size = min(size, self._size)
+        async with self._turn:
+            while self._free < size:
+                self._freed.clear()
+                await self._freed.wait()
+            self._free -= size
+        return size
+
+    def give(self, size: int) -> None:
+        """Give bytes back."""
+        self._free += size
+        self._freed.set()
+
+
 class PictureFetcher:
-    """Downloads pictures from the allowed hosts, within limits of size, time and number."""
+    """Downloads pictures from the allowed hosts, within limits of size, time, number and memory."""
 
     def __init__(self, session: aiohttp.ClientSession, limits: Pictures) -> None:
         self._session = session
         self._limits = limits
         self._places = asyncio.Semaphore(limits.at_once)
+        self._room = Room(limits.in_flight_bytes)
+
+    @asynccontextmanager
+    async def fetched(self, pictures: Sequence[PictureRef]) -> AsyncIterator[tuple[bytes, ...]]:
+        """Those of a request's pictures that can be had, for the time of the block.
+
+        Until it ends they count as memory in use. What a picture claims to weigh may be a lie,
+        so room for the largest is taken, for all of them at once (whoever waited with half of
+        them would keep others waiting for the rest), and the surplus given back.
+
+        Raises:
+            EngineError: none can be had; see ``fetch`` for the first of them.
+        """
+        taken = await self._room.take(len(pictures) * self._limits.max_bytes)
+        try:
+            found = await self._all(pictures)
+            size = min(taken, sum(map(len, found)))
+            self._room.give(taken - size)
+            taken = size
+            yield found
+        finally:
+            self._room.give(taken)
 
     async def fetch(
         self, url: str, claimed_size: int | None, content_type: str | None, filename: str
@@ -170,6 +221,17 @@ class PictureFetcher:
         if not is_picture(data):
             raise BadPicture(NOT_A_PICTURE)
         return data
+
+    async def _all(self, pictures: Sequence[PictureRef]) -> tuple[bytes, ...]:
+        outcomes = await asyncio.gather(
+            *(self.fetch(p.url, p.size, p.content_type, p.filename) for p in pictures),
+            return_exceptions=True,
+        )
+        failed = [one for one in outcomes if isinstance(one, BaseException)]
+        for error in failed:
+            if len(failed) == len(outcomes) or not isinstance(error, EngineError):
+                raise error
+        return tuple(one for one in outcomes if isinstance(one, bytes))
 
     def _allowed(self, url: str) -> URL:
         if not is_on(url, self._limits.hosts):

@@ -9,6 +9,9 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
+
+from discord import app_commands
 
 from bot import config
 from bot.engine.requests import BadPicture
@@ -16,6 +19,9 @@ from bot.refusals import CoolingDown, DayIsOver
 from bot.store import Store, StoreError
 
 _log = logging.getLogger(__name__)
+
+# For commands that write no song: nobody needs one of them more than three times in ten seconds.
+paced = partial(app_commands.checks.cooldown, 3, 10.0)
 
 # People whose last request is remembered; the one longest ago is forgotten first.
 _REMEMBERED = 50_000

@@ -8,7 +8,7 @@ from bot.health import Metrics
 
 
 class EngineMeter:
-    """See ``bot.engine.meter.Meter``. Refusals are counted where people meet them."""
+    """See ``bot.engine.meter.Meter``."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
@@ -20,9 +20,6 @@ class EngineMeter:
     def answered(self, seconds: Mapping[str, float]) -> None:
         for stage, taken in seconds.items():
             self._metrics.stages.labels(stage=stage).observe(taken)
-
-    def refused(self, reason: str) -> None:
-        pass
 
     def restarted(self) -> None:
         self._metrics.worker_restarts.inc()

@@ -74,7 +74,7 @@ def sentence(error: BaseException, reference: str) -> str:
         return f"I cannot use {error.value!r} there: pick one of the choices."
     if isinstance(error, discord.Forbidden):
         return "I am not allowed to write here: somebody has to give me the permission."
-    return f"Something went wrong on my side. If it stays so, tell the owner this number: {reference}."
+    return f"Something went wrong on my side: if it stays so, tell the owner the number {reference}."
 
 
 def is_ours(error: BaseException) -> bool:

@@ -7,7 +7,7 @@ import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 from bot.config import Config
@@ -26,6 +26,7 @@ from model.seeds import check_seed
 _log = logging.getLogger(__name__)
 
 _OPTED_OUT = "You have opted out, so I keep nothing of yours and write nothing: /privacy opt-in undoes that."
+_LEFT_ALONE = "Whoever posted that picture wants to be left alone, so I write nothing about it."
 _RUDE_SEED = "I'd rather not sing about that: give me another word."
 
 
@@ -45,6 +46,7 @@ class Ask:
         mood: None to leave it to the words.
         lines: None for the configured number.
         captioner: digest of what wrote a caption that is known from before, "" without one.
+        author: who posted the pictures, None without one.
     """
 
     user: int
@@ -58,6 +60,7 @@ class Ask:
     mood: str | None = None
     lines: int | None = None
     captioner: str = ""
+    author: int | None = None
 
 
 class Songs:
@@ -83,12 +86,14 @@ class Songs:
 
         Raises:
             Refusal: the person may not, or not now.
-            EngineError: see ``bot.engine.requests``.
+            EngineError: see ``bot.engine.requests`` and ``bot.images``.
             BadOption: the seed cannot be used.
             StoreError: the database failed.
         """
         if await self._store.opted_out(ask.user):
             raise Refusal(_OPTED_OUT)
+        if ask.author is not None and await self._store.opted_out(ask.author):
+            raise Refusal(_LEFT_ALONE)
         started = time.time()
         seconds: dict[str, float] = {}
         status = "failed"
@@ -120,15 +125,12 @@ class Songs:
 
     async def _write(self, ask: Ask, here: Preferences, seconds: dict[str, float]) -> Output:
         """Have a stanza written, and store it; ``seconds`` gets how long each stage took."""
-        with self._timed("fetch", seconds):
-            pictures = await self._fetch(ask.pictures)
         request = SongRequest(
             request_id=request_id.get(),
             user=ask.user,
             server=ask.server,
             random_seed=secrets.randbelow(2**32),
             temperature=here.temperature if ask.temperature is None else ask.temperature,
-            pictures=pictures,
             caption=ask.caption,
             seed=check_seed(ask.seed) if ask.seed else "",
             style=ask.style or self._config.lyrics.style,
@@ -136,9 +138,15 @@ class Songs:
             lines=ask.lines or self._config.lyrics.lines,
             forbidden=self._forbidden,
         )
-        result = await self._engine.write(request)
+        async with AsyncExitStack() as held:
+
+            async def fetch() -> Sequence[bytes]:
+                with self._timed("fetch", seconds):
+                    return await held.enter_async_context(self._fetcher.fetched(ask.pictures))
+
+            result = await self._engine.write(request, fetch if ask.pictures else None)
         seconds.update(result.seconds)
-        output = _output(request, result, ask.captioner)
+        output = _output(ask, request, result)
         try:
             await self._store.add_output(output)
         except asyncio.CancelledError:
@@ -155,18 +163,6 @@ class Songs:
         seconds[stage] = time.perf_counter() - started
         self._metrics.stages.labels(stage=stage).observe(seconds[stage])
 
-    async def _fetch(self, pictures: Sequence[PictureRef]) -> tuple[bytes, ...]:
-        """The pictures that can be had; the first failure where none can."""
-        fetched = await asyncio.gather(
-            *(self._fetcher.fetch(p.url, p.size, p.content_type, p.filename) for p in pictures),
-            return_exceptions=True,
-        )
-        failed = [one for one in fetched if isinstance(one, BaseException)]
-        for error in failed:
-            if len(failed) == len(fetched) or not isinstance(error, EngineError):
-                raise error
-        return tuple(one for one in fetched if isinstance(one, bytes))
-
     async def _note(self, job: Job) -> None:
         """Jobs are statistics: a database that cannot take one must not hide how it went."""
         _log.info("%s for %s: %s in %.2f s", job.kind, job.user, job.status, job.seconds["all"])
@@ -176,7 +172,7 @@ class Songs:
             _log.warning("job not stored: %s", error)
 
 
-def _output(request: SongRequest, result: SongResult, captioner: str) -> Output:
+def _output(ask: Ask, request: SongRequest, result: SongResult) -> Output:
     return Output(
         id=new_id(),
         user=request.user,
@@ -192,7 +188,8 @@ def _output(request: SongRequest, result: SongResult, captioner: str) -> Output:
         line_count=request.lines,
         temperature=result.temperature,
         random_seed=result.random_seed,
-        captioner=result.captioner or captioner,
+        captioner=result.captioner or ask.captioner,
         generator=result.generator,
         created=time.time(),
+        author=ask.author,
     )

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
-import aiohttp
 import discord
 
 from bot.retries import persistently
@@ -14,27 +12,21 @@ from bot.retries import persistently
 ACKNOWLEDGED = 40060
 # What Discord says to a change of a message that has gone.
 UNKNOWN_MESSAGE = 10008
-# Seconds before it is sent again.
-_PAUSE = 0.5
 
 
 async def think(interaction: discord.Interaction[Any], *, ephemeral: bool = False) -> None:
-    """Acknowledge an interaction; once more where the connection broke, which discord.py does not.
+    """Acknowledge an interaction.
 
     Raises:
         discord.HTTPException: Discord refused, most often because it was too late.
-        aiohttp.ClientError: the connection broke twice.
+        aiohttp.ClientError, OSError: the connection broke each time.
     """
     try:
-        await interaction.response.defer(thinking=True, ephemeral=ephemeral)
-    except (aiohttp.ClientError, OSError):
-        await asyncio.sleep(_PAUSE)
-        try:
-            await interaction.response.defer(thinking=True, ephemeral=ephemeral)
-        except discord.HTTPException as error:
-            # The first one had arrived: only Discord's answer was lost.
-            if error.code != ACKNOWLEDGED:
-                raise
+        await persistently(lambda: interaction.response.defer(thinking=True, ephemeral=ephemeral))
+    except discord.HTTPException as error:
+        # One before had arrived: only Discord's answer was lost.
+        if error.code != ACKNOWLEDGED:
+            raise
 
 
 async def delete_answer(interaction: discord.Interaction[Any]) -> None:

@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import fields
+from collections.abc import Callable, Mapping
+from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import click
 
 from bot.console import Finite, flickr_options, needs_extra, path_type, polite, with_options
 from training.options import DEFAULT_BACKBONE, STAGES, CaptionerOptions, GeneratorOptions
+from training.presets import DEFAULT, PRESETS
 
 
 @click.group()
@@ -21,18 +22,34 @@ def train() -> None:
 
 
 def _fields(kind: type, *without: str) -> list[Callable[..., Any]]:
-    """One command-line option a field of an options class."""
+    """One command-line option a field of an options class. What is not given is the preset's."""
     options = []
     for field in fields(kind):
         if field.name in without:
             continue
         name = "--" + field.name.replace("_", "-")
+        text = f"{field.metadata['help']} Built in: {field.default}."
         if isinstance(field.default, bool):
-            options.append(click.option(f"{name}/--no-{name[2:]}", default=field.default, show_default=True))
+            options.append(click.option(f"{name}/--no-{name[2:]}", default=None, help=text))
         else:
-            value = Finite() if isinstance(field.default, float) else int
-            options.append(click.option(name, type=value, default=field.default, show_default=True))
+            options.append(click.option(name, type=_type(field), help=text))
     return options
+
+
+def _type(field: Field[Any]) -> Any:
+    if field.metadata["choices"]:
+        return click.Choice(field.metadata["choices"])
+    return Finite() if isinstance(field.default, float) else int
+
+
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+_preset = click.option(
+    "--preset", type=click.Choice(PRESETS), default=DEFAULT, show_default=True,
+    help="Named settings; any option given beside it takes precedence.",
+)  # fmt: skip
 
 
 @train.command("lexicon")
@@ -56,21 +73,29 @@ def train_lexicon(corpus: Path, captions: Path, train_list: Path, output: Path) 
 @click.option("--lexicon", type=path_type, required=True, help="lexicon.json.xz, from `train lexicon`.")
 @click.option("--run", type=path_type, required=True, help="Folder of the run; one that holds a run goes on.")
 @click.option("--from", "start", type=path_type, help="Begin with this checkpoint's weights.")
+@_preset
 @with_options(*_fields(GeneratorOptions))
 @polite
-def train_generator(corpus: Path, lexicon: Path, run: Path, start: Path | None, **options: Any) -> None:
-    """Train the character LSTM on songs."""
-    needs_extra("nltk", "tqdm")
+def train_generator(
+    corpus: Path, lexicon: Path, run: Path, start: Path | None, preset: str, **options: Any
+) -> None:
+    """Train the character network on songs."""
+    needs_extra("matplotlib", "nltk", "tqdm")
     from model.lexicon import Lexicon
     from model.songwriter import limit_threads
     from training.generator import GeneratorTrainer
+    from training.presets import generator_options
+    from training.processes import processes
 
     limit_threads()
-    trainer = GeneratorTrainer(corpus, Lexicon.load(lexicon), run, GeneratorOptions(**options))
-    if not trainer.resume() and start:
-        trainer.start_from(start)
-    best = trainer.train()
-    click.echo(f"best dev {best:.4f} nats a character: {run / 'generator.safetensors'}", err=True)
+    chosen = generator_options(preset, _given(options))
+    with processes() as here:
+        trainer = GeneratorTrainer(corpus, Lexicon.load(lexicon), run, chosen, here)
+        if not trainer.resume() and start:
+            trainer.start_from(start)
+        best = trainer.train()
+        if here.first:
+            click.echo(f"best dev {best:.4f} nats a character: {run / 'generator.safetensors'}", err=True)
 
 
 @train.command("features")
@@ -100,6 +125,7 @@ def train_features(images: Path, captions: Path, split: Path, cache: Path, backb
 @click.option("--run", type=path_type, required=True, help="Folder of the run; one that holds a run goes on.")
 @click.option("--from", "start", type=path_type, help="Checkpoint of the stage before; not for 'frozen'.")
 @click.option("--backbone", default=DEFAULT_BACKBONE, show_default=True, help="The caches' backbone.")
+@_preset
 @with_options(*_fields(CaptionerOptions, "stage"))
 @polite
 def train_captioner(
@@ -111,25 +137,33 @@ def train_captioner(
     run: Path,
     start: Path | None,
     backbone: str,
+    stage: str,
+    preset: str,
     **options: Any,
 ) -> None:
     """Train the captioner: frozen, then finetune, then scst."""
-    needs_extra("nltk", "tqdm")
+    needs_extra("matplotlib", "nltk", "tqdm")
     from model.songwriter import limit_threads
     from training.captioner import Flickr, start_stage
+    from training.presets import captioner_options
+    from training.processes import processes
 
     limit_threads()
-    trainer = start_stage(
-        Flickr.open(captions, train_list, train_cache, backbone),
-        Flickr.open(captions, dev_list, dev_cache, backbone),
-        run,
-        CaptionerOptions(**options),
-        start,
-        backbone,
-    )
-    trainer.resume()
-    best = trainer.train()
-    click.echo(f"best dev CIDEr {best:.2f}: {run / 'captioner.safetensors'}", err=True)
+    chosen = captioner_options(preset, stage, _given(options))
+    with processes() as here:
+        trainer = start_stage(
+            Flickr.open(captions, train_list, train_cache, backbone),
+            Flickr.open(captions, dev_list, dev_cache, backbone),
+            run,
+            chosen,
+            start,
+            backbone,
+            here,
+        )
+        trainer.resume()
+        best = trainer.train()
+        if here.first:
+            click.echo(f"best dev CIDEr {best:.2f}: {run / 'captioner.safetensors'}", err=True)
 
 
 @train.command("average")

@@ -1,9 +1,9 @@
-"""The character LSTM, and how it is stepped; drawing from it is in ``decoding.py``."""
+"""The character network, and how it is stepped; drawing from it is in ``decoding.py``."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -19,8 +19,10 @@ from model.steering import BUCKETS, MAX_LINES, SPELLED, STYLES, Progress, Steeri
 from model.text import LETTERS
 from model.vocabulary import CharVocabulary
 
-State = tuple[Tensor, Tensor]
+# What a cell carries from step to step: its output and, in an LSTM, its memory.
+State = tuple[Tensor, ...]
 
+CELLS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 # The longest memory that a unit starts with, in characters: about a stanza.
 _LONGEST_MEMORY = 150
 
@@ -39,12 +41,28 @@ class Conditions(NamedTuple):
     waiting: Tensor  # (batch, time, keywords) 0 or 1
     written: Tensor  # (batch, time, 2) buckets of the last words
 
+    @classmethod
+    def none(cls, rows: int, time: int) -> Conditions:
+        """Nothing is asked and nothing written."""
+        words = torch.zeros((rows, MAX_KEYWORDS), dtype=torch.long)
+        return cls(
+            style=torch.zeros(rows, dtype=torch.long),
+            mood=torch.zeros(rows, dtype=torch.long),
+            lines_left=torch.zeros((rows, time), dtype=torch.long),
+            keywords=words,
+            spellings=words[..., None].repeat(1, 1, SPELLED),
+            waiting=torch.zeros((rows, time, MAX_KEYWORDS)),
+            written=torch.zeros((rows, time, 2), dtype=torch.long),
+        )
+
     def to(self, device: torch.device) -> Conditions:
         return Conditions(*(tensor.to(device) for tensor in self))
 
 
 class Generator(nn.Module):
-    """Embedding and wish, LSTM layers, softmax over characters.
+    """Embedding and wish, recurrent layers, softmax over characters.
+
+    With ``control`` and ``word`` 0 it is a plain character network: told nothing beside the symbols.
 
     Args:
         symbols: vocabulary size.
@@ -52,9 +70,10 @@ class Generator(nn.Module):
         embedding: size of a symbol's embedding.
         word: size of a written word's embedding.
         control: size of a wish's embedding.
-        hidden: LSTM state size.
-        layers: LSTM layers.
+        hidden: state size.
+        layers: recurrent layers.
         dropout: between layers and before the softmax, in training only.
+        cell: one of ``CELLS``.
     """
 
     def __init__(
@@ -67,8 +86,10 @@ class Generator(nn.Module):
         layers: int = 2,
         dropout: float = 0.0,
         word: int = 64,
+        cell: str = "lstm",
     ) -> None:
         super().__init__()
+        self.cell, self.plain = cell, control == word == 0
         self.lemmas = {lemma: number for number, lemma in enumerate(lemmas, start=1)}
         self.embedding = nn.Embedding(symbols, embedding)
         self.word = nn.Embedding(BUCKETS + 1, word, padding_idx=0)
@@ -79,7 +100,8 @@ class Generator(nn.Module):
         self.spelling = nn.Embedding(SPELLED * len(LETTERS) + 1, control, padding_idx=0)
         between = dropout if layers > 1 else 0.0
         inputs = embedding + control + 2 * word
-        self.lstm = nn.LSTM(inputs, hidden, layers, batch_first=True, dropout=between)
+        # Under the cell's own name, so that the weights' names say what they are.
+        self.add_module(cell, CELLS[cell](inputs, hidden, layers, batch_first=True, dropout=between))
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(hidden, symbols)
         self._initialise()
@@ -88,14 +110,19 @@ class Generator(nn.Module):
         for table, scale in ((self.keyword, 0.3), (self.spelling, 0.15), (self.word, 0.3)):
             with torch.no_grad():
                 table.weight.mul_(scale)
-        for name, weights in self.lstm.named_parameters():
+        for name, weights in self.recurrent.named_parameters():
             if name.startswith("weight_hh"):
-                for gate in weights.detach().chunk(4):
+                for gate in weights.detach().split(self.recurrent.hidden_size):
                     nn.init.orthogonal_(gate)
-            elif name.startswith("bias_ih"):
-                _chrono(weights.detach())
             elif name.startswith("bias"):
                 weights.detach().zero_()
+                if name.startswith("bias_ih") and self.cell != "rnn":
+                    _chrono(weights.detach().split(self.recurrent.hidden_size))
+
+    @property
+    def recurrent(self) -> nn.RNNBase:
+        """The recurrent layers."""
+        return cast("nn.RNNBase", self.get_submodule(self.cell))
 
     def vectors(self, keywords: Tensor, spellings: Tensor) -> Tensor:
         """Lemma ids (..., ) and letters (..., SPELLED) -> keyword vectors (..., control)."""
@@ -114,17 +141,22 @@ class Generator(nn.Module):
         """(batch, time) ids -> logits (batch, time, symbols) and the state after the last step."""
         written = self.word(conditions.written).flatten(2)
         inputs = torch.cat([self.embedding(symbols), self.controls(conditions), written], 2)
-        hidden, state = self.lstm(inputs, state)
-        return self.output(self.dropout(hidden)), state
+        # Cells with one part of state take and give it bare.
+        bare = state[0] if state and len(state) == 1 else state
+        hidden, after = self.recurrent(inputs, bare)
+        return self.output(self.dropout(hidden)), after if isinstance(after, tuple) else (after,)
 
 
-def _chrono(bias: Tensor) -> None:
-    """Input and forget biases for memories of 1 to 150 characters (Tallec and Ollivier, ICLR 2018)."""
-    size = len(bias) // 4
-    memory = torch.exp(torch.rand(size) * math.log(_LONGEST_MEMORY))
-    bias.zero_()
-    bias[:size] = -torch.log(memory)
-    bias[size : 2 * size] = torch.log(memory)
+def _chrono(gates: Sequence[Tensor]) -> None:
+    """Gate biases for memories of 1 to 150 characters (Tallec and Ollivier, ICLR 2018).
+
+    PyTorch's order is input, forget, ... in an LSTM and reset, update, ... in a GRU; the second
+    is in both the gate that keeps. A GRU's first has nothing to do with keeping.
+    """
+    memory = torch.log(torch.exp(torch.rand(len(gates[0])) * math.log(_LONGEST_MEMORY)))
+    gates[1].copy_(memory)
+    if len(gates) == 4:
+        gates[0].copy_(-memory)
 
 
 def conditions_of(generator: Generator, wanted: Sequence[tuple[Steering, str]]) -> Conditions:
@@ -132,28 +164,23 @@ def conditions_of(generator: Generator, wanted: Sequence[tuple[Steering, str]]) 
 
     Input 0 is ``<bos>``, input ``n`` the text's n-th character.
     """
-    time = 1 + max(len(text) for _, text in wanted)
-    rows = len(wanted)
-    style, mood = torch.zeros(rows, dtype=torch.long), torch.zeros(rows, dtype=torch.long)
-    lines = torch.zeros((rows, time), dtype=torch.long)
-    keywords = torch.zeros((rows, MAX_KEYWORDS), dtype=torch.long)
-    spellings = torch.zeros((rows, MAX_KEYWORDS, SPELLED), dtype=torch.long)
-    waiting = torch.zeros((rows, time, MAX_KEYWORDS))
-    written = torch.zeros((rows, time, 2), dtype=torch.long)
+    found = Conditions.none(len(wanted), 1 + max(len(text) for _, text in wanted))
+    if generator.plain:
+        return found
     for row, (steering, text) in enumerate(wanted):
-        style[row] = 1 + STYLES.index(steering.style) if steering.style else 0
-        mood[row] = 1 + MOODS.index(steering.mood) if steering.mood else 0
+        found.style[row] = 1 + STYLES.index(steering.style) if steering.style else 0
+        found.mood[row] = 1 + MOODS.index(steering.mood) if steering.mood else 0
         for number, keyword in enumerate(steering.keywords):
             # Letters only where the word itself says nothing: they leak into words beside it.
             if keyword in generator.lemmas:
-                keywords[row, number] = generator.lemmas[keyword]
+                found.keywords[row, number] = generator.lemmas[keyword]
             else:
-                spellings[row, number] = torch.tensor(spelling(keyword))
+                found.spellings[row, number] = torch.tensor(spelling(keyword))
         context = _contexts(steering, text)
-        lines[row, : len(text) + 1] = torch.from_numpy(context.lines_left)
-        waiting[row, : len(text) + 1] = torch.from_numpy(context.waiting)
-        written[row, : len(text) + 1] = torch.from_numpy(context.written)
-    return Conditions(style, mood, lines, keywords, spellings, waiting, written)
+        found.lines_left[row, : len(text) + 1] = torch.from_numpy(context.lines_left)
+        found.waiting[row, : len(text) + 1] = torch.from_numpy(context.waiting)
+        found.written[row, : len(text) + 1] = torch.from_numpy(context.written)
+    return found
 
 
 def _contexts(steering: Steering, text: str) -> Context:
@@ -172,26 +199,23 @@ class TorchStepper:
     ``nn.LSTM`` one step at a time re-packs its weights on every call on a CPU. Here the
     first layer's input products are tables (a row a symbol, a number of lines, a keyword),
     and every other product is one matrix multiplication with weights laid out once.
+    A state is (layers x parts, hidden), a layer's parts one after the other.
     """
 
     def __init__(self, model: Generator) -> None:
         self.model = model
-        self.hidden, self.layers = model.lstm.hidden_size, model.lstm.num_layers
+        self.hidden, self.layers = model.recurrent.hidden_size, model.recurrent.num_layers
+        self._advance, self._parts = _STEPS[model.cell]
         self.device = model.output.weight.device
-        weights = {name: p.detach() for name, p in model.lstm.named_parameters()}
-        self._bias = [weights[f"bias_ih_l{k}"] + weights[f"bias_hh_l{k}"] for k in range(self.layers)]
+        laid_out = [_laid_out(model, layer) for layer in range(self.layers)]
         size = model.embedding.embedding_dim
         sizes = [size, model.keyword.embedding_dim, 2 * model.word.embedding_dim]
-        inputs = weights["weight_ih_l0"].t().contiguous()
+        inputs, self._first, bias = laid_out[0]
         symbol_part, self._control_part, self._word_part = inputs.split(sizes)
         self._word = model.word.weight.detach()
-        self._symbols = model.embedding.weight.detach() @ symbol_part + self._bias[0]
+        self._symbols = model.embedding.weight.detach() @ symbol_part + bias
         self._lines = model.lines.weight.detach() @ self._control_part
-        self._first = weights["weight_hh_l0"].t().contiguous()
-        self._upper = [
-            torch.cat([weights[f"weight_ih_l{k}"], weights[f"weight_hh_l{k}"]], 1).t().contiguous()
-            for k in range(1, self.layers)
-        ]
+        self._upper = [(torch.cat([below, own]), bias) for below, own, bias in laid_out[1:]]
         self._output = model.output.weight.detach().t().contiguous()
         self._output_bias = model.output.bias.detach()
 
@@ -202,13 +226,13 @@ class TorchStepper:
         words = self.model.vectors(asked.keywords, asked.spellings)
         self._constant = constant @ self._control_part
         self._keywords = words.flatten(0, 1) @ self._control_part
-        fresh = torch.zeros((2 * self.layers, self.hidden), device=self.device)
+        fresh = torch.zeros((self.layers * self._parts, self.hidden), device=self.device)
         return [fresh] * len(steerings)
 
     @torch.inference_mode()
     def resume(self, states: Sequence[object]) -> None:
-        both = torch.stack(cast("list[Tensor]", list(states)), 1)
-        self._h, self._c = list(both[: self.layers]), list(both[self.layers :])
+        stacked = torch.stack(cast("list[Tensor]", list(states)), 1)
+        self._state: list[State] = [layer.unbind() for layer in stacked.split(self._parts)]
 
     @torch.inference_mode()
     def step(self, ids: Ids, context: Context) -> Floats:
@@ -219,22 +243,21 @@ class TorchStepper:
         inputs = self._symbols[symbols] + self._lines[left] + self._constant[asked]
         inputs.addmm_(self._word[written].flatten(1), self._word_part)
         inputs.addmm_(self._waiting(context), self._keywords)
-        self._cell(0, inputs.addmm_(self._h[0], self._first))
-        for layer, weights in enumerate(self._upper, start=1):
-            below = torch.cat([self._h[layer - 1], self._h[layer]], 1)
-            self._cell(layer, torch.addmm(self._bias[layer], below, weights))
-        logits = torch.addmm(self._output_bias, self._h[-1], self._output)
+        self._state[0] = self._advance(inputs.addmm_(self._state[0][0], self._first), self._state[0])
+        for layer, (weights, bias) in enumerate(self._upper, start=1):
+            below = torch.cat([self._state[layer - 1][0], self._state[layer][0]], 1)
+            self._state[layer] = self._advance(torch.addmm(bias, below, weights), self._state[layer])
+        logits = torch.addmm(self._output_bias, self._state[-1][0], self._output)
         return logits.double().cpu().numpy()
 
     @torch.inference_mode()
     def keep(self, rows: Sequence[int]) -> None:
-        self._h = [state[rows] for state in self._h]
-        self._c = [state[rows] for state in self._c]
+        self._state = [tuple(part[rows] for part in layer) for layer in self._state]
 
     @torch.inference_mode()
     def states(self, rows: Sequence[int]) -> list[object]:
-        both = torch.stack([*self._h, *self._c])[:, rows]
-        return list(both.unbind(1))
+        stacked = torch.stack([part for layer in self._state for part in layer])[:, rows]
+        return list(stacked.unbind(1))
 
     def _waiting(self, context: Context) -> Tensor:
         """Which of all the steerings' keywords each row still has to write, (rows, steerings x keywords)."""
@@ -243,13 +266,52 @@ class TorchStepper:
         spread[np.arange(rows), context.asked] = context.waiting
         return torch.from_numpy(spread.reshape(rows, -1)).to(self.device)
 
-    def _cell(self, layer: int, gates: Tensor) -> None:
-        size = self.hidden
-        # PyTorch's order: input, forget, candidate, output.
-        let_in, keep = gates[:, : 2 * size].sigmoid_().chunk(2, 1)
-        candidate, let_out = gates[:, 2 * size : 3 * size].tanh_(), gates[:, 3 * size :].sigmoid_()
-        self._c[layer] = torch.addcmul(let_in * candidate, keep, self._c[layer])
-        self._h[layer] = let_out * torch.tanh(self._c[layer])
+
+def _laid_out(model: Generator, layer: int) -> tuple[Tensor, Tensor, Tensor]:
+    """A layer's weights from the input and from the state, (size, gates x hidden), and one bias.
+
+    A GRU's candidate takes in the state only after the reset gate: it gets two columns, the
+    input's part and the state's.
+    """
+    weights = {name: p.detach() for name, p in model.recurrent.named_parameters()}
+    below, own = weights[f"weight_ih_l{layer}"], weights[f"weight_hh_l{layer}"]
+    bias, own_bias = weights[f"bias_ih_l{layer}"], weights[f"bias_hh_l{layer}"]
+    if model.cell == "gru":
+        gates = 2 * model.recurrent.hidden_size
+        nothing = torch.zeros_like(own[gates:])
+        below = torch.cat([below, below.new_zeros(len(nothing), below.shape[1])])
+        own = torch.cat([own[:gates], nothing, own[gates:]])
+        bias = torch.cat([bias, nothing[:, 0]])
+        own_bias = torch.cat([own_bias[:gates], nothing[:, 0], own_bias[gates:]])
+    return below.t().contiguous(), own.t().contiguous(), bias + own_bias
+
+
+def _rnn(gates: Tensor, _state: State) -> State:
+    return (gates.tanh_(),)
+
+
+def _lstm(gates: Tensor, state: State) -> State:
+    size = gates.shape[1] // 4
+    # PyTorch's order: input, forget, candidate, output.
+    let_in, keep = gates[:, : 2 * size].sigmoid_().chunk(2, 1)
+    candidate, let_out = gates[:, 2 * size : 3 * size].tanh_(), gates[:, 3 * size :].sigmoid_()
+    memory = torch.addcmul(let_in * candidate, keep, state[1])
+    return let_out * torch.tanh(memory), memory
+
+
+def _gru(gates: Tensor, state: State) -> State:
+    size = gates.shape[1] // 4
+    reset, keep = gates[:, : 2 * size].sigmoid_().chunk(2, 1)
+    candidate = torch.addcmul(gates[:, 2 * size : 3 * size], reset, gates[:, 3 * size :]).tanh_()
+    return (torch.lerp(candidate, state[0], keep),)
+
+
+# How a cell goes one step on, and the parts of its state.
+_STEPS: dict[str, tuple[Callable[[Tensor, State], State], int]] = {
+    "rnn": (_rnn, 1),
+    "lstm": (_lstm, 2),
+    "gru": (_gru, 1),
+}
 
 
 def load_generator(path: Path) -> tuple[Generator, CharVocabulary, Checkpoint]:

@@ -108,10 +108,11 @@ class Pen:
         self.lexicon, self.digest = lexicon, digest
 
     @classmethod
-    def load(cls, folder: Path = CHECKPOINTS, device: str = "cpu") -> Pen:
+    def load(cls, folder: Path = CHECKPOINTS, device: str = "cpu", lexicon: Path | None = None) -> Pen:
+        """The generator of a folder with its lexicon, or with another one."""
         model, vocabulary, checkpoint = load_generator(folder / "generator.safetensors")
-        lexicon = Lexicon.load(folder / "lexicon.json.xz")
-        return cls(Guided(TorchStepper(model.to(device))), vocabulary, lexicon, checkpoint.digest)
+        known = Lexicon.load(lexicon or folder / "lexicon.json.xz")
+        return cls(Guided(TorchStepper(model.to(device))), vocabulary, known, checkpoint.digest)
 
     def keywords(self, caption: str | None, seed: str) -> tuple[str, ...]:
         """The words that steer: the seed's first, then the caption's."""

@@ -33,6 +33,21 @@ def data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def nltk_data() -> None:
+    """NLTK's word lists, from the real data or from where NLTK looks."""
+    import nltk.data
+
+    from training.collecting.nltk_data import default_folder, missing
+
+    folder = real_data()
+    if folder is not None:
+        nltk.data.path.append(str(folder / "nltk"))
+    absent = missing(default_folder())
+    if absent:
+        pytest.skip(f"NLTK's {', '.join(absent)} are not here: run `songwriter data nltk`")
+
+
+@pytest.fixture(scope="session")
 def checkpoints() -> Path:
     return ROOT / "data" / "checkpoints"
 

@@ -22,10 +22,17 @@ SEA = Steering(
 TEXT = "the seas, the sea\nand a zebra\nso"
 
 
-@pytest.fixture(params=[1, 2, 3])
+@pytest.fixture(params=["lstm 1", "lstm 2", "lstm 3", "gru 1", "gru 2", "rnn 1", "rnn 2"])
 def model(request: pytest.FixtureRequest) -> Generator:
+    cell, layers = request.param.split()
     torch.manual_seed(0)
-    return Generator(len(VOCABULARY), LEMMAS, 8, 6, 12, request.param, word=4).eval()
+    return Generator(len(VOCABULARY), LEMMAS, 8, 6, 12, int(layers), word=4, cell=cell).eval()
+
+
+@pytest.fixture(params=["lstm", "gru", "rnn"])
+def plain(request: pytest.FixtureRequest) -> Generator:
+    torch.manual_seed(0)
+    return Generator(len(VOCABULARY), [], 8, 0, 12, 2, word=0, cell=request.param).eval()
 
 
 def contexts(steering: Steering, asked: int = 0) -> list[Context]:
@@ -50,6 +57,31 @@ def test_stepping_equals_the_network_run_at_once(model: Generator, steering: Ste
         assert found[0] == pytest.approx(expected[time], abs=1e-5)
 
 
+def test_a_plain_network_knows_nothing_but_the_text(plain: Generator) -> None:
+    ids = [BOS, *VOCABULARY.encode(TEXT)]
+    with torch.inference_mode():
+        expected, free = (
+            plain(torch.tensor([ids]), conditions_of(plain, [(steering, TEXT)]))[0][0].numpy()
+            for steering in (SEA, Steering())
+        )
+    assert (expected == free).all()
+    stepper = TorchStepper(plain)
+    stepper.resume(stepper.start([Steering(), SEA])[1:])
+    for time, (number, context) in enumerate(zip(ids, contexts(SEA, asked=1), strict=True)):
+        assert stepper.step(np.array([number]), context)[0] == pytest.approx(expected[time], abs=1e-5)
+
+
+def test_a_carried_state_goes_on_where_the_text_was_cut(model: Generator) -> None:
+    symbols = torch.tensor([[BOS, *VOCABULARY.encode(TEXT)]])
+    conditions = conditions_of(model, [(SEA, TEXT)])
+    first, second = _time(conditions, slice(0, 9)), _time(conditions, slice(9, None))
+    with torch.inference_mode():
+        whole, _ = model(symbols, conditions)
+        before, state = model(symbols[:, :9], first)
+        after, _ = model(symbols[:, 9:], second, state)
+    torch.testing.assert_close(torch.cat([before, after], 1), whole)
+
+
 def test_the_words_before_matter(model: Generator) -> None:
     symbols = torch.tensor([[5, 6]])
     first, second = (conditions_of(model, [(Steering(), text)]) for text in ("a ", "b "))
@@ -58,9 +90,12 @@ def test_the_words_before_matter(model: Generator) -> None:
 
 
 def _last(conditions: Conditions) -> Conditions:
-    return Conditions(
-        *(part[:, -2:] if part.ndim > 1 and part.shape[1] == 3 else part for part in conditions)
-    )
+    return _time(conditions, slice(-2, None))
+
+
+def _time(conditions: Conditions, part: slice) -> Conditions:
+    over = ("lines_left", "waiting", "written")
+    return conditions._replace(**{name: getattr(conditions, name)[:, part] for name in over})
 
 
 def free(rows: int) -> Context:
@@ -125,28 +160,45 @@ def test_letters_know_their_place() -> None:
     assert spelling("o'er")[1] == 0
 
 
-def test_memories_start_between_one_and_a_stanza(model: Generator) -> None:
-    hidden = model.lstm.hidden_size
-    bias = model.lstm.bias_ih_l0.detach()
-    forget = bias[hidden : 2 * hidden]
-    assert (forget >= 0).all()
-    assert (forget < np.log(151)).all()
-    assert torch.equal(bias[:hidden], -forget)
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_memories_start_between_one_and_a_stanza(cell: str) -> None:
+    recurrent = Generator(len(VOCABULARY), LEMMAS, 8, 6, 12, cell=cell).recurrent
+    hidden, bias = recurrent.hidden_size, recurrent.bias_ih_l0.detach()
+    keep = bias[hidden : 2 * hidden]
+    assert (keep >= 0).all()
+    assert (keep < np.log(151)).all()
+    assert keep.std() > 0.5
+    assert torch.equal(bias[:hidden], -keep if cell == "lstm" else torch.zeros(hidden))
     assert (bias[2 * hidden :] == 0).all()
 
 
 def test_a_checkpoint_gives_the_same_stanza_again(model: Generator, tmp_path: Path) -> None:
     path = tmp_path / "generator.safetensors"
-    save_checkpoint(path, "generator", header(model.lstm.num_layers), model.state_dict())
+    saved = header(model.recurrent.num_layers, cell=model.cell)
+    save_checkpoint(path, "generator", saved, model.state_dict())
     loaded, vocabulary, _ = load_generator(path)
     sampling = Sampling(0.7, max_characters=80)
     texts = [sample(TorchStepper(m), vocabulary, Job(SEA, [1, 2], sampling)) for m in (model, loaded)]
     assert texts[0] == texts[1]
 
 
-def header(layers: int, hidden: int = 12) -> dict[str, object]:
-    architecture = {"embedding": 8, "control": 6, "hidden": hidden, "layers": layers, "word": 4}
+def header(layers: int, hidden: int = 12, **more: str) -> dict[str, object]:
+    architecture = {"embedding": 8, "control": 6, "hidden": hidden, "layers": layers, "word": 4, **more}
     return {"architecture": architecture, "alphabet": VOCABULARY.alphabet, "lemmas": LEMMAS}
+
+
+def test_a_checkpoint_that_names_no_cell_is_an_lstm(tmp_path: Path) -> None:
+    network = Generator(len(VOCABULARY), LEMMAS, 8, 6, 12, 2, word=4)
+    save_checkpoint(tmp_path / "old.safetensors", "generator", header(2), network.state_dict())
+    assert isinstance(load_generator(tmp_path / "old.safetensors")[0].recurrent, torch.nn.LSTM)
+
+
+def test_a_cell_that_nobody_knows_is_refused(tmp_path: Path) -> None:
+    network = Generator(len(VOCABULARY), LEMMAS, 8, 6, 12, 2, word=4)
+    path = tmp_path / "new.safetensors"
+    save_checkpoint(path, "generator", header(2, cell="xlstm"), network.state_dict())
+    with pytest.raises(BadCheckpoint, match="xlstm"):
+        load_generator(path)
 
 
 def test_weights_that_do_not_fit_are_refused(model: Generator, tmp_path: Path) -> None:

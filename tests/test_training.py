@@ -22,40 +22,17 @@ from model.generator import load_generator
 from model.lexicon import Lexicon
 from model.pictures import Preprocessing
 from model.vocabulary import WordVocabulary
+from tests import tiny
+from tests.tiny import TINY, write_songs
 from training.captioner import CaptionerTrainer, Flickr, cache_features, start_stage
 from training.generator import GeneratorTrainer, nats_per_character, stanza_nats
 from training.options import DEFAULT_BACKBONE, CaptionerOptions, GeneratorOptions
 from training.stanzas import IGNORE, encode, plan
 
-TINY = GeneratorOptions(
-    embedding=8,
-    control=8,
-    hidden=16,
-    layers=1,
-    batch=16,
-    epochs=1,
-    warmup=2,
-    learning_rate=0.01,
-    validate_every=1000,
-    dropout=0.2,
-)
-
 
 @pytest.fixture
 def corpus(tmp_path: Path) -> Path:
-    path, trees = tmp_path / "songs.jsonl", ("oak", "elm")
-    rows = [
-        {
-            "title": f"song {n}",
-            "author": "A",
-            "style": "song",
-            "archaic": 0.0,
-            "stanzas": [[f"the {bird} sings to the {tree}", "and the day goes by"] for tree in trees],
-        }
-        for n, bird in enumerate(f"{a}{b}{c}rk" for a in "abcdefghij" for b in "aeiou" for c in "nmlst")
-    ]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path
+    return write_songs(tmp_path)
 
 
 @pytest.fixture
@@ -64,7 +41,7 @@ def lexicon(checkpoints: Path) -> Lexicon:
 
 
 def trainer(corpus: Path, lexicon: Lexicon, run: Path, options: GeneratorOptions = TINY) -> GeneratorTrainer:
-    return GeneratorTrainer(corpus, lexicon, run, options)
+    return tiny.trainer(corpus, run, options, lexicon)
 
 
 def test_a_run_learns_and_leaves_a_checkpoint(corpus: Path, lexicon: Lexicon, tmp_path: Path) -> None:
@@ -84,7 +61,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(corpus: Path, lexicon: Lexico
     halves = trainer(corpus, lexicon, tmp_path / "halves")
     batches = halves._batches()
     for _ in range(5):
-        halves._step(*next(batches))
+        halves._step(next(batches))
         halves._account(0.0, 0)
     halves._write_state()
     resumed = trainer(corpus, lexicon, tmp_path / "halves")
@@ -241,7 +218,19 @@ def test_the_captioners_three_stages(flickr: dict[str, Path], tmp_path: Path) ->
     ]
     songwriter(
         *(*common, "--stage", "frozen", "--run", tmp_path / "one", "--epochs", "40", "--hidden", "32"),
-        *("--attention", "16", "--threshold", "1", "--learning-rate", "0.01", "--patience", "40", "--tied"),
+        *(
+            "--attention",
+            "16",
+            "--threshold",
+            "1",
+            "--learning-rate",
+            "0.01",
+            "--patience",
+            "40",
+            "--tied",
+            "--keep",
+            "1",
+        ),
     )
     songwriter(
         *(*common, "--stage", "finetune", "--run", tmp_path / "two", "--epochs", "1"),
@@ -254,13 +243,17 @@ def test_the_captioners_three_stages(flickr: dict[str, Path], tmp_path: Path) ->
     result = CliRunner().invoke(
         main,
         [
-            *("evaluate", "captions", "--images", str(flickr["images"]), "--json"),
+            *("evaluate", "captions", "--images", str(flickr["images"]), "--no-meteor", "--json"),
             *("--captions", str(flickr["captions"]), "--split", str(flickr["dev"])),
             *("--checkpoints", str(tmp_path / "three")),
         ],
     )
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["bleu1"] > 60
+    assert (tmp_path / "one" / "log.csv").read_text().startswith("step,epoch,minutes,loss,bleu1")
+    assert Image.open(tmp_path / "one" / "curves.png").width > 500
+    [named] = (tmp_path / "one").glob("captioner-*.safetensors")
+    assert named.read_bytes() == (tmp_path / "one" / "captioner.safetensors").read_bytes()
     captioner, preprocessing, checkpoint = load_captioner(tmp_path / "three" / "captioner.safetensors")
     assert preprocessing.size == 224
     assert checkpoint.header["training"]["stage"] == "scst"
@@ -290,6 +283,56 @@ def test_a_resumed_captioner_equals_an_uninterrupted_one(flickr: dict[str, Path]
     resumed.train()
     for name, weights in whole.decoder.state_dict().items():
         assert torch.equal(weights, resumed.decoder.state_dict()[name]), name
+
+
+def test_a_picture_that_cannot_be_read_is_left_out(flickr: dict[str, Path], tmp_path: Path) -> None:
+    bad = flickr["images"] / "2.jpg"
+    bad.write_bytes(bad.read_bytes()[:200])
+    command = [
+        *("train", "features", "--images", str(flickr["images"]), "--captions", str(flickr["captions"])),
+        *(
+            "--split",
+            str(flickr["train"]),
+            "--cache",
+            str(tmp_path / "cache"),
+            "--backbone",
+            DEFAULT_BACKBONE,
+        ),
+    ]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 0, result.output
+    assert "left out" in result.stderr
+    assert "2.jpg is damaged" in result.stderr
+    data = Flickr.open(flickr["captions"], flickr["train"], tmp_path / "cache", DEFAULT_BACKBONE)
+    assert data.names == ["0.jpg", "1.jpg", "3.jpg", "4.jpg", "5.jpg"]
+    assert len(data.cache.grid()) == len(data.cache.trunk()) == 5
+    # A row is its own picture's: pictures 0 and 3 are as red as each other, 1 and 4 as green.
+    rows = data.cache.grid()[:, 0].reshape(5, -1).astype(float)
+    near = [int(np.argsort(((rows - row) ** 2).sum(1))[1]) for row in rows]
+    assert near[:4] == [2, 3, 0, 1]
+    (flickr["images"] / "3.jpg").unlink()
+    another = CliRunner().invoke(main, [*command[:-3], str(tmp_path / "other"), *command[-2:]])
+    assert another.exit_code == 65
+    assert "2 of 6 pictures cannot be read" in another.stderr
+
+
+def test_evaluation_counts_the_pictures_that_it_skipped(flickr: dict[str, Path], checkpoints: Path) -> None:
+    command = [
+        *("evaluate", "captions", "--images", str(flickr["images"]), "--json"),
+        *("--captions", str(flickr["captions"]), "--split", str(flickr["dev"])),
+        *("--beam", "1", "--checkpoints", str(checkpoints)),
+    ]
+    (flickr["images"] / "7.jpg").write_bytes(b"no picture")
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert (found["pictures"], found["skipped"]) == (2, 1)
+    assert "7.jpg is not a JPEG" in result.stderr
+    for name in ("6.jpg", "8.jpg"):
+        (flickr["images"] / name).unlink()
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 65
+    assert "Traceback" not in result.output
 
 
 def test_averages_lie_between(tmp_path: Path) -> None:

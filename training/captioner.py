@@ -27,18 +27,22 @@ from model.encoder import Encoder, load_imagenet
 from model.errors import BadOption
 from model.pictures import Preprocessing
 from model.vocabulary import BOS, EOS, PAD, UNK, WordVocabulary
+from training.curves import Curves, Panel
 from training.features import FeatureCache
 from training.flickr8k import read_split_captions
+from training.keeping import Shelf
 from training.metrics import CiderD, score_captions, tokenize
 from training.options import CaptionerOptions
-from training.schedule import Ema, best_device, cosine, mixed_precision, read_state, write_state
+from training.processes import Processes
+from training.schedule import Ema, RunState, cosine, mixed_precision
 
 CAPTIONS = 5
+_PANELS = (Panel("training loss", ("loss",)), Panel("dev, times 100", ("bleu1", "bleu4", "rouge_l", "cider")))
 
 
 @dataclass
 class Flickr:
-    """Captions and cached activations of one split."""
+    """Captions and cached activations of one split, without pictures that could not be read."""
 
     names: list[str]
     captions: dict[str, list[str]]
@@ -49,11 +53,12 @@ class Flickr:
         """Read the caption file and a split list.
 
         Raises:
-            BadInput: a file is missing or malformed, or a picture has no captions.
+            BadInput: a file is missing or malformed, a picture has no captions, or the cache is
+                of another list.
         """
         known = read_split_captions(captions, names)
-        listed = list(known)
-        return cls(listed, known, FeatureCache(cache, listed, backbone))
+        features = FeatureCache(cache, list(known), backbone)
+        return cls(features.readable(), known, features)
 
     def tokens(self) -> list[list[tuple[str, ...]]]:
         return [[tokenize(caption) for caption in self.captions[name]] for name in self.names]
@@ -68,7 +73,13 @@ def cache_features(images: Path, captions: Path, names: Path, cache: Path, backb
 
 
 def start_stage(
-    train: Flickr, dev: Flickr, run: Path, options: CaptionerOptions, start: Path | None, backbone: str
+    train: Flickr,
+    dev: Flickr,
+    run: Path,
+    options: CaptionerOptions,
+    start: Path | None,
+    backbone: str,
+    processes: Processes | None = None,
 ) -> CaptionerTrainer:
     """A trainer for a stage, from ImageNet ('frozen') or from the checkpoint of the stage before.
 
@@ -80,11 +91,11 @@ def start_stage(
     torch.manual_seed(options.seed)
     if start is None:
         captioner, preprocessing = _fresh(train, options, backbone)
-        return CaptionerTrainer(captioner, preprocessing, train, dev, run, options)
+        return CaptionerTrainer(captioner, preprocessing, train, dev, run, options, processes=processes)
     captioner, preprocessing, checkpoint = load_captioner(start, options.dropout)
     # The network is what it was; only a fresh one can be given another size.
     kept = replace(options, **captioner.decoder.architecture)  # type: ignore[arg-type]
-    return CaptionerTrainer(captioner, preprocessing, train, dev, run, kept, checkpoint.digest)
+    return CaptionerTrainer(captioner, preprocessing, train, dev, run, kept, checkpoint.digest, processes)
 
 
 def _fresh(train: Flickr, options: CaptionerOptions, backbone: str) -> tuple[Captioner, Preprocessing]:
@@ -111,11 +122,13 @@ class CaptionerTrainer:
         run: Path,
         options: CaptionerOptions,
         start: str = "",
+        processes: Processes | None = None,
     ) -> None:
         self.options, self.run, self.train_data, self.dev = options, run, train, dev
         self.data = train.cache.fingerprint() + start
         self.preprocessing = preprocessing
-        self.device = best_device()
+        self.processes = processes or Processes()
+        self.device = self.processes.device
         self.mixed = mixed_precision(self.device)
         torch.manual_seed(options.seed)
         self.captioner = captioner.to(self.device)
@@ -129,22 +142,37 @@ class CaptionerTrainer:
         self.optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.99), weight_decay=options.weight_decay)
         self.rates = [float(group["lr"]) for group in groups]  # type: ignore[arg-type]
         self.ema = Ema(self.captioner, options.ema)
+        self.state = RunState(
+            run / "state.safetensors",
+            self.captioner,
+            self.optimiser,
+            self.ema,
+            options,
+            self.data,
+            self.processes,
+        )
+        self.curves = Curves(run, _PANELS)
+        self.shelf = Shelf(run / "captioner.safetensors", options.keep, digits=2, lower=False)
+        # Every process begins with the same weights and goes on with draws of its own.
+        if not self.processes.first:
+            torch.manual_seed(options.seed * 1000 + self.processes.rank)
         self.train_features = self._features(train)
         self.dev_features = self._features(dev)
         self.progress: dict[str, Any] = {
-            "step": 0, "epoch": 0, "seconds": 0.0, "best": -math.inf, "best_epoch": 0,
+            "step": 0, "epoch": 0, "seconds": 0.0, "best": -math.inf, "best_epoch": 0, "kept": [],
         }  # fmt: skip
 
     def resume(self) -> bool:
         """Continue from the run's folder, if it holds a state."""
-        path = self.run / "state.safetensors"
-        state = read_state(path, self.captioner, self.optimiser, self.ema, self.options, self.data)
-        if state is not None:
-            self.progress = state
-        return state is not None
+        found = self.state.read()
+        if found is not None:
+            self.progress.update(found[0])
+        return found is not None
 
     def train(self) -> float:
         """Run to the end of the schedule or of the patience; return the best dev CIDEr."""
+        if self.processes.first:
+            self.curves.begin(self.progress["step"])
         if self.progress["epoch"] == 0 and self.options.stage != "frozen":
             self._validate(math.nan)
         while self.progress["epoch"] < self.options.epochs and not self._waited_enough():
@@ -161,23 +189,39 @@ class CaptionerTrainer:
         started, losses = time.perf_counter(), []
         self.captioner.train()
         order = np.random.default_rng(self.options.seed * 1000 + self.progress["epoch"])
-        batches = list(self._batches(order))
-        for rows, views in tqdm(
-            batches, desc=f"{self.options.stage} {self.progress['epoch'] + 1}", mininterval=5
-        ):
+        batches = self._share(list(self._batches(order)))
+        # Over all epochs, so that the time left is the whole run's.
+        bar = tqdm(
+            batches, desc=f"{self.options.stage} {self.progress['epoch'] + 1}", mininterval=5,
+            initial=self.progress["step"], total=len(batches) * self.options.epochs,
+            disable=not self.processes.first,
+        )  # fmt: skip
+        for rows, views in bar:
             self._set_rates(len(batches))
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed):
                 grid = self._grid(rows, views)
                 loss = self._scst_loss(grid, rows) if self.reward else self._word_loss(grid, rows)
             self.optimiser.zero_grad()
             loss.backward()
+            self.processes.average_gradients(self.captioner.parameters())
             nn.utils.clip_grad_norm_(self.captioner.parameters(), self.options.clip)
             self.optimiser.step()
             self.ema.update(self.captioner, self.progress["step"])
             self.progress["step"] += 1
             losses.append(float(loss.detach()))
-        self.progress["seconds"] += time.perf_counter() - started
+        self.progress["seconds"] += self.processes.greatest(time.perf_counter() - started)[0]
         return sum(losses) / len(losses)
+
+    def _share(self, batches: list[Any]) -> list[Any]:
+        """This process's batches, as many as every other's.
+
+        Raises:
+            BadOption: there are fewer batches than processes.
+        """
+        rank, count = self.processes.rank, self.processes.count
+        if len(batches) < count:
+            raise BadOption(f"{len(batches)} batches are too few for {count} processes: lower --batch.")
+        return batches[rank : len(batches) - len(batches) % count : count]
 
     def _batches(self, order: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         permutation = order.permutation(len(self.train_data.names))
@@ -256,18 +300,35 @@ class CaptionerTrainer:
 
     def _validate(self, loss: float) -> None:
         with self.ema.swapped(self.captioner):
-            scores = evaluate(self.captioner, self.dev, self.dev_features, tunes=self.tunes)
-            tqdm.write(
-                f"epoch {self.progress['epoch']}  minutes {self.progress['seconds'] / 60:.1f}  "
-                f"loss {loss:.4f}  " + "  ".join(f"{n} {value:.2f}" for n, value in scores.items())
-            )
-            if scores["cider"] > self.progress["best"]:
+            scores = self._measure()
+            best = scores["cider"] > self.progress["best"]
+            if best:
                 self.progress.update(best=scores["cider"], best_epoch=self.progress["epoch"])
-                self._save(scores)
-        path = self.run / "state.safetensors"
-        write_state(path, self.captioner, self.optimiser, self.ema, self.progress, self.options, self.data)
+            if self.processes.first:
+                self._tell(loss, scores)
+                self.progress["kept"] = self.shelf.offer(
+                    scores["cider"], self.progress["kept"], best, lambda path: self._save(path, scores)
+                )
+        self.state.write(self.progress)
 
-    def _save(self, scores: dict[str, float]) -> None:
+    def _measure(self) -> dict[str, float]:
+        """Dev scores, CIDEr the same in every process; the first one measures."""
+        scores = {"cider": -math.inf}
+        if self.processes.first:
+            scores = evaluate(self.captioner, self.dev, self.dev_features, tunes=self.tunes)
+        return {**scores, "cider": self.processes.greatest(scores["cider"])[0]}
+
+    def _tell(self, loss: float, scores: dict[str, float]) -> None:
+        epoch, minutes = self.progress["epoch"], self.progress["seconds"] / 60
+        tqdm.write(
+            f"epoch {epoch}  minutes {minutes:.1f}  loss {loss:.4f}  "
+            + "  ".join(f"{name} {value:.2f}" for name, value in scores.items())
+        )
+        self.curves.add(
+            {"step": self.progress["step"], "epoch": epoch, "minutes": minutes, "loss": loss, **scores}
+        )
+
+    def _save(self, path: Path, scores: dict[str, float]) -> None:
         header = {
             "encoder": {"backbone": self.encoder.backbone, "tunable": self.encoder.tunable},
             "decoder": self.decoder.architecture,
@@ -277,8 +338,7 @@ class CaptionerTrainer:
             "training": {**asdict(self.options), **self.progress},
             "metrics": {"dev_beam3": scores},
         }
-        weights = self.captioner.state_dict()
-        save_checkpoint(self.run / "captioner.safetensors", "captioner", header, weights, half=True)
+        save_checkpoint(path, "captioner", header, self.captioner.state_dict(), half=True)
 
 
 def sample_captions(decoder: Decoder, memory: Any) -> tuple[Tensor, Tensor]:

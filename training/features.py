@@ -2,14 +2,17 @@
 
 Two arrays a split, float16, one row a picture and view (0: as it is, 1: mirrored):
 ``trunk`` for fine-tuning the encoder's top, ``grid`` for training with a frozen encoder.
+Pictures that cannot be read have no row, and are named in ``done.json``.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,9 +23,18 @@ from model.encoder import Encoder
 from model.errors import BadInput
 from model.files import write_whole
 from model.pictures import Preprocessing, open_picture, to_tensor
-from training.schedule import best_device
+from training.processes import best_device
 
 VIEWS = 2
+# So many of the listed pictures may be unreadable, but at least one: more means another folder.
+_UNREADABLE = 0.1
+
+
+class Done(NamedTuple):
+    """How far a cache is."""
+
+    pictures: int
+    unreadable: list[str]
 
 
 class FeatureCache:
@@ -30,6 +42,15 @@ class FeatureCache:
 
     def __init__(self, folder: Path, names: Sequence[str], backbone: str) -> None:
         self.folder, self.names, self.backbone = folder, list(names), backbone
+
+    def readable(self) -> list[str]:
+        """The listed pictures that have a row, in the rows' order.
+
+        Raises:
+            BadInput: the cache is of another list.
+        """
+        unreadable = set(self._done().unreadable)
+        return [name for name in self.names if name not in unreadable]
 
     def trunk(self) -> np.ndarray:
         """(pictures, views, channels, height, width) float16.
@@ -48,22 +69,25 @@ class FeatureCache:
         return self._whole("grid")
 
     def _whole(self, name: str) -> np.ndarray:
-        if self._done() < len(self.names):
+        done = self._done()
+        if done.pictures < len(self.names):
             raise BadInput(f"{self.folder} lacks features: run `songwriter train features` to the end first.")
-        return np.load(self.folder / f"{name}.npy", mmap_mode="r")
+        array: np.ndarray = np.load(self.folder / f"{name}.npy", mmap_mode="r")
+        return array[: done.pictures - len(done.unreadable)]
 
-    def _done(self) -> int:
-        """Rows that are finished.
+    def _done(self) -> Done:
+        """Pictures that are finished.
 
         Raises:
             BadInput: the cache is of another list of pictures.
         """
         path = self.folder / "done.json"
         if not path.exists():
-            return 0
+            return Done(0, [])
         try:
             state = json.loads(path.read_text())
-            fingerprint, done = state["of"], int(state["done"])
+            fingerprint = state["of"]
+            done = Done(int(state["done"]), list(state.get("unreadable", [])))
         except (ValueError, KeyError, TypeError) as error:
             raise BadInput(f"{path} is damaged: delete the folder and start again.") from error
         if fingerprint != self.fingerprint():
@@ -83,14 +107,17 @@ class FeatureCache:
         device = best_device()
         encoder = encoder.eval().to(device).to(memory_format=torch.channels_last)
         self.folder.mkdir(parents=True, exist_ok=True)
-        done = self._done()
+        gallery = Gallery(images, preprocessing, len(self.names))
+        done, gallery.unreadable = self._done()
         progress = tqdm(total=len(self.names), initial=done, desc="features", unit="picture")
         while done < len(self.names):
+            row = done - len(gallery.unreadable)
             names = self.names[done : done + batch]
-            pictures = load_batch([images / name for name in names], preprocessing)
-            self._encode(done, pictures.to(device), encoder)
+            readable, pictures = gallery.load(names)
+            if readable:
+                self._encode(row, pictures.to(device), encoder)
             done += len(names)
-            state = {"done": done, "of": self.fingerprint()}
+            state = {"done": done, "of": self.fingerprint(), "unreadable": gallery.unreadable}
             write_whole(self.folder / "done.json", json.dumps(state).encode())
             progress.update(len(names))
 
@@ -111,11 +138,45 @@ class FeatureCache:
         return np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=full)
 
 
-def load_batch(paths: Sequence[Path], preprocessing: Preprocessing) -> Tensor:
-    """Pictures on disk -> (batch, 3, size, size) float32, normalised."""
-    return torch.stack(
-        [
-            torch.from_numpy(to_tensor(preprocessing.square(open_picture(path)), preprocessing))
-            for path in paths
-        ]
-    )
+class Gallery:
+    """Pictures of a folder. One that cannot be read is reported on stderr and left out.
+
+    Args:
+        images: the folder.
+        preprocessing: the encoder's.
+        count: pictures that will be asked for.
+
+    Raises:
+        BadInput: the folder is not there.
+    """
+
+    def __init__(self, images: Path, preprocessing: Preprocessing, count: int) -> None:
+        if not images.is_dir():
+            raise BadInput(f"{images} is not a folder of pictures.")
+        self.images, self.preprocessing = images, preprocessing
+        self.unreadable: list[str] = []
+        self._count, self._bearable = count, max(1, int(_UNREADABLE * count))
+
+    def load(self, names: Sequence[str]) -> tuple[list[str], Tensor]:
+        """The names that can be read, and their pictures (pictures, 3, size, size) float32, normalised.
+
+        Raises:
+            BadInput: too many of the pictures cannot be read.
+        """
+        found = {name: one for name in names if (one := self._load(name)) is not None}
+        side = self.preprocessing.size
+        return list(found), torch.stack([*found.values()]) if found else torch.empty(0, 3, side, side)
+
+    def _load(self, name: str) -> Tensor | None:
+        try:
+            square = self.preprocessing.square(open_picture(self.images / name))
+        except BadInput as error:
+            self.unreadable.append(name)
+            bad = len(self.unreadable)
+            if bad > self._bearable or bad == self._count:
+                raise BadInput(
+                    f"{bad} of {self._count} pictures cannot be read, too many to leave out. {error}"
+                ) from error
+            tqdm.write(f"left out: {error}", file=sys.stderr)
+            return None
+        return torch.from_numpy(to_tensor(square, self.preprocessing))

@@ -1,4 +1,4 @@
-"""Training the character LSTM."""
+"""Training the character network."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -16,58 +16,101 @@ from tqdm import tqdm
 
 from model.checkpoint import fill, load_checkpoint, save_checkpoint
 from model.errors import BadCheckpoint, BadInput
-from model.generator import Conditions, Generator, conditions_of
+from model.generator import Conditions, Generator, State, conditions_of
 from model.keywords import sung
 from model.lexicon import Lexicon
 from model.steering import Steering
 from model.vocabulary import CharVocabulary
 from training.corpus import pieces, read_songs, split
+from training.curves import Curves, Panel
+from training.keeping import Shelf
 from training.options import GeneratorOptions
-from training.schedule import Ema, Interrupt, best_device, cosine, mixed_precision, read_state, write_state
+from training.processes import Processes
+from training.schedule import Ema, Interrupt, RunState, cosine, decay, mixed_precision, optimiser
+from training.songs import collate_pieces, plan_songs, timetable, whole
 from training.stanzas import IGNORE, collate, encode, plan
 
-# Stanzas a batch when measuring.
+# Stanzas a batch when measuring; songs, and characters of each at a time.
 _BATCH = 64
+_PIECE = 256
+_PANELS = (Panel("nats a character", ("train", "dev")),)
 # A rarer keyword is known to the generator by its letters alone.
 _COMMON = 20
 # So many of the most frequent words make a stanza plain.
 _PLAIN_WORDS = 2000
 
 
+class Batch(NamedTuple):
+    """What one step reads."""
+
+    inputs: Tensor  # (batch, time) ids
+    targets: Tensor  # (batch, time) ids, or IGNORE
+    conditions: Conditions
+    fresh: Tensor  # (batch,) which rows forget the state carried over
+
+
 class GeneratorTrainer:
     """Owns the network, the optimiser and their resumable state."""
 
-    def __init__(self, corpus: Path, lexicon: Lexicon, run: Path, options: GeneratorOptions) -> None:
+    def __init__(
+        self,
+        corpus: Path,
+        lexicon: Lexicon,
+        run: Path,
+        options: GeneratorOptions,
+        processes: Processes | None = None,
+    ) -> None:
         self.options, self.run, self.lexicon = options, run, lexicon
-        self.device = best_device()
+        self.processes = processes or Processes()
+        self.device = self.processes.device
         self.mixed = mixed_precision(self.device)
         self.vocabulary = CharVocabulary()
         parts = split(read_songs(corpus))
         self.songs = parts["train"]
-        self.dev = _sample(pieces(parts["dev"]), options.validate_characters)
+        held_back = [whole(song) for song in parts["dev"]] if self._whole else pieces(parts["dev"])
+        self.dev = _sample([text for text in held_back if text], options.validate_characters)
         if not self.songs or not self.dev:
             raise BadInput(f"{corpus} is too small: no song of it falls into the dev split.")
         self.data_hash = hashlib.sha256(corpus.read_bytes()).hexdigest()[:16]
         torch.manual_seed(options.seed)
-        self.architecture = {
-            name: getattr(options, name) for name in ("embedding", "control", "hidden", "layers", "word")
+        self.architecture: dict[str, Any] = {
+            name: getattr(options, name)
+            for name in ("embedding", "control", "hidden", "layers", "word", "cell")
         }
-        self.lemmas = common_lemmas(lexicon)
+        if options.plain:
+            self.architecture.update(control=0, word=0)
+        self.lemmas = [] if options.plain else common_lemmas(lexicon)
         self.common = common_words(lexicon)
         self.model = Generator(
             len(self.vocabulary), self.lemmas, **self.architecture, dropout=options.dropout
         ).to(self.device)
-        self.optimiser = torch.optim.AdamW(
-            self.model.parameters(),
-            lr=options.learning_rate,
-            betas=(0.9, 0.99),
-            weight_decay=options.weight_decay,
+        self.optimiser = optimiser(
+            options.optimiser, self.model.parameters(), options.learning_rate, options.weight_decay
         )
         self.ema = Ema(self.model, options.ema)
+        self.state = RunState(
+            run / "state.safetensors",
+            self.model,
+            self.optimiser,
+            self.ema,
+            options,
+            self.data_hash,
+            self.processes,
+        )
+        # Every process begins with the same weights and goes on with draws of its own.
+        if not self.processes.first:
+            torch.manual_seed(options.seed * 1000 + self.processes.rank)
+        self.curves = Curves(run, _PANELS)
+        self.shelf = Shelf(run / "generator.safetensors", options.keep, digits=4, lower=True)
+        self.carried: State = ()
         self.progress: dict[str, Any] = {
             "step": 0, "epoch": 0, "batch": 0, "batches": 1,
-            "seconds": 0.0, "characters": 0, "best": math.inf,
+            "seconds": 0.0, "characters": 0, "best": math.inf, "waited": 0, "kept": [],
         }  # fmt: skip
+
+    @property
+    def _whole(self) -> bool:
+        return self.options.regime == "songs"
 
     def start_from(self, path: Path) -> None:
         """Begin with a checkpoint's weights instead of random ones.
@@ -79,76 +122,119 @@ class GeneratorTrainer:
         if checkpoint.header.get("lemmas") != self.lemmas:
             raise BadCheckpoint(f"{path} was trained with another lexicon: give that one to --lexicon.")
         fill(self.model, checkpoint.weights, path)
-        self.ema = Ema(self.model, self.options.ema)
+        self.ema.begin(self.model)
 
     def resume(self) -> bool:
         """Continue from the run's folder, if it holds a state."""
-        path = self.run / "state.safetensors"
-        state = read_state(path, self.model, self.optimiser, self.ema, self.options, self.data_hash)
-        if state is None:
+        found = self.state.read()
+        if found is None:
             return False
-        self.progress = state
+        progress, self.carried = found
+        self.progress.update(progress)
         return True
 
     def train(self) -> float:
-        """Run to the end of the schedule; return the best dev nats a character.
+        """Run to the end of the schedule or of the patience; return the best dev nats a character.
 
         Raises:
             KeyboardInterrupt: after Ctrl-C, once the state is written.
         """
-        interrupt = Interrupt()
+        interrupt = Interrupt(self.processes)
         with interrupt.watched():
-            if self._done() < 1:
+            if not self._over():
+                if self.processes.first:
+                    self.curves.begin(self.progress["step"])
                 self._loop(interrupt)
         return float(self.progress["best"])
 
     def _loop(self, interrupt: Interrupt) -> None:
-        bar = tqdm(desc="generator", unit="step", initial=self.progress["step"], mininterval=5)
+        bar = tqdm(
+            desc="generator", unit="step", initial=self.progress["step"], mininterval=5,
+            disable=not self.processes.first,
+        )  # fmt: skip
         self.model.train()
-        loss_mean = math.nan
-        for inputs, targets, conditions in self._batches():
+        losses: list[float] = []
+        batches = self._batches()
+        while True:
             started = time.perf_counter()
-            loss = self._step(inputs, targets, conditions)
-            self._account(time.perf_counter() - started, int((targets != IGNORE).sum()))
-            loss_mean = loss if math.isnan(loss_mean) else 0.98 * loss_mean + 0.02 * loss
-            done = self._done()
+            batch = next(batches)
+            losses.append(self._step(batch))
+            seconds, stop = self.processes.greatest(time.perf_counter() - started, float(interrupt.wanted))
+            self._account(seconds, int((batch.targets != IGNORE).sum()))
+            bar.total = max(self.progress["step"], round(self.progress["step"] / self._done()))
             bar.update()
-            bar.set_postfix(loss=f"{loss_mean:.3f}", done=f"{done:.1%}", refresh=False)
-            if self.progress["step"] % self.options.validate_every == 0 or done >= 1:
-                self._validate(loss_mean)
-            if done >= 1:
+            bar.set_postfix(loss=f"{losses[-1]:.3f}", refresh=False)
+            if self.progress["step"] % self.options.validate_every == 0 or self._over():
+                self._validate(sum(losses) / len(losses))
+                losses = []
+            if self._over():
                 return
-            if interrupt.wanted:
+            if stop:
                 self._write_state()
                 raise KeyboardInterrupt
 
-    def _batches(self) -> Iterator[tuple[Tensor, Tensor, Conditions]]:
+    def _batches(self) -> Iterator[Batch]:
+        """Endless; with several processes each takes its share of every pass."""
+        rank, count = self.processes.rank, self.processes.count
         while True:
             seed = self.options.seed * 1000 + self.progress["epoch"]
-            groups = plan(self.songs, self.common, self.options.batch, seed)
+            groups = self._groups(seed)
+            if not groups:
+                raise BadInput(
+                    "The songs are too few, or too unlike those of the lexicon, for a single step: "
+                    "lower --batch, or build a lexicon from them."
+                )
             for position in range(self.progress["batch"], len(groups)):
-                number = seed * 100_000 + position
-                batch = encode(groups[position], self.lexicon, self.vocabulary, self.model, number)
+                batch = self._encode(groups[position], (seed * count + rank) * 100_000 + position)
                 self.progress.update(batch=position + 1, batches=len(groups))
                 yield batch
             self.progress.update(epoch=self.progress["epoch"] + 1, batch=0)
 
-    def _step(self, inputs: Tensor, targets: Tensor, conditions: Conditions) -> float:
-        inputs, targets = inputs.to(self.device), targets.to(self.device)
-        rate = self.options.learning_rate * cosine(self._done(), self.progress["step"], self.options.warmup)
+    def _groups(self, seed: int) -> list[Any]:
+        """This process's share of one pass, as many steps as every other's."""
+        rank, count, rows = self.processes.rank, self.processes.count, self.options.batch
+        if self._whole:
+            table = plan_songs(self.songs, self.common, rows * count, self.options.sequence, seed)
+            return [step[rank::count] for step in table]
+        groups = plan(self.songs, self.common, rows, seed)
+        return groups[rank : len(groups) - len(groups) % count : count]
+
+    def _encode(self, group: Any, seed: int) -> Batch:
+        if self._whole:
+            inputs, targets, fresh = collate_pieces(group, self.options.sequence, self.vocabulary)
+            return Batch(inputs, targets, Conditions.none(*inputs.shape), fresh)
+        encoded = encode(group, self.lexicon, self.vocabulary, self.model, seed)
+        return Batch(*encoded, fresh=torch.ones(len(group), dtype=torch.bool))
+
+    def _step(self, batch: Batch) -> float:
+        targets = batch.targets.to(self.device)
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = self.options.learning_rate * self._rate()
+        state = tuple(part * ~batch.fresh.to(self.device)[:, None] for part in self.carried)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed):
-            logits, _ = self.model(inputs, conditions.to(self.device))
+            logits, after = self.model(
+                batch.inputs.to(self.device), batch.conditions.to(self.device), state or None
+            )
         loss = nn.functional.cross_entropy(
-            logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORE
+            logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORE, reduction="sum"
         )
+        # At the end of a pass over songs, a process may have no row left that reads.
+        loss = loss / (targets != IGNORE).sum().clamp(min=1)
         self.optimiser.zero_grad()
         loss.backward()
+        self.processes.average_gradients(self.model.parameters())
         nn.utils.clip_grad_norm_(self.model.parameters(), self.options.clip)
         self.optimiser.step()
         self.ema.update(self.model, self.progress["step"])
+        if self._whole:
+            self.carried = tuple(part.detach().float() for part in after)
         return float(loss.detach())
+
+    def _rate(self) -> float:
+        step, warmup = self.progress["step"], self.options.warmup
+        if self.options.schedule == "decay":
+            return decay(self.progress["epoch"], step, warmup)
+        return cosine(self._done(), step, warmup)
 
     def _account(self, seconds: float, characters: int) -> None:
         self.progress["step"] += 1
@@ -161,24 +247,53 @@ class GeneratorTrainer:
         passed = self.progress["epoch"] + self.progress["batch"] / self.progress["batches"]
         return passed / self.options.epochs
 
+    def _over(self) -> bool:
+        impatient = 0 < self.options.patience <= self.progress["waited"]
+        return impatient or self._done() >= 1
+
+    def _measure(self) -> float:
+        """Dev nats a character, the same in every process; the first one measures."""
+        if not self.processes.first:
+            nats = -math.inf
+        elif self._whole:
+            nats = song_nats(self.model, self.dev, self.vocabulary)
+        else:
+            nats = nats_per_character(self.model, self.dev, self.vocabulary)
+        return self.processes.greatest(nats)[0]
+
     def _validate(self, loss: float) -> None:
         with self.ema.swapped(self.model):
-            nats = nats_per_character(self.model, self.dev, self.vocabulary)
-            tqdm.write(
-                f"step {self.progress['step']}  characters {self.progress['characters']:,}  "
-                f"minutes {self.progress['seconds'] / 60:.1f}  train {loss:.4f}  dev {nats:.4f}"
+            nats = self._measure()
+            best = nats < self.progress["best"]
+            self.progress.update(
+                best=min(nats, self.progress["best"]), waited=0 if best else self.progress["waited"] + 1
             )
-            if nats < self.progress["best"]:
-                self.progress["best"] = nats
-                self._save_best(nats)
+            if self.processes.first:
+                self._tell(loss, nats)
+                self.progress["kept"] = self.shelf.offer(
+                    nats, self.progress["kept"], best, lambda path: self._save(path, nats)
+                )
         self._write_state()
         self.model.train()
 
-    def _write_state(self) -> None:
-        path = self.run / "state.safetensors"
-        write_state(path, self.model, self.optimiser, self.ema, self.progress, self.options, self.data_hash)
+    def _tell(self, loss: float, nats: float) -> None:
+        step, characters = self.progress["step"], self.progress["characters"]
+        minutes = self.progress["seconds"] / 60
+        tqdm.write(
+            f"step {step}  characters {characters:,}  minutes {minutes:.1f}  train {loss:.4f}  dev {nats:.4f}"
+        )
+        self.curves.add(
+            {
+                "step": step, "epoch": self.progress["epoch"], "minutes": minutes,
+                "characters": characters, "rate": self.options.learning_rate * self._rate(),
+                "train": loss, "dev": nats,
+            }
+        )  # fmt: skip
 
-    def _save_best(self, nats: float) -> None:
+    def _write_state(self) -> None:
+        self.state.write(self.progress, self.carried)
+
+    def _save(self, path: Path, nats: float) -> None:
         header = {
             "architecture": self.architecture,
             "lemmas": self.lemmas,
@@ -187,9 +302,7 @@ class GeneratorTrainer:
             "training": {**self.progress, **asdict(self.options)},
             "metrics": {"dev_sample_nats_per_char": nats},
         }
-        save_checkpoint(
-            self.run / "generator.safetensors", "generator", header, self.model.state_dict(), half=True
-        )
+        save_checkpoint(path, "generator", header, self.model.state_dict(), half=True)
 
 
 def nats_per_character(model: Generator, texts: list[str], vocabulary: CharVocabulary) -> float:
@@ -222,6 +335,32 @@ def stanza_nats(
         for number, loss in zip(numbers, losses.double().sum(1).tolist(), strict=True):
             nats[number] = loss
     return nats
+
+
+@torch.inference_mode()
+def song_nats(model: Generator, songs: list[str], vocabulary: CharVocabulary) -> float:
+    """Mean negative log-likelihood a symbol of whole songs, the state carried from end to end.
+
+    It is over every character, empty lines between stanzas and one end token a song included.
+    """
+    model.eval()
+    device = next(model.parameters()).device
+    state: State = ()
+    nats = 0.0
+    for step in timetable(songs, min(_BATCH, len(songs)), _PIECE):
+        inputs, targets, fresh = collate_pieces(step, _PIECE, vocabulary)
+        kept = tuple(part * ~fresh.to(device)[:, None] for part in state)
+        conditions = Conditions.none(*inputs.shape).to(device)
+        logits, state = model(inputs.to(device), conditions, kept or None)
+        nats += float(
+            nn.functional.cross_entropy(
+                logits.flatten(0, 1).double(),
+                targets.to(device).flatten(),
+                ignore_index=IGNORE,
+                reduction="sum",
+            )
+        )
+    return nats / sum(len(song) + 1 for song in songs)
 
 
 def common_lemmas(lexicon: Lexicon) -> list[str]:

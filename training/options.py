@@ -2,83 +2,108 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 from model.errors import BadOption
 
 DEFAULT_BACKBONE = "tf_efficientnet_lite2"
 STAGES = ("frozen", "finetune", "scst")
-
-# Lowest value of an option, where it is not 0; and the options that must stay below 1.
-_AT_LEAST = {
-    **dict.fromkeys(("embedding", "control", "word", "hidden", "attention", "layers", "batch", "epochs"), 1),
-    **dict.fromkeys(("validate_every", "validate_characters", "threshold", "patience"), 1),
-    "samples": 2,
-}
-_BELOW_ONE = ("dropout", "ema", "smoothing")
+CELLS = ("lstm", "gru", "rnn")
+REGIMES = ("stanzas", "songs")
+OPTIMISERS = ("adamw", "adagrad", "rmsprop")
+SCHEDULES = ("cosine", "decay")
 
 
-def _check(options: object) -> None:
-    for name, value in vars(options).items():
-        if isinstance(value, str | bool):
+def _option(
+    default: Any, text: str, least: float = 0, below: float | None = None, choices: tuple[str, ...] = ()
+) -> Any:
+    """A field with what the command line says of it and with its range."""
+    return field(default=default, metadata={"help": text, "least": least, "below": below, "choices": choices})
+
+
+def _check(options: Any) -> None:
+    for one in fields(options):
+        value, limits = getattr(options, one.name), one.metadata
+        if isinstance(value, bool):
             continue
-        if value < _AT_LEAST.get(name, 0) or (name in _BELOW_ONE and value >= 1):
-            raise BadOption(f"--{name.replace('_', '-')} {value:g} is out of range.")
+        if isinstance(value, str):
+            fits = value in limits["choices"]
+        else:
+            fits = limits["least"] <= value and (limits["below"] is None or value < limits["below"])
+        if not fits:
+            raise BadOption(f"--{one.name.replace('_', '-')} {value} is out of range.")
 
 
 @dataclass(frozen=True)
 class GeneratorOptions:
-    """Everything that decides the result of a generator's training.
+    """Everything that decides the result of a generator's training."""
 
-    ``minutes`` ends the run after that much training time, the learning rate following a
-    cosine over it; without it (0) the cosine runs over ``epochs``.
-    """
-
-    embedding: int = 64
-    control: int = 128
-    word: int = 64
-    hidden: int = 512
-    layers: int = 2
-    dropout: float = 0.0
-    batch: int = 64
-    learning_rate: float = 3e-3
-    warmup: int = 100
-    weight_decay: float = 0.01
-    clip: float = 1.0
-    ema: float = 0.998
-    epochs: int = 5
-    minutes: float = 0.0
-    seed: int = 1
-    validate_every: int = 400
-    validate_characters: int = 120_000
+    regime: str = _option(
+        "stanzas", "What a row of a batch reads: stanzas, or whole songs piece by piece.", choices=REGIMES
+    )
+    cell: str = _option("lstm", "Recurrent cell.", choices=CELLS)
+    plain: bool = _option(False, "Tell the network nothing beside the characters; --regime songs needs it.")
+    embedding: int = _option(64, "Size of a character's vector.", 1)
+    control: int = _option(128, "Size of the wish's vector, where not --plain.", 1)
+    word: int = _option(64, "Size of a written word's vector, where not --plain.", 1)
+    hidden: int = _option(512, "Units a layer.", 1)
+    layers: int = _option(2, "Recurrent layers.", 1)
+    dropout: float = _option(0.0, "Between layers and before the softmax.", below=1)
+    batch: int = _option(64, "Rows a step, for each process.", 1)
+    sequence: int = _option(128, "Characters a step with --regime songs; gradients end there.", 1)
+    optimiser: str = _option("adamw", "Optimiser.", choices=OPTIMISERS)
+    learning_rate: float = _option(3e-3, "Highest learning rate.")
+    schedule: str = _option(
+        "cosine", "Learning rate: a cosine to the end, or times 0.97 an epoch from the 11th.",
+        choices=SCHEDULES,
+    )  # fmt: skip
+    warmup: int = _option(100, "Steps over which the rate rises.")
+    weight_decay: float = _option(0.01, "Decoupled with adamw, else added to the gradient.")
+    clip: float = _option(1.0, "Longest gradient.")
+    ema: float = _option(0.998, "Decay of the averaged weights that are measured and kept; 0 for none.",
+                         below=1)  # fmt: skip
+    epochs: int = _option(5, "Passes over the songs, where --minutes is 0.", 1)
+    minutes: float = _option(0.0, "End after so much training time, validation not counted; 0 for --epochs.")
+    patience: int = _option(0, "End after so many validations without a new best; 0 for never.")
+    keep: int = _option(3, "Best checkpoints that are kept under the name of their loss.")
+    seed: int = _option(1, "Of weights, order and dropout.")
+    validate_every: int = _option(400, "Steps.", 1)
+    validate_characters: int = _option(120_000, "Size of the sample of held-back songs.", 1)
 
     def __post_init__(self) -> None:
         _check(self)
+        if self.regime == "songs" and not self.plain:
+            raise BadOption(
+                "A whole song is not steered by wishes for a stanza: give --plain with --regime songs."
+            )
 
 
 @dataclass(frozen=True)
 class CaptionerOptions:
     """Everything that decides the result of one stage of the captioner's training."""
 
-    stage: str = "frozen"
-    hidden: int = 512
-    attention: int = 256
-    dropout: float = 0.5
-    tied: bool = False
-    threshold: int = 5
-    batch: int = 32
-    epochs: int = 12
-    learning_rate: float = 1e-3
-    encoder_rate: float = 3e-5
-    warmup: int = 100
-    weight_decay: float = 0.01
-    smoothing: float = 0.1
-    clip: float = 1.0
-    ema: float = 0.998
-    patience: int = 4
-    samples: int = 5
-    cross_entropy: float = 0.0
-    seed: int = 1
+    stage: str = _option("frozen", "Stage.", choices=STAGES)
+    hidden: int = _option(512, "Units of the decoder; 'frozen' only.", 1)
+    attention: int = _option(256, "Size of the attention; 'frozen' only.", 1)
+    dropout: float = _option(0.5, "In the decoder.", below=1)
+    tied: bool = _option(False, "One table for words read and words written; 'frozen' only.")
+    threshold: int = _option(5, "Count from which a word is in the vocabulary; 'frozen' only.", 1)
+    batch: int = _option(32, "Pictures a step, for each process.", 1)
+    epochs: int = _option(12, "Passes over the pictures.", 1)
+    learning_rate: float = _option(1e-3, "Highest learning rate of the decoder.")
+    encoder_rate: float = _option(3e-5, "Highest learning rate of the encoder; 'finetune' only.")
+    warmup: int = _option(100, "Steps over which the rates rise.")
+    weight_decay: float = _option(0.01, "Decoupled.")
+    smoothing: float = _option(0.1, "Label smoothing.", below=1)
+    clip: float = _option(1.0, "Longest gradient.")
+    ema: float = _option(0.998, "Decay of the averaged weights that are measured and kept; 0 for none.",
+                         below=1)  # fmt: skip
+    patience: int = _option(4, "End after so many epochs without a new best.", 1)
+    keep: int = _option(3, "Best checkpoints that are kept under the name of their CIDEr.")
+    samples: int = _option(5, "Captions drawn a picture; 'scst' only.", 2)
+    cross_entropy: float = _option(0.0, "Share of the word loss in the loss; 'scst' only.")
+    seed: int = _option(1, "Of weights, order, dropout and draws.")
 
     def __post_init__(self) -> None:
         _check(self)

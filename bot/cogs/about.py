@@ -9,6 +9,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.limits import paced
 from bot.replies import counted
 from bot.thinking import think
 
@@ -24,8 +25,6 @@ _ABOUT = (
     "Try `/lyrics`, `/seed kiss`, or a long press on a message with a picture. "
     "React to my songs to tell me what you think. `/privacy show` says what I keep about you."
 )
-# Times one person may ask for the numbers within so many seconds: they are counted anew each time.
-_TIMES, _SECONDS = 3, 10.0
 
 
 class About(commands.Cog):
@@ -35,12 +34,13 @@ class About(commands.Cog):
         self.bot = bot
 
     @app_commands.command(name="about", description="What I am and what I can do.")
+    @paced()
     async def about(self, interaction: Interaction) -> None:
         text = _ABOUT.format(version=version("neural-songwriter"))
         await interaction.response.send_message(text, ephemeral=True)
 
     @app_commands.command(name="stats", description="How much I have written, and how it was liked.")
-    @app_commands.checks.cooldown(_TIMES, _SECONDS)
+    @paced()
     async def stats(self, interaction: Interaction) -> None:
         await think(interaction, ephemeral=True)
         found = await self.bot.store.stats(interaction.guild_id)

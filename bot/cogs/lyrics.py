@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from bot.client import SongwriterBot
 
 _NO_PICTURE = "There is no picture in that message that I can read: JPEG, PNG, WebP and GIF are fine."
-_LEFT_ALONE = "Whoever posted that wants to be left alone, so I write nothing about it."
 
 Temperature = Range[float, MIN_TEMPERATURE, MAX_TEMPERATURE]
 Interaction = discord.Interaction["SongwriterBot"]
@@ -78,6 +77,7 @@ class Lyrics(commands.Cog):
             mood=mood,
             style=style,
             lines=lines,
+            author=interaction.user.id if picture else None,
         )
         await self._write(interaction, ask)
 
@@ -99,15 +99,14 @@ class Lyrics(commands.Cog):
     async def write_lyrics(self, interaction: Interaction, message: discord.Message) -> None:
         """The context menu of a message."""
         await think(interaction)
-        if await self.bot.store.opted_out(message.author.id):
-            raise Refusal(_LEFT_ALONE)
         config = self.bot.resources.config
         pictures = pictures_of(message, config.discord.pictures_per_message, config.pictures.hosts)
         if not pictures:
             raise Refusal(_NO_PICTURE)
-        await self._write(
-            interaction, Ask(interaction.user.id, interaction.guild_id, "menu", pictures=pictures)
+        ask = Ask(
+            interaction.user.id, interaction.guild_id, "menu", pictures=pictures, author=message.author.id
         )
+        await self._write(interaction, ask)
 
     async def _write(self, interaction: Interaction, ask: Ask) -> None:
         async with self.bot.songs.written(ask) as output:

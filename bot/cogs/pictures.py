@@ -43,10 +43,12 @@ class Pictures(commands.Cog):
         if message.author.bot or message.webhook_id or self.bot.stopping or not self._first_time(message):
             return
         request_id.set(new_id())
-        pictures = await self._pictures(message)
+        author, pictures = await self._pictures(message)
         if not pictures or await self.bot.store.opted_out(message.author.id) or not _may_write(message):
             return
-        task = asyncio.create_task(self._answer(message, pictures))
+        server = message.guild.id if message.guild else None
+        ask = Ask(message.author.id, server, "picture", pictures, author=author)
+        task = asyncio.create_task(self._answer(message, ask))
         self._under_way[message.id] = task
         task.add_done_callback(lambda _: self._under_way.pop(message.id, None))
         with suppress(asyncio.CancelledError):
@@ -73,20 +75,20 @@ class Pictures(commands.Cog):
             self._seen.popitem(last=False)
         return True
 
-    async def _pictures(self, message: discord.Message) -> list[PictureRef]:
-        """Pictures of a message that are to be answered; of the one it replies to, if mentioned there.
+    async def _pictures(self, message: discord.Message) -> tuple[int, list[PictureRef]]:
+        """Who posted the pictures that are to be answered, and those.
 
-        Whoever posted that one may have opted out, too.
+        They are a message's own, or those of the one that it replies to with a mention.
         """
         config = self.bot.resources.config
         limit, hosts = config.discord.pictures_per_message, config.pictures.hosts
         mentioned = self.bot.user in message.mentions
         if own := pictures_of(message, limit, hosts):
-            return own if mentioned or await self._is_open(message) else []
+            return message.author.id, own if mentioned or await self._is_open(message) else []
         other = await replied_to(message) if mentioned else None
-        if other is None or other.author == self.bot.user or await self.bot.store.opted_out(other.author.id):
-            return []
-        return pictures_of(other, limit, hosts)
+        if other is None or other.author == self.bot.user:
+            return message.author.id, []
+        return other.author.id, pictures_of(other, limit, hosts)
 
     async def _is_open(self, message: discord.Message) -> bool:
         """Whether pictures are answered in the message's channel, or in its thread's parent."""
@@ -95,9 +97,7 @@ class Pictures(commands.Cog):
         parent = getattr(message.channel, "parent_id", None)
         return here.everywhere or not here.channels.isdisjoint({message.channel.id, parent})
 
-    async def _answer(self, message: discord.Message, pictures: list[PictureRef]) -> None:
-        server = message.guild.id if message.guild else None
-        ask = Ask(message.author.id, server, "picture", pictures)
+    async def _answer(self, message: discord.Message, ask: Ask) -> None:
         typing = asyncio.create_task(_type(message.channel))
         try:
             async with self.bot.songs.written(ask) as output:

@@ -11,6 +11,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.limits import paced
 from bot.replies import counted
 from bot.thinking import think
 
@@ -24,8 +25,6 @@ _SHOWN = (
     "with its song. PRIVACY.md, which came with this bot, lists it all. `/privacy export` gives it to you, "
     "`/privacy delete` deletes it, `/privacy opt-out` makes me ignore you."
 )
-# Times one person may use one of these within so many seconds: they read or write many rows.
-_TIMES, _SECONDS = 3, 10.0
 
 
 @app_commands.allowed_installs(guilds=True, users=True)
@@ -37,7 +36,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description="What I
         self.bot = bot
 
     @app_commands.command(name="show", description="What I keep about you, in short.")
-    @app_commands.checks.cooldown(_TIMES, _SECONDS)
+    @paced()
     async def show(self, interaction: Interaction) -> None:
         await think(interaction, ephemeral=True)
         held = await self.bot.store.count_user(interaction.user.id)
@@ -46,7 +45,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description="What I
         await interaction.edit_original_response(content=_SHOWN.format(counts=counts or "nothing"))
 
     @app_commands.command(name="export", description="Everything I keep about you, as a file.")
-    @app_commands.checks.cooldown(_TIMES, _SECONDS)
+    @paced()
     async def export(self, interaction: Interaction) -> None:
         await think(interaction, ephemeral=True)
         held = await self.bot.store.export_user(interaction.user.id)
@@ -55,7 +54,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description="What I
         await interaction.edit_original_response(content="This is all I keep about you.", attachments=[file])
 
     @app_commands.command(name="delete", description="Delete everything I keep about you.")
-    @app_commands.checks.cooldown(_TIMES, _SECONDS)
+    @paced()
     async def delete(self, interaction: Interaction) -> None:
         await think(interaction, ephemeral=True)
         rows = await self.bot.store.delete_user(interaction.user.id)
@@ -64,7 +63,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description="What I
         )
 
     @app_commands.command(name="opt-out", description="I ignore your pictures, commands and ratings.")
-    @app_commands.checks.cooldown(_TIMES, _SECONDS)
+    @paced()
     async def opt_out(self, interaction: Interaction) -> None:
         await think(interaction, ephemeral=True)
         await self.bot.store.set_opted_out(interaction.user.id, True)
@@ -74,7 +73,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description="What I
         )
 
     @app_commands.command(name="opt-in", description="I answer you again.")
-    @app_commands.checks.cooldown(_TIMES, _SECONDS)
+    @paced()
     async def opt_in(self, interaction: Interaction) -> None:
         await think(interaction, ephemeral=True)
         await self.bot.store.set_opted_out(interaction.user.id, False)

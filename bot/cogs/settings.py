@@ -12,6 +12,7 @@ from discord.app_commands import Range
 from discord.ext import commands
 
 from bot.config import MAX_TEMPERATURE, MIN_TEMPERATURE
+from bot.limits import paced
 from bot.preferences import Preferences, preferences_of
 from bot.refusals import Refusal
 from bot.store import ServerSettings
@@ -43,11 +44,13 @@ class Settings(commands.GroupCog, group_name="settings", group_description="How 
         return True
 
     @app_commands.command(name="show", description="What holds in this server.")
+    @paced()
     async def show(self, interaction: Interaction) -> None:
         await think(interaction, ephemeral=True)
         await self._say(interaction, _server(interaction))
 
     @app_commands.command(name="channel", description="Answer pictures in a channel, or stop doing so.")
+    @paced()
     @app_commands.describe(channel="where", on="answer pictures there")
     async def channel(
         self,
@@ -64,6 +67,7 @@ class Settings(commands.GroupCog, group_name="settings", group_description="How 
         await self._change(interaction, change)
 
     @app_commands.command(name="temperature", description="How wild songs are where nobody says.")
+    @paced()
     @app_commands.describe(value="0.1 is safe, 1.2 is wild; leave it out for the default")
     async def temperature(
         self, interaction: Interaction, value: Range[float, MIN_TEMPERATURE, MAX_TEMPERATURE] | None = None
@@ -71,6 +75,7 @@ class Settings(commands.GroupCog, group_name="settings", group_description="How 
         await self._change(interaction, lambda settings: replace(settings, temperature=value))
 
     @app_commands.command(name="cooldown", description="Seconds between two songs for one person.")
+    @paced()
     @app_commands.describe(seconds="leave it out for the default")
     async def cooldown(
         self, interaction: Interaction, seconds: Range[int, 0, _MAX_COOLDOWN] | None = None
@@ -79,6 +84,7 @@ class Settings(commands.GroupCog, group_name="settings", group_description="How 
         await self._change(interaction, lambda settings: replace(settings, cooldown=value))
 
     @app_commands.command(name="reactions", description="The two reactions that rate a song.")
+    @paced()
     @app_commands.describe(good="an emoji for a good song", bad="an emoji for a bad one")
     async def reactions(
         self, interaction: Interaction, good: Range[str, 1, 64], bad: Range[str, 1, 64]
@@ -89,6 +95,8 @@ class Settings(commands.GroupCog, group_name="settings", group_description="How 
         await self._change(interaction, lambda settings: replace(settings, reactions=pair))
 
     @app_commands.command(name="ratings", description="Whether songs are rated by reactions.")
+    @app_commands.describe(on="set and count rating reactions")
+    @paced()
     async def ratings(self, interaction: Interaction, on: bool) -> None:
         await self._change(interaction, lambda settings: replace(settings, ratings=on))
 

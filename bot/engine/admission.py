@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Hashable
+from contextlib import asynccontextmanager
 
 from bot.config import Limits
-from bot.engine.requests import Busy, SongRequest
+from bot.engine.requests import Busy, EngineError, SongRequest, TooSlow
+from bot.engine.sentences import TOO_SLOW
 
 # Seconds that a stanza is taken to need before one was measured: a CPU's.
 FIRST_GUESS = 1.0
@@ -43,45 +44,67 @@ class Pace:
 
 
 class Admission:
-    """Counts who has how much in flight, and refuses what is over a limit.
+    """Counts who has how much in flight, refuses what is over a limit, and ends what takes too long.
 
-    A request is in flight from its admission to its answer, so ``limits.queue`` bounds
-    everything that people wait for, shared work included.
+    A request is in flight from its admission to its answer, the download of its pictures
+    included, so ``limits.queue`` bounds everything that people wait for.
     """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._in_flight: Counter[Hashable] = Counter()
-        self._total = 0
+        self._clocks: set[asyncio.Timeout] = set()
+        self._end: EngineError | None = None
         self._empty = asyncio.Event()
         self._empty.set()
 
-    @contextmanager
-    def admit(self, request: SongRequest, wait: float) -> Iterator[None]:
-        """Hold a place for a request.
+    def __len__(self) -> int:
+        """How many requests are in flight."""
+        return len(self._clocks)
+
+    @asynccontextmanager
+    async def admit(self, request: SongRequest, wait: float) -> AsyncIterator[float]:
+        """Hold a place for a request for the time of the block, and end the block at its deadline.
 
         Args:
             request: who asks, and where.
             wait: seconds until it would be done, estimated.
 
+        Yields:
+            The deadline, in the loop's time.
+
         Raises:
             Busy: the queue, the person or the server has as much in flight as it may; or
                 so much is in front that the deadline would pass.
+            TooSlow: the deadline passed.
+            EngineError: see ``end``.
         """
         held = self._check(request, wait)
-        self._total += 1
         self._in_flight.update(held)
         self._empty.clear()
+        deadline = asyncio.get_running_loop().time() + self._limits.deadline_seconds
+        clock = asyncio.timeout_at(deadline)
+        self._clocks.add(clock)
         try:
-            yield
+            async with clock:
+                yield deadline
+        except TimeoutError:
+            raise self._end or TooSlow(TOO_SLOW) from None
         finally:
-            self._total -= 1
+            self._clocks.discard(clock)
             self._in_flight.subtract(held)
             for key in held:
                 if not self._in_flight[key]:
                     del self._in_flight[key]
-            if not self._total:
+            if not self._clocks:
                 self._empty.set()
+
+    def end(self, error: EngineError) -> None:
+        """End everything in flight with an error."""
+        self._end = error
+        for clock in self._clocks:
+            if not clock.expired():
+                clock.reschedule(0)
 
     async def empty(self, seconds: float) -> bool:
         """Wait until nothing is in flight, at most so long; whether that came true."""
@@ -105,8 +128,8 @@ class Admission:
         else:
             waiting = _requests(limits.server_in_flight)
             raise Busy(f"This server is waiting for {waiting}: ask again {about}.", wait)
-        late = self._total and wait > limits.deadline_seconds
-        if late or self._total >= limits.queue:
+        late = self._clocks and wait > limits.deadline_seconds
+        if late or len(self._clocks) >= limits.queue:
             raise Busy(f"Too many people are waiting: ask again {about}.", wait)
         return held
 

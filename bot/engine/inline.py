@@ -7,12 +7,12 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from dataclasses import replace
 
 from bot.config import Limits
 from bot.engine.admission import Admission, Pace
-from bot.engine.requests import EngineError, SongRequest, SongResult, Stopping, TooSlow, WorkerFailed
-from bot.engine.sentences import FAILED, STOPPING, TOO_SLOW
+from bot.engine.requests import EngineError, Fetch, SongRequest, SongResult, Stopping, WorkerFailed
+from bot.engine.sentences import FAILED, STOPPING
 from bot.engine.worker import trace
 
 logger = logging.getLogger(__name__)
@@ -27,30 +27,26 @@ class InlineEngine:
     """
 
     def __init__(self, limits: Limits, write: Callable[[SongRequest], SongResult]) -> None:
-        self._limits, self._write = limits, write
+        self._write = write
         self._admission, self._pace = Admission(limits), Pace()
         self._thread: ThreadPoolExecutor | None = None
-        self._stopped = asyncio.Event()
         self._closing = False
-        self._waiting = 0
 
     async def start(self) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1)
 
-    async def write(self, request: SongRequest) -> SongResult:
-        if self._closing or self._thread is None:
+    async def write(self, request: SongRequest, fetch: Fetch | None = None) -> SongResult:
+        if not self.ready:
             raise Stopping(STOPPING)
-        with self._admission.admit(request, self.wait):
-            self._waiting += 1
-            try:
-                return await self._answer(self._thread, request)
-            finally:
-                self._waiting -= 1
+        async with self._admission.admit(request, self.wait):
+            if fetch is not None:
+                request = replace(request, pictures=tuple(await fetch()))
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._attempt, request)
 
     async def close(self, grace: float) -> None:
         self._closing = True
         await self._admission.empty(grace)
-        self._stopped.set()
+        self._admission.end(Stopping(STOPPING))
         if self._thread is not None:
             self._thread.shutdown(wait=False, cancel_futures=True)
 
@@ -60,22 +56,7 @@ class InlineEngine:
 
     @property
     def wait(self) -> float:
-        return self._pace.wait(self._waiting, workers=1)
-
-    async def _answer(self, thread: ThreadPoolExecutor, request: SongRequest) -> SongResult:
-        work = asyncio.get_running_loop().run_in_executor(thread, self._attempt, request)
-        stop = asyncio.create_task(self._stopped.wait())
-        both: list[asyncio.Future[Any]] = [work, stop]
-        try:
-            await asyncio.wait(
-                both, timeout=self._limits.deadline_seconds, return_when=asyncio.FIRST_COMPLETED
-            )
-            if work.done() and not work.cancelled():
-                return work.result()
-            raise Stopping(STOPPING) if stop.done() else TooSlow(TOO_SLOW)
-        finally:
-            work.cancel()
-            stop.cancel()
+        return self._pace.wait(len(self._admission), workers=1)
 
     def _attempt(self, request: SongRequest) -> SongResult:
         began = time.monotonic()

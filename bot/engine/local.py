@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import os
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from bot.config import Engine, Filter, Limits, Pictures
 from bot.engine.admission import Admission, Pace
@@ -18,6 +20,7 @@ from bot.engine.requests import (
     BadPicture,
     Broken,
     EngineError,
+    Fetch,
     SongRequest,
     SongResult,
     Stopping,
@@ -30,12 +33,16 @@ from bot.engine.worker import Ready, Setup
 
 MODELS = "bot.engine.models:load"
 
+# Two answer a picture a second without a queue; on a third core the bot itself has its place.
+_CPU_WORKERS = 2
 # A start that fails three times in a row fails for a reason that a fourth will not cure.
 MAX_FAILED_STARTS = 3
 # Seconds before a failed start is tried again, doubled each time.
 _FIRST_PAUSE = 0.5
 # A worker that dies idle within this many seconds has not really started.
 _SETTLED_SECONDS = 5.0
+# The same where an error of this program's own ended its supervision, from the start on.
+_LASTED_SECONDS = 60.0
 # How often an idle worker is looked after, in seconds.
 _HEARTBEAT = 0.5
 # A batch's answers come together with its last, so a batch of slow requests only delays.
@@ -51,58 +58,32 @@ logger = logging.getLogger(__name__)
 
 
 class Job:
-    """One stanza to write and everybody who waits for it.
+    """One stanza to write.
 
     Attributes:
-        request: of whoever asked first.
-        key: equal for requests that get the same stanza.
+        request: what is asked for.
         digests: SHA-256 of its pictures.
-        deadline: of the last who waits, in the loop's time.
+        deadline: in the loop's time.
+        outcome: a stanza or an error, once there is one; cancelled where nobody waits any more.
         alone: it must not share a batch.
         deaths: workers that ended while they held it.
         begun: when it first left the queue, or None; in the loop's time.
     """
 
-    def __init__(self, request: SongRequest, key: Hashable, digests: Digests) -> None:
-        self.request, self.key, self.digests = request, key, digests
-        self.entered = asyncio.get_running_loop().time()
+    def __init__(self, request: SongRequest, digests: Digests, deadline: float) -> None:
+        self.request, self.digests, self.deadline = request, digests, deadline
+        loop = asyncio.get_running_loop()
+        self.outcome: asyncio.Future[SongResult | EngineError] = loop.create_future()
+        self.entered = loop.time()
         self.begun: float | None = None
-        self.deadline = self.entered
         self.alone, self.deaths = False, 0
-        self._waiting: set[asyncio.Future[SongResult | EngineError]] = set()
-
-    @property
-    def wanted(self) -> bool:
-        return bool(self._waiting)
-
-    async def answer(self, deadline: float) -> SongResult:
-        """Wait for the outcome; whoever gives up leaves the others waiting.
-
-        Raises:
-            TooSlow: the deadline passed.
-            EngineError: there is no stanza.
-        """
-        future: asyncio.Future[SongResult | EngineError] = asyncio.get_running_loop().create_future()
-        self._waiting.add(future)
-        self.deadline = max(self.deadline, deadline)
-        try:
-            async with asyncio.timeout_at(deadline):
-                outcome = await future
-        except TimeoutError:
-            raise TooSlow(TOO_SLOW) from None
-        finally:
-            self._waiting.discard(future)
-        if isinstance(outcome, EngineError):
-            raise outcome
-        return outcome
 
     def settle(self, outcome: SongResult | EngineError) -> None:
         if isinstance(outcome, SongResult):
             queued = (self.begun or self.entered) - self.entered
             outcome = replace(outcome, seconds={"queue": queued, **outcome.seconds})
-        for future in self._waiting:
-            if not future.done():
-                future.set_result(outcome)
+        if not self.outcome.done():
+            self.outcome.set_result(outcome)
 
 
 class LocalEngine:
@@ -131,12 +112,12 @@ class LocalEngine:
         self._meter: Meter = meter or Unmeasured()
         self._setups = [
             Setup(loader, number, settings.device, settings.checkpoints, pictures.max_pixels, words.attempts)
-            for number in range(settings.workers)
+            for number in range(_how_many(settings))
         ]
         self._admission, self._pace = Admission(limits), Pace()
         self._batcher: Batcher[Job] = Batcher(settings.max_wait_ms / 1000)
         self._hashing = asyncio.Lock()
-        self._jobs: dict[Hashable, Job] = {}
+        self._jobs: set[Job] = set()
         self._denied: OrderedDict[Digests, None] = OrderedDict()
         self._workers: dict[int, Ready] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -148,19 +129,14 @@ class LocalEngine:
         """Start the workers; return without waiting for them to be ready."""
         self._tasks = [asyncio.create_task(self._supervise(setup)) for setup in self._setups]
 
-    async def write(self, request: SongRequest) -> SongResult:
-        """Queue a request and wait for its stanza.
-
-        Equal requests in flight are written once.
-
-        Raises:
-            EngineError: see ``bot.engine.requests``.
-        """
-        try:
-            result = await self._admitted(request)
-        except EngineError as error:
-            self._meter.refused(type(error).__name__)
-            raise
+    async def write(self, request: SongRequest, fetch: Fetch | None = None) -> SongResult:
+        """Queue a request and wait for its stanza; see ``bot.engine.requests.Engine``."""
+        self._check_open()
+        async with self._admission.admit(request, self.wait) as deadline:
+            if fetch is not None:
+                request = replace(request, pictures=tuple(await fetch()))
+            digests = await self._digests(request.pictures)
+            result = await self._answer(Job(request, digests, deadline))
         self._meter.answered(result.seconds)
         return result
 
@@ -168,8 +144,8 @@ class LocalEngine:
         """Refuse new requests, give those under way ``grace`` seconds, then end the workers."""
         self._closing = True
         if not await self._admission.empty(grace):
-            logger.warning("%d requests were given up at the end", len(self._jobs))
-        self._settle_all(Stopping(STOPPING))
+            logger.warning("%d requests were given up at the end", len(self._admission))
+        self._admission.end(Stopping(STOPPING))
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -183,11 +159,11 @@ class LocalEngine:
     def wait(self) -> float:
         """Seconds until a request that is queued now would be done, estimated."""
         start = 0.0 if self._workers else self._start_seconds
-        return start + self._pace.wait(len(self._jobs), len(self._workers))
+        return start + self._pace.wait(len(self._admission), len(self._workers))
 
     @property
     def in_flight(self) -> int:
-        """Stanzas that are asked for and not yet there; shared ones count once."""
+        """Requests in the queue or with a worker; not those whose pictures are on their way."""
         return len(self._jobs)
 
     @property
@@ -200,23 +176,28 @@ class LocalEngine:
         """The workers that are up: process, device, digests of the models."""
         return tuple(self._workers.values())
 
-    async def _admitted(self, request: SongRequest) -> SongResult:
-        self._check_open()
-        deadline = asyncio.get_running_loop().time() + self._limits.deadline_seconds
-        with self._admission.admit(request, self.wait):
-            digests: tuple[bytes, ...] = ()
-            if request.pictures:
-                # In a thread, as a large picture takes longer than the loop may stall; one after
-                # another, so that whoever came first stays first.
-                async with self._hashing:
-                    digests = await asyncio.to_thread(_digests, request.pictures)
-                self._check_open()
-            job = self._job(request, digests)
-            try:
-                return await job.answer(deadline)
-            finally:
-                if not job.wanted:
-                    self._forget(job)
+    async def _digests(self, pictures: Sequence[bytes]) -> Digests:
+        if not pictures:
+            return frozenset()
+        # In a thread, as a large picture takes longer than the loop may stall; one after
+        # another, so that whoever came first stays first.
+        async with self._hashing:
+            return await asyncio.to_thread(_digests, pictures)
+
+    async def _answer(self, job: Job) -> SongResult:
+        """Put a job in the queue and wait for its outcome."""
+        if any(denied <= job.digests for denied in self._denied):
+            raise BadPicture(CRASHED)
+        self._jobs.add(job)
+        self._batcher.put(job)
+        try:
+            outcome = await job.outcome
+        finally:
+            self._jobs.discard(job)
+            self._batcher.discard(job)
+        if isinstance(outcome, EngineError):
+            raise outcome
+        return outcome
 
     def _check_open(self) -> None:
         if self._closing:
@@ -230,41 +211,24 @@ class LocalEngine:
     def _broken(self) -> bool:
         return self._given_up == len(self._setups)
 
-    def _job(self, request: SongRequest, digests: tuple[bytes, ...]) -> Job:
-        """The job that a request shares, or a new one in the queue."""
-        known = frozenset(digests)
-        if any(denied <= known for denied in self._denied):
-            raise BadPicture(CRASHED)
-        key = (digests, replace(request, request_id="", user=0, server=None, pictures=()))
-        job = self._jobs.get(key)
-        if job is None:
-            job = self._jobs[key] = Job(request, key, known)
-            self._batcher.put(job)
-        else:
-            logger.debug("request %s shares %s", request.request_id, job.request.request_id)
-        return job
-
-    def _forget(self, job: Job) -> None:
-        self._batcher.discard(job)
-        if self._jobs.get(job.key) is job:
-            del self._jobs[job.key]
-
     def _settle(self, job: Job, outcome: SongResult | EngineError) -> None:
-        self._forget(job)
         if isinstance(outcome, WorkerFailed):
             notes = getattr(outcome, "__notes__", [])
             logger.error("request %s failed: %s", job.request.request_id, "\n".join(notes) or outcome)
         job.settle(outcome)
 
-    def _settle_all(self, outcome: EngineError) -> None:
-        for job in list(self._jobs.values()):
-            self._settle(job, outcome)
-
     async def _supervise(self, setup: Setup) -> None:
         """Keep one worker running, until it fails to start too often."""
-        failures = 0
+        clock, failures = asyncio.get_running_loop().time, 0
         while True:
-            failures = 0 if await self._live(setup) else failures + 1
+            began = clock()
+            try:
+                useful = await self._live(setup)
+            except Exception:
+                # The fault is not the process's, but here: another one may fare better.
+                logger.exception("worker %d was lost to an error", setup.number)
+                useful = clock() - began > _LASTED_SECONDS
+            failures = 0 if useful else failures + 1
             if failures == MAX_FAILED_STARTS:
                 break
             self._meter.restarted()
@@ -272,7 +236,7 @@ class LocalEngine:
         logger.critical("worker %d does not start; it is not tried again", setup.number)
         self._given_up += 1
         if self._broken:
-            self._settle_all(Broken(BROKEN))
+            self._admission.end(Broken(BROKEN))
 
     async def _live(self, setup: Setup) -> bool:
         """One process from its start to its end; whether it was of any use."""
@@ -375,7 +339,7 @@ class LocalEngine:
     def _singly(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
             job.alone = True
-        self._batcher.put_first(job for job in jobs if job.wanted)
+        self._batcher.put_first(job for job in jobs if not job.outcome.done())
 
     def _deny(self, digests: Digests) -> None:
         """Remember pictures; of several in one request nobody knows which it was."""
@@ -384,5 +348,14 @@ class LocalEngine:
             self._denied.popitem(last=False)
 
 
-def _digests(pictures: Sequence[bytes]) -> tuple[bytes, ...]:
-    return tuple(hashlib.sha256(picture).digest() for picture in pictures)
+def _how_many(settings: Engine) -> int:
+    """Workers as they are configured; else one a GPU, or two, or as many as there are cores."""
+    if settings.workers != "auto":
+        return settings.workers
+    # Only torch knows for sure which GPUs can be used, and it stays out of this process.
+    gpus = 0 if settings.device == "cpu" else len([*Path("/dev").glob("nvidia[0-9]*")])
+    return gpus or min(_CPU_WORKERS, os.cpu_count() or 1)
+
+
+def _digests(pictures: Sequence[bytes]) -> Digests:
+    return frozenset(hashlib.sha256(picture).digest() for picture in pictures)

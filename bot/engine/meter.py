@@ -15,9 +15,6 @@ class Meter(Protocol):
     def answered(self, seconds: Mapping[str, float]) -> None:
         """A request was answered; ``seconds`` by stage, as in ``SongResult``."""
 
-    def refused(self, reason: str) -> None:
-        """A request failed; ``reason`` is the name of its error class."""
-
     def restarted(self) -> None:
         """A worker process ended and is started again."""
 
@@ -29,9 +26,6 @@ class Unmeasured:
         pass
 
     def answered(self, seconds: Mapping[str, float]) -> None:
-        pass
-
-    def refused(self, reason: str) -> None:
         pass
 
     def restarted(self) -> None:

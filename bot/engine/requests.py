@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -66,6 +66,10 @@ class SongResult:
     seconds: Mapping[str, float] = field(default_factory=dict)
 
 
+# Downloads the pictures of a request, once it has its place in the queue.
+Fetch = Callable[[], Awaitable[Sequence[bytes]]]
+
+
 class EngineError(Exception):
     """Why a request got no stanza; the message is one sentence for the person who asked."""
 
@@ -99,7 +103,7 @@ class Stopping(EngineError):
 
 
 class TooSlow(EngineError):
-    """The deadline passed, in the queue or at work."""
+    """The deadline passed: at the download, in the queue or at work."""
 
 
 class BadPicture(EngineError):
@@ -120,11 +124,16 @@ class Engine(Protocol):
     async def start(self) -> None:
         """Start the workers; return without waiting for them to be ready."""
 
-    async def write(self, request: SongRequest) -> SongResult:
+    async def write(self, request: SongRequest, fetch: Fetch | None = None) -> SongResult:
         """Queue a request and wait for its stanza.
 
+        Args:
+            request: what is asked for.
+            fetch: called for its pictures where they are still to be downloaded; only once the
+                request is admitted, and within its deadline.
+
         Raises:
-            EngineError: see the classes above.
+            EngineError: see the classes above, or what ``fetch`` raised.
         """
 
     async def close(self, grace: float) -> None:

@@ -12,6 +12,8 @@ _OPT_OUTS = "opt_outs"
 _QUOTAS = "quotas"
 _TABLES = (_OPT_OUTS, "ratings", "outputs", _QUOTAS, "jobs")
 _JSON = ("keywords", "lines", "seconds")
+# What is held about somebody in outputs that others asked for. The rest of those rows is the others'.
+_CAPTIONS = "FROM outputs WHERE author = :user AND user <> :user"
 _DAY = 24 * 60 * 60
 
 
@@ -21,6 +23,8 @@ def export_user(connection: sqlite3.Connection, user: int) -> dict[str, Any]:
     for table in _TABLES:
         rows = connection.execute(f"SELECT * FROM {table} WHERE user = ?", (user,))  # noqa: S608
         held[table] = [_readable(row) for row in rows]
+    captions = connection.execute(f"SELECT id, caption, created {_CAPTIONS}", {"user": user})
+    held["captions"] = [_readable(row) for row in captions]
     return held
 
 
@@ -30,11 +34,12 @@ def count_user(connection: sqlite3.Connection, user: int) -> dict[str, int]:
     for table in _TABLES:
         found = connection.execute(f"SELECT count(*) FROM {table} WHERE user = ?", (user,))  # noqa: S608
         (counts[table],) = found.fetchone()
+    (counts["captions"],) = connection.execute(f"SELECT count(*) {_CAPTIONS}", {"user": user}).fetchone()
     return counts
 
 
 def delete_user(connection: sqlite3.Connection, user: int, today: str) -> int:
-    """Delete what is held about a person, ratings by others of their outputs included.
+    """Delete what is held about a person, with outputs about their pictures, and all ratings of both.
 
     Two things are kept. Whether they opted out: without it the bot would start to answer them
     again. And how much of today's quota is used: otherwise this would give it back.
@@ -48,6 +53,7 @@ def delete_user(connection: sqlite3.Connection, user: int, today: str) -> int:
         How many rows there were, not counting others' ratings.
     """
     deleted = connection.execute("DELETE FROM quotas WHERE user = ? AND day <> ?", (user, today)).rowcount
+    deleted += connection.execute(f"DELETE {_CAPTIONS}", {"user": user}).rowcount
     return deleted + sum(
         connection.execute(f"DELETE FROM {table} WHERE user = ?", (user,)).rowcount  # noqa: S608
         for table in _TABLES

@@ -57,6 +57,7 @@ class Output:
         captioner: digest of the captioner's checkpoint, "" without a picture.
         generator: digest of the generator's checkpoint.
         created: seconds since 1970.
+        author: who posted the pictures, None without one.
     """
 
     id: str
@@ -76,6 +77,7 @@ class Output:
     captioner: str
     generator: str
     created: float
+    author: int | None = None
 
 
 @dataclass(frozen=True)

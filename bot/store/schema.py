@@ -83,3 +83,11 @@ def first_tables(db: Database) -> None:
     for statement in _FIRST_TABLES:
         db.execute(statement)
     db.execute("INSERT INTO meta VALUES (?, ?)", (PSEUDONYM_KEY, secrets.token_hex(32)))
+
+
+@migrations()
+def authors(db: Database) -> None:
+    """Whose pictures an output is about; until now nearly always who asked."""
+    db.execute("ALTER TABLE outputs ADD COLUMN author INTEGER")
+    db.execute("UPDATE outputs SET author = user WHERE caption IS NOT NULL")
+    db.execute("CREATE INDEX outputs_author ON outputs (author)")

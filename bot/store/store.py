@@ -243,7 +243,8 @@ class Store:
         return await self._readers.run(partial(people.count_user, user=user))
 
     async def delete_user(self, user: int) -> int:
-        """Delete what is held about a person: outputs with all their ratings, ratings, quotas, jobs.
+        """Delete what is held about a person: outputs of theirs and about their pictures, with all ratings
+        of them, their ratings, quotas, jobs.
 
         Whether they opted out is kept, without which the bot would start to answer them again,
         and so is what they used of today's quota, which this would otherwise give back.

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from bot.client import Resources, SongwriterBot
-from bot.config import Config, parse
-from bot.engine.requests import Engine, EngineError, SongRequest, SongResult
+from bot.config import Config, Pictures, parse
+from bot.engine.requests import Engine, Fetch, SongRequest, SongResult
 from bot.health import Metrics
 from bot.images import PictureFetcher
 from bot.limits import Quota
@@ -29,7 +29,7 @@ class StubEngine:
     """Writes at once, and says what it was asked; ``failure`` is raised instead, if set."""
 
     asked: list[SongRequest] = field(default_factory=list)
-    failure: EngineError | None = None
+    failure: Exception | None = None
     ready: bool = True
     wait: float = 0.0
     gate: asyncio.Event | None = None
@@ -37,7 +37,9 @@ class StubEngine:
     async def start(self) -> None:
         pass
 
-    async def write(self, request: SongRequest) -> SongResult:
+    async def write(self, request: SongRequest, fetch: Fetch | None = None) -> SongResult:
+        if fetch is not None:
+            request = replace(request, pictures=tuple(await fetch()))
         self.asked.append(request)
         if self.gate is not None:
             await self.gate.wait()
@@ -58,12 +60,11 @@ class StubFetcher(PictureFetcher):
     """Downloads nothing: the address is the picture."""
 
     def __init__(self) -> None:
-        self.fetched: list[str] = []
+        super().__init__(None, Pictures())  # type: ignore[arg-type]
 
     async def fetch(
         self, url: str, claimed_size: int | None, content_type: str | None, filename: str
     ) -> bytes:
-        self.fetched.append(url)
         return url.encode()
 
 

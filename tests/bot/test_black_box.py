@@ -32,6 +32,8 @@ SETTINGS = """
 picture_channels = "all"
 [limits]
 cooldown_seconds = 0
+[engine]
+workers = 1
 [store]
 path = "songwriter.sqlite3"
 """

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 
 import discord
 import pytest
-from discord import app_commands
 
 from bot.engine.requests import Declined
 from bot.store import ServerSettings, Store
@@ -211,50 +209,3 @@ async def test_a_servers_own_commands_are_registered_only_when_they_changed(
         )
     put = [entry.path for entry in simcord_env.http_requests if entry.method == "PUT"]
     assert len([path for path in put if f"/guilds/{guild.id}/" in path]) == 1
-
-
-def every_command(bot) -> Iterator[app_commands.Command | app_commands.ContextMenu]:
-    for command in [*bot.tree.walk_commands(), *bot.tree.get_commands(type=discord.AppCommandType.message)]:
-        if not isinstance(command, app_commands.Group):
-            yield command
-
-
-async def test_every_command_is_within_discords_limits(simcord_env) -> None:
-    found = list(every_command(simcord_env.bot))
-    assert len(found) == 16
-    for command in found:
-        assert 1 <= len(command.name) <= 32
-        if isinstance(command, app_commands.ContextMenu):
-            continue
-        assert 1 <= len(command.description) <= 100
-        assert command.description != "…", command.qualified_name
-        for option in command.parameters:
-            assert option.description != "…" or command.root_parent, (command.qualified_name, option.name)
-            assert len(option.choices) <= 25
-
-
-async def test_every_command_is_documented(simcord_env, pytestconfig: pytest.Config) -> None:
-    text = (pytestconfig.rootpath / "docs" / "commands.md").read_text()
-    for command in every_command(simcord_env.bot):
-        assert f"`/{command.qualified_name}" in text or f"**{command.name}**" in text, command.qualified_name
-
-
-async def test_every_command_acknowledges_first_and_survives_a_broken_engine(
-    simcord_env, place, engine: StubEngine
-) -> None:
-    """Whatever fails, people get one private sentence and never a "thinking" that stays."""
-    _, channel, ann, _ = place
-    posted = await ann.send(channel, attachments=[("a.png", b"x")])
-    engine.write = None  # type: ignore[assignment,method-assign]
-    results = [
-        await ann.slash(channel, "lyrics"),
-        await ann.slash(channel, "seed", words="kiss"),
-        await ann.context_menu(channel, "Write lyrics", posted),
-    ]
-    assert len(simcord_env.errors) == 3
-    callbacks = [one for one in simcord_env.http_requests if one.path.endswith("/callback")]
-    assert [one.json["type"] for one in callbacks] == [5, 5, 5]
-    for result in results:
-        assert result.response is None
-        assert "tell the owner this number" in result.followups[0].content
-        assert result.followups[0].ephemeral

@@ -29,7 +29,15 @@ from yarl import URL
 from bot import images
 from bot.config import Pictures
 from bot.engine.requests import BadPicture
-from bot.images import PictureFetcher, PictureUnavailable, is_on, is_picture, open_session, pictures_of
+from bot.images import (
+    PictureFetcher,
+    PictureRef,
+    PictureUnavailable,
+    is_on,
+    is_picture,
+    open_session,
+    pictures_of,
+)
 from model.errors import BadInput
 from model.pictures import open_picture
 from tests import zoo
@@ -458,6 +466,110 @@ async def test_a_refusal_gives_its_place_back(cdn: Cdn) -> None:
             with pytest.raises(BadPicture):
                 await fetcher.fetch(cdn.url(), 1000, None, "a.png")
         assert await asyncio.wait_for(fetcher.fetch(cdn.url(), 1000, None, "a.png"), 2)
+
+
+# Fetching: memory
+
+
+class Stalled:
+    """Answers once the gate is open; ``asked`` counts who waits or waited."""
+
+    def __init__(self) -> None:
+        self.asked, self.gate = 0, asyncio.Event()
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        self.asked += 1
+        await self.gate.wait()
+        return await serve(zoo.photograph())(request)
+
+
+def posted(cdn: Cdn, number: int = 1) -> list[PictureRef]:
+    """What says that it is small: nobody believes it."""
+    return [PictureRef(cdn.url(str(one)), 1000, None, "a.png") for one in range(number)]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.asyncio
+async def test_a_slow_host_holds_only_so_much_memory(cdn: Cdn) -> None:
+    cdn.answer = host = Stalled()
+    arrived, sung = 0, asyncio.Event()
+    async with cdn.fetcher(in_flight_bytes=3 * CAP, at_once=64) as fetcher:
+
+        async def sing() -> None:
+            nonlocal arrived
+            async with fetcher.fetched(posted(cdn)):
+                arrived += 1
+                await sung.wait()
+
+        songs = [asyncio.create_task(sing()) for _ in range(8)]
+        await until(lambda: host.asked == 3)
+        await asyncio.sleep(0.1)
+        assert host.asked == 3
+        host.gate.set()
+        # What has arrived counts with what it really weighs.
+        await until(lambda: arrived == 8)
+        sung.set()
+        await asyncio.gather(*songs)
+
+
+@pytest.mark.asyncio
+async def test_pictures_count_until_their_song_is_written(cdn: Cdn) -> None:
+    size = len(zoo.photograph())
+    async with cdn.fetcher(max_bytes=size, in_flight_bytes=2 * size) as fetcher:
+
+        async def sing() -> int:
+            async with fetcher.fetched(posted(cdn)) as pictures:
+                return len(pictures)
+
+        async with fetcher.fetched(posted(cdn, 2)) as first:
+            assert first == (zoo.photograph(),) * 2
+            song = asyncio.create_task(sing())
+            await asyncio.sleep(0.1)
+            assert len(cdn.requests) == 2
+        assert await asyncio.wait_for(song, 2) == 1
+
+
+@pytest.mark.asyncio
+async def test_what_needs_more_than_all_the_memory_goes_alone(cdn: Cdn) -> None:
+    cdn.answer = host = Stalled()
+    async with cdn.fetcher(in_flight_bytes=2 * CAP) as fetcher:
+
+        async def sing(number: int) -> int:
+            async with fetcher.fetched(posted(cdn, number)) as pictures:
+                return len(pictures)
+
+        songs = [asyncio.create_task(sing(number)) for number in (4, 1)]
+        await until(lambda: host.asked == 4)
+        await asyncio.sleep(0.05)
+        assert host.asked == 4
+        host.gate.set()
+        assert await asyncio.gather(*songs) == [4, 1]
+
+
+@pytest.mark.asyncio
+async def test_memory_is_given_back_whatever_happens(cdn: Cdn) -> None:
+    async with cdn.fetcher(in_flight_bytes=CAP) as fetcher:
+
+        async def sing() -> int:
+            async with fetcher.fetched(posted(cdn)) as pictures:
+                return len(pictures)
+
+        cdn.answer = serve(b"", 404)
+        with pytest.raises(BadPicture):
+            await sing()
+        cdn.answer = host = Stalled()
+        songs = [asyncio.create_task(sing()) for _ in range(3)]
+        await until(lambda: host.asked == 1)
+        # One that is served and one that waits for room.
+        songs[0].cancel()
+        songs[1].cancel()
+        host.gate.set()
+        assert await asyncio.wait_for(songs[2], 2) == 1
 
 
 @pytest.mark.asyncio

@@ -357,6 +357,44 @@ async def test_100_pictures_at_once_from_20_people(scene: Scene) -> None:
     assert all("ask again" in text for [text] in said if text not in stanzas)
 
 
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [({"queue": 1}, "Too many people are waiting"), ({"user_in_flight": 1}, "You are waiting")],
+    ids=["queue", "person"],
+)
+async def test_what_is_refused_is_not_downloaded(
+    offline: Scene, tmp_path: Path, limits: dict[str, int], said: str
+) -> None:
+    config = configured(tmp_path, limits={"cooldown_seconds": 0, **limits})
+    async with serving(offline.server, config, InlineEngine(config.limits, offline.pen)):
+        offline.pen.gate.clear()
+        first = await offline.posts()
+        await offline.writing()
+        reply = await offline.server.wait_for_reply(await offline.posts())
+        assert reply.content.startswith(said)
+        assert len(offline.server.requests("GET", "/attachments/**")) == 1
+        offline.pen.gate.set()
+        answer = await offline.server.wait_for_reply(first)
+        await offline.server.wait_until(lambda: "👎" in answer.reactions)
+
+        async def given_back(store: Store) -> bool:
+            return [row["used"] for row in (await store.export_user(offline.ann.id))["quotas"]] == [1]
+
+        await offline.stored(given_back)
+
+
+async def test_the_deadline_counts_the_download(offline: Scene, tmp_path: Path) -> None:
+    config = configured(tmp_path, limits={"cooldown_seconds": 0, "deadline_seconds": 0.3, "queue": 1})
+    async with serving(offline.server, config, InlineEngine(config.limits, offline.pen)):
+        slow = offline.server.fail("GET", "/attachments/**", delay=5)
+        reply = await offline.server.wait_for_reply(await offline.posts(), 3)
+        assert "too long" in reply.content
+        assert slow.hits == 1
+        answer = await offline.server.wait_for_reply(await offline.posts())
+        await offline.server.wait_until(lambda: "👎" in answer.reactions)
+    assert len(offline.pen.asked) == 1
+
+
 # The gateway
 
 

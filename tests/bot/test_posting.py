@@ -107,6 +107,34 @@ async def test_a_picture_of_somebody_who_opted_out_is_left_alone(
     assert engine.asked == []
 
 
+@pytest.mark.parametrize("label", ["Another one", "Warmer", "Cooler"])
+async def test_buttons_under_a_picture_of_somebody_who_opted_out_decline(
+    simcord_env, place, store: Store, engine: StubEngine, label: str
+) -> None:
+    guild, channel, other, ann = place
+    await opt_in(store, guild, channel)
+    bob = guild.add_member(simcord_env.create_user("bob"))
+    await ann.send(channel, attachments=[PNG])
+    replies = [channel.last_message]
+    picture = await ann.send(other, attachments=[PNG])
+    await bob.send(other, f"<@{simcord_env.bot.user.id}> sing", reply_to=picture)
+    replies.append(other.last_message)
+    replies.append((await bob.context_menu(other, "Write lyrics", picture)).response)
+    # Of one that was written by a button, too.
+    replies.append((await bob.click(replies[0], label=label)).response)
+    written = len(engine.asked)
+    assert written == 4
+    await store.set_opted_out(ann.id, True)
+    for reply in replies:
+        refused = await bob.click(reply, label=label)
+        assert refused.response is None
+        assert [one.ephemeral for one in refused.followups] == [True]
+        assert "left alone" in refused.followups[0].content
+    assert len(engine.asked) == written
+    await store.set_opted_out(ann.id, False)
+    assert (await bob.click(replies[2], label=label)).response.content.startswith("Line 1")
+
+
 async def test_a_deleted_message_gets_no_reply(simcord_env, place, store: Store, engine: StubEngine) -> None:
     guild, channel, _, ann = place
     await opt_in(store, guild, channel)

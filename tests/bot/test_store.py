@@ -23,6 +23,7 @@ import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlite_utils import Database
 
 from bot.config import Config
 from bot.store import BadStore, Job, Output, ServerSettings, Stats, Store, StoreError, Tally, new_id
@@ -344,7 +345,8 @@ async def test_stats_of_this_server_and_of_all(store: Store) -> None:
 async def fill(store: Store) -> None:
     """Rows of Ada's in every table, and Bob's beside them."""
     await store.add_output(stanza(id="by-ada", message=1, caption="ada secret"))
-    await store.add_output(stanza(id="by-bob", message=2, user=BOB, caption="bob caption"))
+    await store.add_output(stanza(id="by-bob", message=2, user=BOB, author=BOB, caption="bob caption"))
+    await store.add_output(stanza(id="for-bob", message=3, user=BOB, author=ADA, caption="ada unseen"))
     for message in (1, 2):
         for user in (ADA, BOB):
             await store.add_rating(message, user, "👍", is_bot=False)
@@ -358,12 +360,14 @@ async def test_the_export_covers_every_table_with_a_user_column(store: Store, pa
     await fill(store)
     personal = {table for table, columns in all_tables(path).items() if "user" in columns}
     held = json.loads(json.dumps(await store.export_user(ADA)))
-    assert set(held) - {"user"} == personal
+    assert set(held) - {"user", "captions"} == personal
+    assert held["captions"] == [{"id": "for-bob", "caption": "ada unseen", "created": NOON}]
     for table in personal:
         assert held[table], table
         assert {row["user"] for row in held[table]} == {ADA}
     assert held["outputs"][0]["lines"] == list(stanza().lines)
     assert held["jobs"][0]["seconds"] == {"write": 0.25}
+    assert str(BOB) not in json.dumps(held)
     nothing = await store.export_user(EVE)
     assert nothing.pop("user") == EVE
     assert set(map(len, nothing.values())) == {0}
@@ -372,9 +376,10 @@ async def test_the_export_covers_every_table_with_a_user_column(store: Store, pa
 async def test_deletion_leaves_nothing_of_a_person(store: Store, path: Path) -> None:
     await fill(store)
     await store.set_opted_out(ADA, False)
-    assert await store.delete_user(ADA) == 5
+    assert await store.delete_user(ADA) == 6
     # Not even in freed pages or the write-ahead log.
     assert b"ada secret" not in bytes_on_disk(path)
+    assert b"ada unseen" not in bytes_on_disk(path)
     assert b"bob caption" in bytes_on_disk(path)
     with closing(sqlite3.connect(path)) as connection:
         dump = "\n".join(connection.iterdump())
@@ -382,7 +387,7 @@ async def test_deletion_leaves_nothing_of_a_person(store: Store, path: Path) -> 
     assert "by-ada" not in dump
     held = await store.export_user(BOB)
     assert {table: len(rows) for table, rows in held.items() if table != "user"} == {
-        "opt_outs": 1, "outputs": 1, "ratings": 1, "quotas": 1, "jobs": 1,
+        "opt_outs": 1, "outputs": 1, "ratings": 1, "quotas": 1, "jobs": 1, "captions": 0,
     }  # fmt: skip
 
 
@@ -472,6 +477,36 @@ async def test_opening_again_changes_nothing(path: Path) -> None:
         assert all_tables(path) == schema
 
 
+async def test_an_older_database_is_brought_up_to_date(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        migrations.apply(Database(connection), stop_before="authors")
+        for key, caption in (("seen", "a dog"), ("seeded", None)):
+            values = (
+                key,
+                ADA,
+                None,
+                None,
+                None,
+                caption,
+                "[]",
+                '["La"]',
+                "",
+                "song",
+                None,
+                4,
+                0.4,
+                1,
+                "",
+                "",
+                NOON,
+            )
+            connection.execute(f"INSERT INTO outputs VALUES ({', '.join('?' * 17)})", values)  # noqa: S608
+    async with Store.open(path) as store:
+        outputs = [await store.output(key) for key in ("seen", "seeded")]
+        assert [output and output.author for output in outputs] == [ADA, None]
+        assert await store.count_user(ADA) == dict.fromkeys(await store.count_user(EVE), 0) | {"outputs": 2}
+
+
 async def test_a_new_database_opened_twice_at_once_is_made_once(path: Path) -> None:
     async def use(number: int) -> None:
         async with Store.open(path) as store:
@@ -535,7 +570,7 @@ async def test_a_backup_restores(store: Store, tmp_path: Path) -> None:
     async with Store.open(restored) as copy:
         assert await copy.export_user(ADA) == before
         # The same key, so the same pseudonyms.
-        assert (await copy.stats(SERVER)).here.songs == 2
+        assert (await copy.stats(SERVER)).here.songs == 3
 
 
 async def test_a_backup_overwrites_nothing(store: Store, tmp_path: Path) -> None:

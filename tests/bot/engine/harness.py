@@ -35,7 +35,6 @@ class Counts:
     def __init__(self) -> None:
         self.batches: list[int] = []
         self.stages: list[Mapping[str, float]] = []
-        self.reasons: list[str] = []
         self.restarts = 0
 
     def batch(self, size: int, seconds: float) -> None:
@@ -43,9 +42,6 @@ class Counts:
 
     def answered(self, seconds: Mapping[str, float]) -> None:
         self.stages.append(seconds)
-
-    def refused(self, reason: str) -> None:
-        self.reasons.append(reason)
 
     def restarted(self) -> None:
         self.restarts += 1
@@ -56,7 +52,7 @@ def engine(
 ) -> LocalEngine:
     limits = limits or Limits(server_in_flight=100, user_in_flight=100)
     # Company is waited for long enough that what a test sends together is one batch.
-    settings = {"max_wait_ms": 50, "max_batch": 8} | settings
+    settings = {"max_wait_ms": 50, "max_batch": 8, "workers": 1} | settings
     return LocalEngine(limits, Engine(**settings), Pictures(), Filter(), loader=loader, meter=meter)
 
 

@@ -10,11 +10,13 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 
 from bot.config import Limits
+from bot.engine.local import MAX_FAILED_STARTS
 from bot.engine.requests import (
     BadPicture,
     Broken,
@@ -152,6 +154,76 @@ async def test_the_deadline_also_passes_in_the_queue() -> None:
             await first
 
 
+class Downloads:
+    """Pictures that arrive when they are let in."""
+
+    def __init__(self) -> None:
+        self.begun = self.ended = 0
+        self.gate = asyncio.Event()
+
+    async def __call__(self) -> tuple[bytes, ...]:
+        self.begun += 1
+        try:
+            await self.gate.wait()
+        finally:
+            self.ended += 1
+        return (b"a dog",)
+
+
+async def test_who_is_not_admitted_downloads_nothing() -> None:
+    async with running(Limits(queue=4, user_in_flight=1, server_in_flight=2)) as made:
+        downloads = Downloads()
+        asked = [
+            request(user=1, server=1), request(user=1, server=2), request(user=2, server=1),
+            request(user=3, server=1), request(), request(), request(),
+        ]  # fmt: skip
+        work = [asyncio.create_task(made.write(one, downloads)) for one in asked]
+        await until(lambda: downloads.begun == 4)
+        refused = [task for task in work if task.done()]
+        assert [str(task.exception()).split(":")[0] for task in refused] == [
+            "You are waiting for a request already",
+            "This server is waiting for 2 requests already",
+            "Too many people are waiting",
+        ]
+        downloads.gate.set()
+        answered = await asyncio.gather(*(task for task in work if task not in refused))
+        assert {result.caption for result in answered} == {"a dog"}
+        assert downloads.begun == 4
+
+
+async def test_the_deadline_counts_the_download_and_frees_the_place() -> None:
+    async with running(Limits(deadline_seconds=0.3, queue=1)) as made:
+        downloads = Downloads()
+        for _ in range(2):
+            with pytest.raises(TooSlow):
+                await made.write(request(), downloads)
+        assert (downloads.begun, downloads.ended) == (2, 2)
+        assert isinstance(await made.write(request("a")), SongResult)
+
+
+async def test_a_download_that_fails_is_the_outcome_and_frees_the_place() -> None:
+    async def fail() -> tuple[bytes, ...]:
+        raise BadPicture("Expired.")
+
+    async with running(Limits(queue=1)) as made:
+        with pytest.raises(BadPicture, match="Expired"):
+            await made.write(request(), fail)
+        assert isinstance(await made.write(request("a")), SongResult)
+
+
+async def test_downloads_end_with_the_engine() -> None:
+    async with running() as made:
+        downloads = Downloads()
+        work = asyncio.create_task(outcomes(made, request("a")))
+        late = asyncio.create_task(made.write(request(), downloads))
+        await until(lambda: downloads.begun == 1)
+        await made.close(0.2)
+        with pytest.raises(Stopping):
+            await late
+        assert downloads.ended == 1
+        assert [type(result) for result in await work] == [SongResult]
+
+
 @pytest.mark.parametrize("loader", ["fail", "die"])
 async def test_workers_that_do_not_start_are_given_up(loader: str, caplog: pytest.LogCaptureFixture) -> None:
     made = engine(loader=f"{STUB}:{loader}")
@@ -168,6 +240,63 @@ async def test_workers_that_do_not_start_are_given_up(loader: str, caplog: pytes
             assert "RuntimeError: no models here" in caplog.text
     finally:
         await made.close(0)
+
+
+async def test_an_error_in_the_supervision_is_survived(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    counts = Counts()
+    async with running(meter=counts) as made:
+        victim = made.workers[0].process
+        take = made._batcher.take
+
+        async def fail_once(*_: object) -> object:
+            monkeypatch.setattr(made._batcher, "take", take)
+            raise RuntimeError("injected")
+
+        monkeypatch.setattr(made._batcher, "take", fail_once)
+        await until(lambda: not made.ready)
+        await until(lambda: made.ready)
+        assert made.workers[0].process != victim
+        assert gone(victim)
+        assert counts.restarts == 1
+        assert "worker 0 was lost to an error" in caplog.text
+        assert "RuntimeError: injected" in caplog.text
+        assert isinstance(await made.write(request("a")), SongResult)
+
+
+async def test_an_error_that_comes_again_and_again_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running() as made:
+
+        async def fail(*_: object) -> object:
+            raise RuntimeError("injected")
+
+        monkeypatch.setattr(made._batcher, "take", fail)
+        await until(lambda: "not tried again" in caplog.text, 20)
+        assert not made.ready
+        assert caplog.text.count("was lost to an error") == MAX_FAILED_STARTS
+        with pytest.raises(Broken):
+            await made.write(request("a"))
+
+
+@pytest.mark.parametrize(
+    ("device", "configured", "gpus", "cores", "expected"),
+    [
+        ("cpu", 3, 0, 1, 3), ("cpu", "auto", 4, 1, 1), ("cpu", "auto", 4, 2, 2), ("cpu", "auto", 0, 16, 2),
+        ("auto", "auto", 0, 16, 2), ("auto", "auto", 4, 2, 4), ("cuda", "auto", 1, 16, 1),
+    ],
+)  # fmt: skip
+async def test_how_many_workers_there_are(
+    monkeypatch: pytest.MonkeyPatch, device: str, configured: int | str, gpus: int, cores: int, expected: int
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    nodes = [f"nvidia{number}" for number in range(gpus)] + ["nvidiactl", "nvidia-uvm", "null"]
+    monkeypatch.setattr(
+        Path, "glob", lambda _, pattern: (Path(node) for node in nodes if fnmatch(node, pattern))
+    )
+    assert len(engine(device=device, workers=configured)._setups) == expected
 
 
 async def test_work_in_flight_is_finished_within_the_grace() -> None:

@@ -72,3 +72,23 @@ async def test_closing_finishes_what_it_can() -> None:
     await asyncio.sleep(0.05)
     await engine.close(0.2)
     assert [type(result) for result in await work] == [SongResult, Stopping, Stopping]
+
+
+async def test_the_download_is_in_its_place_and_its_deadline() -> None:
+    engine = await started(queue=1, deadline_seconds=0.2)
+    began = asyncio.Event()
+
+    async def stalled() -> tuple[bytes, ...]:
+        began.set()
+        await asyncio.sleep(5)
+        return (b"x",)
+
+    slow = asyncio.create_task(engine.write(request(), stalled))
+    await began.wait()
+    began.clear()
+    with pytest.raises(Busy):
+        await engine.write(request(), stalled)
+    assert not began.is_set()
+    with pytest.raises(TooSlow):
+        await slow
+    await engine.close(0)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -113,24 +115,6 @@ async def test_the_word_filter_tries_again_then_declines(engine: LocalEngine) ->
         await engine.write(request("dog", mood="angry", forbidden=forbidden))
 
 
-async def test_equal_requests_are_written_once(engine: LocalEngine, counts: Counts) -> None:
-    asked = {"random_seed": 1, "forbidden": frozenset({"x"})}
-    results = await asyncio.gather(*(engine.write(request("slow 0.1", **asked)) for _ in range(5)))
-    assert len({result.lines for result in results}) == 1
-    other = await engine.write(request("slow 0.1", **asked, style="hymn"))
-    assert other.lines != results[0].lines
-
-
-async def test_whoever_gives_up_leaves_the_others_their_stanza(engine: LocalEngine) -> None:
-    async with asyncio.TaskGroup() as group:
-        first = group.create_task(engine.write(request("slow 0.2", random_seed=1)))
-        second = group.create_task(engine.write(request("slow 0.2", random_seed=1)))
-        await until(lambda: engine.in_flight == 1)
-        first.cancel()
-    assert (await second).caption == "slow 0.2"
-    assert first.cancelled()
-
-
 async def test_a_cancelled_request_does_not_disturb_its_batch(engine: LocalEngine) -> None:
     tasks = [asyncio.create_task(engine.write(request(f"slow 0.05 {n}"))) for n in range(6)]
     await asyncio.sleep(0.02)
@@ -163,17 +147,30 @@ async def test_workers_are_deaf_to_the_signals_of_a_terminal(engine: LocalEngine
     assert before in {worker.process for worker in engine.workers}
 
 
-async def test_the_loop_does_not_stall_while_both_workers_burn(engine: LocalEngine) -> None:
-    loop, lags = asyncio.get_running_loop(), []
-    work = asyncio.gather(
-        *(engine.write(request(f"burn 0.5 {n}" + "x" * 2**20)) for n in range(4)), return_exceptions=True
-    )
-    while not work.done():
-        before = loop.time()
-        await asyncio.sleep(0.005)
-        lags.append(loop.time() - before - 0.005)
-    assert all(isinstance(result, SongResult) for result in await work)
-    assert sorted(lags)[int(len(lags) * 0.99)] < 0.2
+async def test_no_batch_blocks_the_loop(engine: LocalEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How late the loop is on a busy machine is measured by ``make bench-serve``, not here."""
+    run, passed, spent = asyncio.Handle._run, [0.0], [0.0]
+
+    def timed(handle: asyncio.Handle) -> None:
+        began = time.perf_counter(), time.thread_time()
+        run(handle)
+        passed.append(time.perf_counter() - began[0])
+        spent.append(time.thread_time() - began[1])
+
+    large = "x" * 2**24
+    asked = [request(f"burn 1 {number}{large}") for number in range(2)]
+    monkeypatch.setattr(asyncio.Handle, "_run", timed)
+    gc.disable()
+    try:
+        results = await asyncio.gather(*map(engine.write, asked))
+    finally:
+        gc.enable()
+    assert len({result.lines[1].split()[0] for result in results}) == 2
+    assert len(passed) > 10
+    # The longest callback. To wait for a batch in one takes a second; to hash or pickle its
+    # pictures there takes 10 ms of the processor's time, however busy the machine is.
+    assert max(passed) < 0.5
+    assert max(spent) < 0.005
 
 
 async def test_the_parent_never_imports_torch_and_a_worker_no_discord() -> None:

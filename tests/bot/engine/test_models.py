@@ -25,10 +25,10 @@ def png(width: int, height: int) -> bytes:
 
 
 async def test_a_photograph_becomes_a_stanza_that_can_be_written_again(photograph: Path) -> None:
-    engine = LocalEngine(Limits(), Engine(device="cpu"), Pictures(max_pixels=500_000), Filter())
+    engine = LocalEngine(Limits(), Engine(device="cpu", workers=1), Pictures(max_pixels=500_000), Filter())
     await engine.start()
     try:
-        await until_ready(engine, seconds=60)
+        await until_ready(engine, seconds=120)
         assert engine.workers[0].device == "cpu"
         first = await engine.write(request(pictures=(photograph.read_bytes(),), random_seed=5, lines=3))
         assert first.caption

@@ -1,0 +1,302 @@
+"""What holds for everything that people can use: each command, the context menu, each button."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import discord
+import pytest
+import pytest_asyncio
+from discord import app_commands
+
+from bot.buttons import buttons
+from bot.client import SongwriterBot
+from bot.engine.requests import Broken
+from bot.engine.sentences import BROKEN
+from bot.refusals import Refusal
+from bot.store import ServerSettings, Store
+from bot.store.lane import Lane
+from tests.bot.conftest import StubEngine
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.asyncio
+
+PNG = ("photo.png", b"\x89PNG\r\n\x1a\n")
+# How each is used; a channel is filled in for "here".
+COMMANDS: dict[str, dict[str, Any]] = {
+    "lyrics": {},
+    "seed": {"words": "kiss"},
+    "about": {},
+    "stats": {},
+    "privacy show": {},
+    "privacy export": {},
+    "privacy delete": {},
+    "privacy opt-out": {},
+    "privacy opt-in": {},
+    "settings show": {},
+    "settings channel": {"channel": "here"},
+    "settings temperature": {"value": 0.5},
+    "settings cooldown": {"seconds": 5},
+    "settings reactions": {"good": "❤️", "bad": "💩"},
+    "settings ratings": {"on": True},
+}
+MENUS = ["Write lyrics"]
+BUTTONS = ["Another one", "Warmer", "Cooler", "Delete"]
+EVERYTHING = [*COMMANDS, *MENUS, *BUTTONS]
+SONGS = {"lyrics", "seed", "Write lyrics", "Another one", "Warmer", "Cooler"}
+UNLIMITED = {"Delete": "a song can be deleted only once, by who asked for it or a moderator"}
+
+# Discord's limits: https://discord.com/developers/docs/interactions/application-commands
+NAME = re.compile(r"[-_\w]{1,32}")
+LONGEST_DESCRIPTION = 100
+MOST_OPTIONS = MOST_CHOICES = 25
+LONGEST_COMMAND = 8000
+
+# Cooldowns outlive a test, and everywhere else the clock stands still and ids repeat.
+_strangers = itertools.count(40)
+
+
+@dataclass
+class Scene:
+    """Somebody who may do everything, in a channel with a song about Ann's picture."""
+
+    env: Any
+    channel: Any
+    person: Any
+    picture: Any
+    song: Any
+
+    async def use(self, name: str) -> Any:
+        if name in BUTTONS:
+            return await self.person.click(self.song, label=name)
+        if name in MENUS:
+            return await self.person.context_menu(self.channel, name, self.picture)
+        options = {key: self.channel if value == "here" else value for key, value in COMMANDS[name].items()}
+        return await self.person.slash(self.channel, name, **options)
+
+    async def said(self, name: str) -> list[tuple[str, bool]]:
+        """Use it: all new texts that it leaves behind, and whether only the person sees them."""
+        result = await self.use(name)
+        response = result.response
+        # What a press on "Delete" answers to is the song itself.
+        found = [(response.content, result.ephemeral)] if response and response.id != self.song.id else []
+        return found + [(one.content, one.ephemeral) for one in result.followups]
+
+    def acknowledgements(self) -> int:
+        return sum(one.path.endswith("/callback") for one in self.env.http_requests)
+
+
+@pytest_asyncio.fixture
+async def scene(simcord_env: Any, store: Store) -> Scene:
+    guild = simcord_env.create_guild()
+    channel = guild.create_text_channel("pictures")
+    rights = discord.Permissions(manage_guild=True, manage_messages=True)
+    boss = guild.create_role("Bosses", permissions=rights)
+    await store.change_settings(guild.id, lambda _: ServerSettings(channels=(channel.id,)))
+    ann = guild.add_member(simcord_env.create_user("ann"))
+    picture = await ann.send(channel, attachments=[PNG])
+    *_, stranger = [simcord_env.create_user(f"stranger {number}") for number in range(next(_strangers))]
+    person = guild.add_member(stranger, roles=[boss])
+    return Scene(simcord_env, channel, person, picture, channel.last_message)
+
+
+def leaves(bot: SongwriterBot) -> Iterator[app_commands.Command | app_commands.ContextMenu]:
+    """Everything in the tree that can be called."""
+    for command in [*bot.tree.walk_commands(), *bot.tree.get_commands(type=discord.AppCommandType.message)]:
+        if not isinstance(command, app_commands.Group):
+            yield command
+
+
+# That nothing is left out
+
+
+async def test_everything_is_here(simcord_env: Any) -> None:
+    tree = simcord_env.bot.tree
+    found = list(leaves(simcord_env.bot))
+    assert sorted(one.qualified_name for one in found) == sorted([*COMMANDS, *MENUS])
+    assert tree.get_commands(type=discord.AppCommandType.user) == []
+    assert len(tree.get_commands(type=discord.AppCommandType.chat_input)) <= 100
+    assert len(tree.get_commands(type=discord.AppCommandType.message)) <= 5
+    assert [button.item.label for button in buttons("x").children] == BUTTONS  # type: ignore[attr-defined]
+    assert set(UNLIMITED) | SONGS <= set(EVERYTHING)
+
+
+# Documented
+
+
+@pytest.mark.parametrize("name", EVERYTHING)
+async def test_it_is_documented(name: str) -> None:
+    text = (ROOT / "docs/commands.md").read_text()
+    assert (f"`/{name}`" if name in COMMANDS else f"**{name}**") in text
+
+
+# Within Discord's limits, and localisable
+
+
+class Marks(app_commands.Translator):
+    """Translates everything that can be translated."""
+
+    async def translate(self, string: Any, locale: Any, context: Any) -> str:
+        return "x"
+
+
+def size(payload: dict[str, Any]) -> int:
+    """As Discord counts a command's characters."""
+    own = len(payload["name"]) + len(payload.get("description", ""))
+    choices = sum(len(one["name"]) + len(str(one["value"])) for one in payload.get("choices", []))
+    return own + choices + sum(map(size, payload.get("options", [])))
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, *MENUS])
+async def test_it_is_within_discords_limits(simcord_env: Any, name: str) -> None:
+    tree = simcord_env.bot.tree
+    (command,) = (one for one in leaves(simcord_env.bot) if one.qualified_name == name)
+    if isinstance(command, app_commands.ContextMenu):
+        assert 1 <= len(command.name) <= 32
+        return
+    assert size((command.root_parent or command).to_dict(tree)) <= LONGEST_COMMAND
+    assert len(command.parameters) <= MOST_OPTIONS
+    for part in (command, *command.parameters):
+        assert NAME.fullmatch(part.name)
+        assert part.name == part.name.lower()
+        # "…" is what discord.py writes where nothing is said.
+        assert part.description != "…", part.name
+        assert 1 <= len(str(part.description)) <= LONGEST_DESCRIPTION
+    for option in command.parameters:
+        assert len(option.choices) <= MOST_CHOICES
+        kind = option.type
+        if kind in (discord.AppCommandOptionType.number, discord.AppCommandOptionType.integer):
+            assert option.min_value is not None
+            assert option.max_value is not None
+        if kind is discord.AppCommandOptionType.string:
+            assert option.choices or 0 < (option.max_value or 0) <= 100, option.name
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, *MENUS])
+async def test_it_is_localisable(simcord_env: Any, name: str) -> None:
+    def check(part: dict[str, Any]) -> None:
+        for key in {"name", "description"} & part.keys():
+            # A context menu has a description only for Discord's sake.
+            assert part[f"{key}_localizations"] or not part[key], part["name"]
+        for inner in [*part.get("options", []), *part.get("choices", [])]:
+            check(inner)
+
+    tree = simcord_env.bot.tree
+    (command,) = (one for one in leaves(simcord_env.bot) if one.qualified_name == name)
+    root = getattr(command, "root_parent", None) or command
+    check(await root.get_translated_payload(tree, Marks()))
+
+
+@pytest.mark.parametrize("name", BUTTONS)
+async def test_a_button_is_within_discords_limits(name: str) -> None:
+    (button,) = (one.item for one in buttons("x" * 32).children if one.item.label == name)  # type: ignore[attr-defined]
+    assert len(button.label) <= 80
+    assert len(button.custom_id) <= 100
+
+
+# It works, and is limited
+
+
+@pytest.mark.parametrize("name", EVERYTHING)
+async def test_it_works_and_is_acknowledged_once(scene: Scene, name: str) -> None:
+    before = scene.acknowledgements()
+    said = await scene.said(name)
+    assert scene.acknowledgements() == before + 1
+    assert len(said) == (0 if name == "Delete" else 1)
+
+
+@pytest.mark.parametrize("name", [name for name in EVERYTHING if name not in UNLIMITED])
+async def test_it_is_limited(scene: Scene, store: Store, name: str) -> None:
+    await store.change_settings(scene.channel.guild.id, lambda _: ServerSettings(cooldown=60))
+    times = 1 if name in SONGS else 3
+    for _ in range(times):
+        assert "ask again" not in (await scene.said(name))[0][0]
+    ((text, private),) = await scene.said(name)
+    assert bool(scene.env.errors) is (name not in BUTTONS)
+    assert re.search(r"ask again <t:\d+:R>\.$", text)
+    assert private
+
+
+# Whatever fails
+
+
+def by_engine(_: pytest.MonkeyPatch, engine: StubEngine, error: Exception) -> None:
+    engine.failure = error
+
+
+def by_database(monkeypatch: pytest.MonkeyPatch, _: StubEngine, error: Exception) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Lane, "run", fail)
+
+
+def by_version(monkeypatch: pytest.MonkeyPatch, _: StubEngine, error: Exception) -> None:
+    def fail(_: str) -> str:
+        raise error
+
+    monkeypatch.setattr("bot.cogs.about.version", fail)
+
+
+def breakage(name: str) -> Callable[[pytest.MonkeyPatch, StubEngine, Exception], None]:
+    """What can fail in it."""
+    if name == "about":
+        return by_version
+    return by_engine if name in SONGS else by_database
+
+
+@pytest.mark.parametrize("name", EVERYTHING)
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (Refusal("Not on a Sunday: ask again tomorrow."), "Not on a Sunday: ask again tomorrow."),
+        (Broken(BROKEN), BROKEN),
+        (KeyError("secret"), "Something went wrong on my side: if it stays so, tell the owner "),
+    ],
+    ids=["refusal", "engine unavailable", "unexpected"],
+)
+async def test_a_failure_is_one_sentence_for_the_person_alone(
+    scene: Scene,
+    engine: StubEngine,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    name: str,
+    error: Exception,
+    expected: str,
+) -> None:
+    before = scene.acknowledgements()
+    breakage(name)(monkeypatch, engine, error)
+    ((text, private),) = await scene.said(name)
+    assert scene.acknowledgements() == before + 1
+    assert bool(scene.env.errors) is (name not in BUTTONS)
+    assert private
+    assert text.startswith(expected)
+    assert text.endswith(".")
+    assert "\n" not in text
+    assert ". " not in text
+    for word in ("Traceback", "secret", "Error", 'File "'):
+        assert word not in text
+    logged = [one for one in caplog.records if one.levelno >= logging.ERROR and one.name.startswith("bot.")]
+    if isinstance(error, KeyError):
+        # The whole story is in the log, under the number that the person was told.
+        assert [one.exc_info is not None for one in logged] == [True]
+    else:
+        assert logged == []
+
+
+async def test_the_number_that_people_are_told_is_in_the_log(
+    scene: Scene, engine: StubEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    from bot.log import request_id
+
+    told: list[str] = []
+    caplog.handler.addFilter(lambda _: told.append(request_id.get()) or True)
+    engine.failure = KeyError("secret")
+    ((text, _),) = await scene.said("lyrics")
+    assert scene.env.errors
+    assert text.removesuffix(".").rpartition(" ")[2] in told
