@@ -109,9 +109,8 @@ def test_a_pass_ends_while_half_of_the_rows_read(corpus: Path, tmp_path: Path) -
     assert all(sum(map(bool, step)) >= 4 for step in table)
 
 
-@pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("optimiser", OPTIMISERS)
-def test_every_cell_learns_songs_with_every_optimiser(
+@pytest.mark.parametrize(("cell", "optimiser"), list(zip(CELLS, OPTIMISERS, strict=True)))
+def test_every_cell_and_every_optimiser_learns_songs(
     corpus: Path, tmp_path: Path, cell: str, optimiser: str
 ) -> None:
     options = replace(SONGS, cell=cell, optimiser=optimiser, epochs=3, learning_rate=0.02, ema=0.9)
