@@ -15,7 +15,7 @@ from bot.replies import replied_to
 from bot.reports import report
 from bot.songs import Ask
 from bot.store import Output, new_id
-from bot.thinking import delete_answer, think
+from bot.thinking import accept, delete_answer, think
 
 if TYPE_CHECKING:
     from bot.client import SongwriterBot
@@ -56,7 +56,7 @@ class SongButton(
     async def _press(self, interaction: discord.Interaction[SongwriterBot]) -> None:
         bot = interaction.client
         if self.what == "delete":
-            await interaction.response.defer()
+            await accept(interaction)
             await _delete(interaction, await bot.store.output(self.output))
             return
         private = interaction.message is not None and interaction.message.flags.ephemeral

@@ -20,7 +20,7 @@ from bot.training import train
 from model.errors import BadInput
 from model.mood import MOODS
 from model.seeds import MAX_RANDOM_SEED, check_random_seed, check_seed
-from model.steering import MAX_LINES, STYLES
+from model.steering import CANDIDATES, MAX_LINES, STYLES
 
 if TYPE_CHECKING:
     from model.songwriter import Song, Wish
@@ -42,7 +42,7 @@ singing = with_options(
                  default="song", show_default=True),
     click.option("--mood", type=click.Choice(MOODS),
                  default=None, help="Default: left to the words."),
-    click.option("--candidates", type=click.IntRange(1, 256), default=16, show_default=True,
+    click.option("--candidates", type=click.IntRange(1, 256), default=CANDIDATES, show_default=True,
                  help="Stanzas drawn, of which the best is kept."),
     click.option("--json", "as_json", is_flag=True, help="One JSON object."),
     checkpoints_option,

@@ -46,6 +46,8 @@ class SongwriterBot(commands.AutoShardedBot):
     """
 
     def __init__(self, resources: Resources, *, message_content: bool, **client_kwargs: Any) -> None:
+        # No warnings that libraries for voice are missing.
+        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
         super().__init__(
             command_prefix=commands.when_mentioned,
             help_command=None,

@@ -53,8 +53,10 @@ def songs(msd: Path, output: Path) -> None:
               help="lrclib, lyrics-ovh, or the file of a database dump that LRCLIB publishes.")  # fmt: skip
 @click.option("-o", "--output", type=_file, required=True,
               help="SQLite file of every answer; one that exists is gone on with.")  # fmt: skip
-@click.option("--base-url", default=None, help="Address of the service. Default: the public one.")
+@click.option("--base-url", default=None, envvar="SONGWRITER_LYRICS_URL", show_envvar=True,
+              help="Address of the service. Default: the public one.")  # fmt: skip
 @click.option("--rate", type=Finite(), default=LyricsOptions.rate, show_default=True,
+              envvar="SONGWRITER_LYRICS_RATE", show_envvar=True,
               help=f"Requests a second; more than {PUBLIC_RATE:g} only with --base-url.")  # fmt: skip
 @click.option("--concurrency", type=int, default=LyricsOptions.concurrency, show_default=True,
               help=f"Requests under way at a time, at most {MAX_CONCURRENCY}.")  # fmt: skip

@@ -110,7 +110,7 @@ class Limits(_Table):
     cooldown_seconds: Annotated[float, Field(ge=0, le=3600)] = 5.0
     user_per_day: Count = 200
     user_in_flight: Count = 2
-    server_in_flight: Count = 16
+    server_in_flight: Count = 50
     queue: Annotated[int, Field(ge=1, le=10_000)] = 100
     deadline_seconds: Seconds = 60.0
 

@@ -26,6 +26,7 @@ from bot.console import (
     with_options,
 )
 from model.errors import BadInput
+from model.steering import CANDIDATES
 
 result_options = with_options(
     json_option,
@@ -138,7 +139,7 @@ def evaluate_lyrics(
 @click.option("--corpus", type=path_type, required=True, help=corpus_help)
 @click.option("-n", "--count", type=click.IntRange(1, 10_000), default=500, show_default=True)
 @click.option("-t", "--temperature", type=Finite(), default=0.4, show_default=True)
-@click.option("--candidates", type=click.IntRange(1, 256), default=16, show_default=True)
+@click.option("--candidates", type=click.IntRange(1, 256), default=CANDIDATES, show_default=True)
 @seed_option
 @result_options
 @checkpoints_option
@@ -256,7 +257,7 @@ def evaluate_compare(files: Sequence[Path], as_json: bool) -> None:
 @click.option("--split", type=path_type, required=True, help="List of picture names, at least 100.")
 @click.option("-n", "--count", type=click.IntRange(2, 10_000), default=200, show_default=True)
 @click.option("-t", "--temperature", type=Finite(), default=0.4, show_default=True)
-@click.option("--candidates", type=click.IntRange(1, 256), default=16, show_default=True)
+@click.option("--candidates", type=click.IntRange(1, 256), default=CANDIDATES, show_default=True)
 @click.option("--beam", type=click.IntRange(1, 20), default=3, show_default=True)
 @click.option("--output", type=path_type, help="Write stanzas and their ranks here, as JSON lines.")
 @seed_option

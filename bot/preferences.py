@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.config import Config
-from bot.store import Store
+from bot.store import ServerSettings, Store
 
 
 @dataclass(frozen=True)
@@ -31,24 +31,19 @@ class Preferences:
 
 async def preferences_of(server: int | None, store: Store, config: Config) -> Preferences:
     """The settings in force in a server, or in direct messages (None)."""
+    own = ServerSettings() if server is None else await store.settings(server)
+    return in_force(server, own, config)
+
+
+def in_force(server: int | None, own: ServerSettings, config: Config) -> Preferences:
+    """The same, of a server's own settings that are known already."""
     here = config.discord.picture_channels
     everywhere, channels = here == "all", frozenset(() if here == "all" else here)
-    plain = Preferences(
-        everywhere or server is None,
-        channels,
-        config.lyrics.temperature,
-        config.limits.cooldown_seconds,
-        config.discord.reactions,
-        ratings=True,
-    )
-    if server is None:
-        return plain
-    own = await store.settings(server)
     return Preferences(
-        everywhere,
+        everywhere or server is None,
         channels | set(own.channels),
-        plain.temperature if own.temperature is None else own.temperature,
-        plain.cooldown if own.cooldown is None else own.cooldown,
-        own.reactions or plain.reactions,
+        config.lyrics.temperature if own.temperature is None else own.temperature,
+        config.limits.cooldown_seconds if own.cooldown is None else own.cooldown,
+        own.reactions or config.discord.reactions,
         own.ratings,
     )

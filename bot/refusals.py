@@ -16,6 +16,7 @@ from model.errors import SongwriterError
 # Answered where nobody is there any more: the channel is deleted, or an acknowledgement came after
 # three seconds.
 _GONE = frozenset({10003, 10062})
+_DAY = 24 * 3600
 
 
 class Refusal(Exception):
@@ -37,8 +38,11 @@ class DayIsOver(Refusal):
     """The day's songs are used up."""
 
     def __init__(self, limit: int) -> None:
+        # Days are those of UTC.
+        left = _DAY - time.time() % _DAY
         super().__init__(
-            f"You had {counted(limit, 'song')} today, as many as one person may have: come back tomorrow."
+            f"You had {counted(limit, 'song')} today, as many as one person may have: "
+            f"come back {relative(left)}."
         )
 
 
@@ -58,35 +62,34 @@ def sentence(error: BaseException, reference: str) -> str:
         error: what went wrong.
         reference: names the request in the log, for errors that are ours.
     """
-    error = _cause(error)
-    if isinstance(error, Refusal | EngineError | SongwriterError) and not isinstance(error, StoreError):
-        return str(error)
-    if isinstance(error, app_commands.CommandOnCooldown):
-        return f"Not so fast: ask again {relative(error.retry_after)}."
-    if isinstance(error, app_commands.MissingPermissions):
-        return "Only people who may manage the server can do that."
-    if isinstance(error, app_commands.BotMissingPermissions):
-        missing = ", ".join(name.replace("_", " ") for name in error.missing_permissions)
-        return f"I am not allowed to do that here: somebody has to give me the permission to {missing}."
-    if isinstance(error, app_commands.NoPrivateMessage):
-        return "That works in a server only."
-    if isinstance(error, app_commands.TransformerError):
-        return f"I cannot use {error.value!r} there: pick one of the choices."
-    if isinstance(error, discord.Forbidden):
-        return "I am not allowed to write here: somebody has to give me the permission."
+    if (known := _known(_cause(error))) is not None:
+        return known
     return f"Something went wrong on my side: if it stays so, tell the owner the number {reference}."
 
 
 def is_ours(error: BaseException) -> bool:
     """Whether the log needs the whole story: the person's mistakes and known limits do not."""
     error = _cause(error)
-    if isinstance(error, StoreError):
-        return True
-    if isinstance(error, discord.NotFound) and error.code in _GONE:
-        return False
-    return not isinstance(
-        error, Refusal | EngineError | SongwriterError | app_commands.AppCommandError | discord.Forbidden
-    )
+    gone = isinstance(error, discord.NotFound) and error.code in _GONE
+    return not gone and _known(error) is None
+
+
+def _known(error: BaseException) -> str | None:
+    """The sentence for an error that a person can do something about."""
+    if isinstance(error, Refusal | EngineError | SongwriterError) and not isinstance(error, StoreError):
+        return str(error)
+    if isinstance(error, app_commands.CommandOnCooldown):
+        return f"Not so fast: ask again {relative(error.retry_after)}."
+    if isinstance(error, app_commands.MissingPermissions):
+        return "Only people who may manage the server can do that."
+    if isinstance(error, app_commands.NoPrivateMessage):
+        return "That works in a server only."
+    if isinstance(error, app_commands.TransformerError):
+        # Discord checks all but whether I can see the channel that was chosen.
+        return "I cannot use that there: choose another one that I can see."
+    if isinstance(error, discord.Forbidden):
+        return "I am not allowed to write here: somebody has to give me the permission."
+    return None
 
 
 def _cause(error: BaseException) -> BaseException:

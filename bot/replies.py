@@ -9,13 +9,16 @@ from contextlib import suppress
 
 import discord
 
+from bot.retries import persistently
+
 # Discord's limit for a message.
 MAX_MESSAGE = 2000
 # A caption is a sentence; what is longer has gone wrong.
 _MAX_CAPTION = 300
 # Markdown that Discord adds beyond what ``escape_markdown`` knows: headings, lists, subtext, links.
 _LINE_MARKUP = re.compile(r"^(\s*)([#>*+-]|\d+\.)", re.MULTILINE)
-_ADDRESS = re.compile(r"(?i)\b(?:https?://|www\.|discord\.gg/)\S*")
+# Discord makes a link of an address also where it follows a letter; "awww." is none.
+_ADDRESS = re.compile(r"(?i)(?:https?://|\bwww\.|discord\.gg/)\S*")
 # Mentions, custom emoji, timestamps and slash commands: <@1>, <#1>, <:a:1>, <t:1:R>, </a:1>.
 _REFERENCE = re.compile(r"<(?=[@#:a-z/]|t:)")
 
@@ -47,8 +50,9 @@ async def replied_to(message: discord.Message) -> discord.Message | None:
         return None
     if isinstance(reference.resolved, discord.Message):
         return reference.resolved
+    wanted = reference.message_id
     with suppress(discord.HTTPException):
-        return await message.channel.fetch_message(reference.message_id)
+        return await persistently(lambda: message.channel.fetch_message(wanted))
     return None
 
 

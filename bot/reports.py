@@ -11,7 +11,7 @@ import discord
 from bot.log import request_id
 from bot.refusals import is_ours, sentence
 from bot.retries import persistently
-from bot.thinking import ACKNOWLEDGED, delete_answer
+from bot.thinking import ACKNOWLEDGED, delete_answer, is_thinking
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +31,6 @@ async def report(interaction: discord.Interaction[Any], error: BaseException) ->
 
 async def _say(interaction: discord.Interaction[Any], text: str) -> None:
     response = interaction.response
-    thinking = response.type is discord.InteractionResponseType.deferred_channel_message
     if not response.is_done():
         try:
             await persistently(lambda: response.send_message(text, ephemeral=True))
@@ -39,8 +38,11 @@ async def _say(interaction: discord.Interaction[Any], text: str) -> None:
         except discord.HTTPException as error:
             if error.code != ACKNOWLEDGED:
                 raise
-            thinking = True
-    if not thinking:
+            command = interaction.type is discord.InteractionType.application_command
+            if command and not is_thinking(interaction):
+                # What had arrived is the sentence: only Discord's answer was lost.
+                return
+    if not is_thinking(interaction):
         await persistently(lambda: interaction.followup.send(text, ephemeral=True))
         return
     private = False

@@ -90,10 +90,7 @@ class Songs:
             BadOption: the seed cannot be used.
             StoreError: the database failed.
         """
-        if await self._store.opted_out(ask.user):
-            raise Refusal(_OPTED_OUT)
-        if ask.author is not None and await self._store.opted_out(ask.author):
-            raise Refusal(_LEFT_ALONE)
+        await self._leave_alone(ask)
         started = time.time()
         seconds: dict[str, float] = {}
         status = "failed"
@@ -113,6 +110,13 @@ class Songs:
         finally:
             seconds["all"] = time.time() - started
             await self._note(Job(request_id.get(), ask.user, ask.kind, status, started, seconds))
+
+    async def _leave_alone(self, ask: Ask) -> None:
+        """Refuse what concerns somebody who has opted out."""
+        if await self._store.opted_out(ask.user):
+            raise Refusal(_OPTED_OUT)
+        if ask.author is not None and await self._store.opted_out(ask.author):
+            raise Refusal(_LEFT_ALONE)
 
     @asynccontextmanager
     async def _spent(self, ask: Ask) -> AsyncIterator[Preferences]:
@@ -147,6 +151,8 @@ class Songs:
             result = await self._engine.write(request, fetch if ask.pictures else None)
         seconds.update(result.seconds)
         output = _output(ask, request, result)
+        # Once more: it may have taken a minute.
+        await self._leave_alone(ask)
         try:
             await self._store.add_output(output)
         except asyncio.CancelledError:

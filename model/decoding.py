@@ -37,13 +37,13 @@ PATIENCE = 45
 SURVIVORS = 4
 # Rows that are drawn again among themselves after each word: few enough that a job has
 # several such islands, which do not all write the same line.
-ISLAND = 4
+ISLAND = 8
 # Symbols are proposed at this temperature at least. Much lower, and the rows of an island all
 # propose the same word; at 1 hardly one proposes a likely word.
 PROPOSAL = 0.6
 # A word that was asked for costs its row no more than this, in nats at the job's temperature:
 # a keyword is rare by its nature.
-KEYWORD_COST = 1.5
+KEYWORD_COST = 3.0
 
 
 class Context(NamedTuple):
@@ -298,6 +298,10 @@ class _Row:
         return self.text.endswith(NEWLINE)
 
     @property
+    def at_line_start(self) -> bool:
+        return not self.text or self.at_line_end
+
+    @property
     def at_word_end(self) -> bool:
         return self.text[-1] not in IN_WORD
 
@@ -366,15 +370,14 @@ class _Drawing:
         A first word that is likely is "and": drawn anew, too, hardly a line would begin otherwise.
         """
         writing = [[row for row in island if not row.over] for island in islands]
-        first = True
         while any(writing):
+            first = [any(row.at_line_start for row in rows) for rows in writing]
             self.draw([row for rows in writing for row in rows], paused=lambda row: row.at_word_end)
-            for rows in writing:
-                if rows and not first:
+            for rows, beginning in zip(writing, first, strict=True):
+                if rows and not beginning:
                     _resample(rows)
                 for row in rows:
                     row.weight = 0.0
-            first = False
             writing = [[row for row in rows if not (row.over or row.at_line_end)] for rows in writing]
 
     def draw(self, rows: Sequence[_Row], paused: Callable[[_Row], bool]) -> None:

@@ -15,18 +15,19 @@ from model.captioner import BEAM, Caption, Captioner, load_captioner
 from model.decoding import Job, Rate, Sample, Sampling, Stepper, compose
 from model.errors import BadOption
 from model.files import CHECKPOINTS
-from model.generator import TorchStepper, load_generator
-from model.guidance import Guided
+from model.generator import fast_stepper, load_generator
 from model.keywords import MAX_KEYWORDS, distinct, extract
 from model.lexicon import Lexicon
 from model.pictures import Preprocessing, to_tensor
 from model.ranking import rater
-from model.steering import Steering
+from model.steering import CANDIDATES, Steering
 from model.text import LETTERS, NEWLINE, print_lines
 from model.vocabulary import CharVocabulary
 
-CANDIDATES = 16
 LINES = 4
+# Words of a seed and of a caption that steer. More crowd a stanza of four lines: each line then
+# bends around one.
+FROM_SEED, FROM_CAPTION = 2, 2
 # At high temperatures a single candidate may be nothing but commas.
 _ATTEMPTS = 10
 MAX_THREADS = 2
@@ -112,12 +113,12 @@ class Pen:
         """The generator of a folder with its lexicon, or with another one."""
         model, vocabulary, checkpoint = load_generator(folder / "generator.safetensors")
         known = Lexicon.load(lexicon or folder / "lexicon.json.xz")
-        return cls(Guided(TorchStepper(model.to(device))), vocabulary, known, checkpoint.digest)
+        return cls(fast_stepper(model.to(device)), vocabulary, known, checkpoint.digest)
 
     def keywords(self, caption: str | None, seed: str) -> tuple[str, ...]:
         """The words that steer: the seed's first, then the caption's."""
-        from_seed = extract(seed, self.lexicon, 2) if seed else []
-        from_caption = extract(caption, self.lexicon) if caption else []
+        from_seed = extract(seed, self.lexicon, FROM_SEED) if seed else []
+        from_caption = extract(caption, self.lexicon, FROM_CAPTION) if caption else []
         return tuple(distinct([*from_seed, *from_caption])[:MAX_KEYWORDS])
 
     def song(self, caption: str | None, wish: Wish, captioner: str = "") -> Song:

@@ -19,6 +19,8 @@ from model.text import IN_WORD, LETTERS, NEWLINE
 
 STYLES = ("song", "nursery", "hymn", "ballad", "poem")
 MAX_LINES = 4
+# Stanzas drawn for a wish, of which the best is kept.
+CANDIDATES = 48
 # Letters of a keyword that the generator is shown.
 SPELLED = 10
 # Words written before are told apart by a hash (Weinberger et al., ICML 2009): no list of

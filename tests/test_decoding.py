@@ -25,7 +25,7 @@ from model.decoding import (
 )
 from model.errors import BadOption
 from model.steering import Progress, Steering
-from model.vocabulary import BOS, EOS, CharVocabulary
+from model.vocabulary import EOS, CharVocabulary
 
 VOCABULARY = CharVocabulary()
 FREE = Steering()
@@ -223,7 +223,7 @@ def test_composing_finds_more_of_what_is_liked_than_drawing() -> None:
 
 
 class Forked(Uniform):
-    """One word of two letters a stanza: "sa", "se" or "so", together likelier than "th" alone."""
+    """After a space one word, then the end: "sa", "se" or "so", together likelier than "th" alone."""
 
     def step(self, ids: Ids, context: Context) -> Floats:
         super().step(ids, context)
@@ -232,7 +232,7 @@ class Forked(Uniform):
         for row, number in enumerate(ids):
             start = {"s": 0.6, "t": 0.4}
             character = VOCABULARY.tokens[number]
-            for letter, share in (start if number == BOS else after.get(character, {})).items():
+            for letter, share in (start if character == " " else after.get(character, {})).items():
                 logits[row, VOCABULARY.encode(letter)[0]] = np.log(share)
             if character in tuple("aeoh"):
                 logits[row, EOS] = 0.0
@@ -242,12 +242,13 @@ class Forked(Uniform):
 def test_the_temperature_is_that_of_words() -> None:
     """ "th" has 0.4 and no other word more than 0.2, though "s" is the likelier beginning."""
     jobs = [
-        (Job(Steering(lines=1), range(16 * n, 16 * n + 16), Sampling(0.3)), liking("x")) for n in range(40)
+        (Job(Steering(lines=1), range(16 * n, 16 * n + 16), Sampling(0.3), "so "), liking("x"))
+        for n in range(40)
     ]
     by_words = [one.text for found in compose(Forked(), VOCABULARY, jobs) for one in found]
-    by_characters = [one.text for one in drawn(Forked(), range(640), Sampling(0.3))]
-    assert by_words.count("th") / len(by_words) > 0.7
-    assert by_characters.count("th") / len(by_characters) < 0.3
+    by_characters = [one.text for one in drawn(Forked(), range(640), Sampling(0.3), prime="so ")]
+    assert by_words.count("so th") / len(by_words) > 0.7
+    assert by_characters.count("so th") / len(by_characters) < 0.3
 
 
 def test_composed_stanzas_are_finished_and_the_best_comes_first() -> None:

@@ -5,12 +5,9 @@ import pytest
 import torch
 
 from model.checkpoint import save_checkpoint
-from model.decoding import Context, Job, Sampling, compose, sample
+from model.decoding import Context, Job, Sampling, sample
 from model.errors import BadCheckpoint
 from model.generator import Conditions, Generator, TorchStepper, conditions_of, load_generator
-from model.guidance import Guided
-from model.lexicon import Lexicon
-from model.ranking import rater
 from model.steering import SPELLED, Progress, Steering, spelling
 from model.vocabulary import BOS, CharVocabulary
 
@@ -123,34 +120,6 @@ def test_start_forgets(model: Generator) -> None:
         stepper.resume(stepper.start([Steering()]))
         found.append(stepper.step(np.array([5]), free(1)))
     assert found[0] == pytest.approx(found[1])
-
-
-def guided_logits(model: Generator, pull: float) -> np.ndarray:
-    stepper = Guided(TorchStepper(model), pull)
-    stepper.resume(stepper.start([SEA, Steering()])[:1])
-    ids = [BOS, *VOCABULARY.encode(TEXT)]
-    steps = zip(ids, contexts(SEA), strict=True)
-    return np.stack([stepper.step(np.array([number]), context)[0] for number, context in steps])
-
-
-def test_guidance_lies_between_asked_and_free(model: Generator) -> None:
-    asked, half, free = (guided_logits(model, pull) for pull in (1.0, 0.5, 0.0))
-    assert half == pytest.approx((asked + free) / 2)
-    assert np.abs(asked - free).max() > 1e-4
-    # Without the keywords' pull, it is the same wish without keywords.
-    plain = [(Steering("song", "sad", 3), TEXT)]
-    with torch.inference_mode():
-        logits = model(torch.tensor([[BOS, *VOCABULARY.encode(TEXT)]]), conditions_of(model, plain))[0][0]
-    assert free == pytest.approx(logits.log_softmax(-1).numpy(), abs=1e-4)
-
-
-def test_guided_rows_go_on_from_their_own_state(model: Generator) -> None:
-    job = Job(SEA, [3, 4, 5], Sampling(1.0, max_characters=60))
-    rate = rater(SEA.keywords, 3, Lexicon({}, {}, {}))
-    together = compose(Guided(TorchStepper(model)), VOCABULARY, [(job, rate), (job, rate)])
-    alone = compose(Guided(TorchStepper(model)), VOCABULARY, [(job, rate)])
-    texts = [[one.text for one in found] for found in (*together, *alone)]
-    assert texts[0] == texts[1] == texts[2]
 
 
 def test_letters_know_their_place() -> None:

@@ -61,7 +61,7 @@ def test_two_processes_end_with_one_network(tmp_path: Path) -> None:
         start_new_session=True,
     )
     try:
-        _, said = running.communicate(timeout=120)
+        _, said = running.communicate(timeout=240)
     except subprocess.TimeoutExpired:
         os.killpg(running.pid, signal.SIGKILL)
         raise

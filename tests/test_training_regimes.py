@@ -249,6 +249,13 @@ def test_what_is_given_precedes_the_preset() -> None:
     assert (mixed.hidden, mixed.cell, mixed.optimiser, mixed.batch) == (100, "rnn", "adagrad", 50)
 
 
+def test_given_epochs_take_the_place_of_a_presets_minutes() -> None:
+    assert generator_options("cpu-10min", {}).minutes == 10
+    passes = generator_options("cpu-10min", {"epochs": 3})
+    assert (passes.minutes, passes.epochs) == (0, 3)
+    assert generator_options("cpu-10min", {"epochs": 3, "minutes": 1.0}).minutes == 1
+
+
 def test_every_option_says_what_it_does() -> None:
     said = CliRunner().invoke(main, ["train", "generator", "--help"], terminal_width=500).output
     for field in fields(GeneratorOptions):

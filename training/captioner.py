@@ -26,6 +26,7 @@ from model.checkpoint import load_checkpoint, save_checkpoint
 from model.encoder import Encoder, load_imagenet
 from model.errors import BadOption
 from model.pictures import Preprocessing
+from model.precision import native_bfloat16
 from model.vocabulary import BOS, EOS, PAD, UNK, WordVocabulary
 from training.curves import Curves, Panel
 from training.features import FeatureCache
@@ -34,7 +35,7 @@ from training.keeping import Shelf
 from training.metrics import CiderD, score_captions, tokenize
 from training.options import CaptionerOptions
 from training.processes import Processes
-from training.schedule import Ema, RunState, cosine, mixed_precision
+from training.schedule import Ema, RunState, cosine
 
 CAPTIONS = 5
 _PANELS = (Panel("training loss", ("loss",)), Panel("dev, times 100", ("bleu1", "bleu4", "rouge_l", "cider")))
@@ -129,7 +130,7 @@ class CaptionerTrainer:
         self.preprocessing = preprocessing
         self.processes = processes or Processes()
         self.device = self.processes.device
-        self.mixed = mixed_precision(self.device)
+        self.mixed = native_bfloat16(self.device)
         torch.manual_seed(options.seed)
         self.captioner = captioner.to(self.device)
         self.decoder, self.encoder = captioner.decoder, captioner.encoder

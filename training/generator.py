@@ -19,6 +19,7 @@ from model.errors import BadCheckpoint, BadInput
 from model.generator import Conditions, Generator, State, conditions_of
 from model.keywords import sung
 from model.lexicon import Lexicon
+from model.precision import native_bfloat16
 from model.steering import Steering
 from model.vocabulary import CharVocabulary
 from training.corpus import pieces, read_songs, split
@@ -26,7 +27,7 @@ from training.curves import Curves, Panel
 from training.keeping import Shelf
 from training.options import GeneratorOptions
 from training.processes import Processes
-from training.schedule import Ema, Interrupt, RunState, cosine, decay, mixed_precision, optimiser
+from training.schedule import Ema, Interrupt, RunState, cosine, decay, optimiser
 from training.songs import collate_pieces, plan_songs, timetable, whole
 from training.stanzas import IGNORE, collate, encode, plan
 
@@ -63,7 +64,7 @@ class GeneratorTrainer:
         self.options, self.run, self.lexicon = options, run, lexicon
         self.processes = processes or Processes()
         self.device = self.processes.device
-        self.mixed = mixed_precision(self.device)
+        self.mixed = native_bfloat16(self.device)
         self.vocabulary = CharVocabulary()
         parts = split(read_songs(corpus))
         self.songs = parts["train"]

@@ -52,14 +52,6 @@ def optimiser(
     return torch.optim.AdamW(parameters, learning_rate, betas=(0.9, 0.99), weight_decay=weight_decay)
 
 
-def mixed_precision(device: torch.device) -> bool:
-    """Whether bfloat16 pays: on GPUs, and on CPUs that have instructions for it."""
-    if device.type == "cuda":
-        return True
-    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-    return bool(supported())
-
-
 class Ema:
     """Exponential moving average of a module's floating-point weights."""
 

@@ -36,8 +36,9 @@ class About(commands.Cog):
     @app_commands.command(name="about", description="What I am and what I can do.")
     @paced()
     async def about(self, interaction: Interaction) -> None:
+        await think(interaction, ephemeral=True)
         text = _ABOUT.format(version=version("neural-songwriter"))
-        await interaction.response.send_message(text, ephemeral=True)
+        await interaction.edit_original_response(content=text)
 
     @app_commands.command(name="stats", description="How much I have written, and how it was liked.")
     @paced()

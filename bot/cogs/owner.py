@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import discord
 from discord.ext import commands
 
 if TYPE_CHECKING:
@@ -19,5 +20,9 @@ class Owner(commands.Cog):
     @commands.command(help="Register the slash commands with Discord now.")
     @commands.is_owner()
     async def sync(self, context: commands.Context[SongwriterBot]) -> None:
-        await self.bot.sync_if_changed(force=True)
-        await context.reply("The commands are registered.", mention_author=False)
+        try:
+            await self.bot.sync_if_changed(force=True)
+            said = "The commands are registered."
+        except discord.HTTPException as error:
+            said = f"Discord refused the commands: {error.status} ({error.code})."
+        await context.reply(said, mention_author=False)

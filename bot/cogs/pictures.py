@@ -14,6 +14,7 @@ from discord.ext import commands
 
 from bot.images import PictureRef, pictures_of
 from bot.log import request_id
+from bot.permissions import may_reply
 from bot.preferences import preferences_of
 from bot.refusals import CoolingDown, is_ours, sentence
 from bot.replies import replied_to
@@ -104,7 +105,7 @@ class Pictures(commands.Cog):
                 typing.cancel()
                 await self.bot.poster.reply(message, output)
         except CoolingDown:
-            with suppress(discord.HTTPException):
+            with suppress(discord.HTTPException, aiohttp.ClientError, OSError):
                 await message.add_reaction(_WAIT)
         except Exception as error:
             if is_ours(error):
@@ -122,10 +123,8 @@ async def _type(channel: discord.abc.Messageable) -> None:
 
 
 def _may_write(message: discord.Message) -> bool:
-    if message.guild is None:
-        return True
-    allowed = message.channel.permissions_for(message.guild.me)
-    in_thread = isinstance(message.channel, discord.Thread)
-    send = allowed.send_messages_in_threads if in_thread else allowed.send_messages
-    # A reply names the message that it replies to, and that has to be readable.
-    return send and allowed.read_message_history
+    # A channel that is not known has no permissions either.
+    place = message.channel
+    return message.guild is None or (
+        isinstance(place, discord.abc.GuildChannel | discord.Thread) and may_reply(place)
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 import discord
@@ -49,8 +50,7 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description="What I
     async def export(self, interaction: Interaction) -> None:
         await think(interaction, ephemeral=True)
         held = await self.bot.store.export_user(interaction.user.id)
-        data = await asyncio.to_thread(_file, held)
-        file = discord.File(io.BytesIO(data), "songwriter-data.json", description="Your data as JSON")
+        file = await asyncio.to_thread(_file, held, interaction.filesize_limit)
         await interaction.edit_original_response(content="This is all I keep about you.", attachments=[file])
 
     @app_commands.command(name="delete", description="Delete everything I keep about you.")
@@ -80,5 +80,14 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description="What I
         await interaction.edit_original_response(content="Welcome back: I answer you again.")
 
 
-def _file(held: dict[str, Any]) -> bytes:
-    return json.dumps(held, indent=2, ensure_ascii=False).encode()
+def _file(held: dict[str, Any], limit: int) -> discord.File:
+    """Everything as JSON, packed where Discord would not take it otherwise; ``limit`` is in bytes."""
+    name, data = "songwriter-data.json", json.dumps(held, indent=2, ensure_ascii=False).encode()
+    file = io.BytesIO(data)
+    if len(data) > limit:
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
+            packed.writestr(name, data)
+        file.seek(0)
+        name += ".zip"
+    return discord.File(file, name, description="Your data as JSON")

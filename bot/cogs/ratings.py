@@ -7,25 +7,36 @@ from typing import TYPE_CHECKING
 import discord
 from discord.ext import commands
 
-from bot.preferences import preferences_of
+from bot.preferences import in_force
+from bot.store import ServerSettings
 
 if TYPE_CHECKING:
     from bot.client import SongwriterBot
 
 
 class Ratings(commands.Cog):
-    """Counts reactions, also on replies from before a restart: raw events need no cache."""
+    """Counts reactions, also on replies from before a restart: raw events need no cache.
+
+    Each goes straight to the database's one writer, so that what was given and taken back at once
+    is dealt with in that order.
+    """
 
     def __init__(self, bot: SongwriterBot) -> None:
         self.bot = bot
 
     @commands.Cog.listener()
     async def on_raw_reaction_add(self, payload: discord.RawReactionActionEvent) -> None:
-        if self._is_own(payload.user_id) or not await self._rates(payload.guild_id, payload.emoji):
+        if self._is_own(payload.user_id):
             return
+        reaction, server = str(payload.emoji), payload.guild_id
+
+        def rates(own: ServerSettings) -> bool:
+            here = in_force(server, own, self.bot.resources.config)
+            return here.ratings and reaction in here.reactions
+
         is_bot = payload.member is not None and payload.member.bot
         await self.bot.store.add_rating(
-            payload.message_id, payload.user_id, str(payload.emoji), is_bot=is_bot
+            payload.message_id, payload.user_id, reaction, is_bot=is_bot, server=server, rates=rates
         )
 
     @commands.Cog.listener()
@@ -43,7 +54,3 @@ class Ratings(commands.Cog):
 
     def _is_own(self, user: int) -> bool:
         return self.bot.user is not None and user == self.bot.user.id
-
-    async def _rates(self, server: int | None, emoji: discord.PartialEmoji) -> bool:
-        here = await preferences_of(server, self.bot.store, self.bot.resources.config)
-        return here.ratings and str(emoji) in here.reactions

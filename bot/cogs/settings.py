@@ -13,6 +13,7 @@ from discord.ext import commands
 
 from bot.config import MAX_TEMPERATURE, MIN_TEMPERATURE
 from bot.limits import paced
+from bot.permissions import may_reply
 from bot.preferences import Preferences, preferences_of
 from bot.refusals import Refusal
 from bot.store import ServerSettings
@@ -26,6 +27,12 @@ Interaction = discord.Interaction["SongwriterBot"]
 _MAX_COOLDOWN = 3600
 # A server with more channels than this opts in by the configuration's "all".
 _MAX_CHANNELS = 100
+# All of them would be longer than a message may be.
+_CHANNELS_SHOWN = 50
+_SILENT = (
+    "\nBut I am silent in {channel.mention} until somebody gives me the permissions to see it, "
+    "to write there and to read its history."
+)
 
 
 @app_commands.allowed_installs(guilds=True, users=False)
@@ -64,7 +71,8 @@ class Settings(commands.GroupCog, group_name="settings", group_description="How 
                 raise Refusal(f"That would be more than {_MAX_CHANNELS} channels: take one out first.")
             return replace(settings, channels=(*kept, channel.id) if on else kept)
 
-        await self._change(interaction, change)
+        silent = on and not may_reply(channel)
+        await self._change(interaction, change, _SILENT.format(channel=channel) if silent else "")
 
     @app_commands.command(name="temperature", description="How wild songs are where nobody says.")
     @paced()
@@ -101,16 +109,16 @@ class Settings(commands.GroupCog, group_name="settings", group_description="How 
         await self._change(interaction, lambda settings: replace(settings, ratings=on))
 
     async def _change(
-        self, interaction: Interaction, change: Callable[[ServerSettings], ServerSettings]
+        self, interaction: Interaction, change: Callable[[ServerSettings], ServerSettings], but: str = ""
     ) -> None:
         await think(interaction, ephemeral=True)
         server = _server(interaction)
         await self.bot.store.change_settings(server, change)
-        await self._say(interaction, server)
+        await self._say(interaction, server, but)
 
-    async def _say(self, interaction: Interaction, server: int) -> None:
+    async def _say(self, interaction: Interaction, server: int, but: str = "") -> None:
         here = await preferences_of(server, self.bot.store, self.bot.resources.config)
-        await interaction.edit_original_response(content=_described(here))
+        await interaction.edit_original_response(content=_described(here) + but)
 
 
 def _server(interaction: Interaction) -> int:
@@ -120,7 +128,9 @@ def _server(interaction: Interaction) -> int:
 
 
 def _described(here: Preferences) -> str:
-    channels = "every channel" if here.everywhere else " ".join(f"<#{one}>" for one in sorted(here.channels))
+    named = [f"<#{one}>" for one in sorted(here.channels)]
+    more = f" and {len(named) - _CHANNELS_SHOWN} more" if len(named) > _CHANNELS_SHOWN else ""
+    channels = "every channel" if here.everywhere else " ".join(named[:_CHANNELS_SHOWN]) + more
     return (
         f"Pictures are answered in: {channels or 'no channel yet (use `/settings channel`)'}\n"
         f"Temperature: {here.temperature:g}\n"

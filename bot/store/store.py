@@ -152,22 +152,35 @@ class Store:
         """Delete an output and the ratings of it."""
         await self._change("DELETE FROM outputs WHERE id = ?", output_id)
 
-    async def add_rating(self, message: int, user: int, reaction: str, *, is_bot: bool) -> bool:
+    async def add_rating(
+        self,
+        message: int,
+        user: int,
+        reaction: str,
+        *,
+        is_bot: bool,
+        server: int | None = None,
+        rates: Callable[[ServerSettings], bool] = lambda _: True,
+    ) -> bool:
         """Note a rating reaction. Of several by one person the latest counts.
 
         Args:
             message: what was reacted to.
             user: who reacted; self-ratings and bots' are kept, and told apart in the export.
-            reaction: one of those the server rates with.
+            reaction: with what.
             is_bot: whether the user is a bot.
+            server: where, None in a direct message.
+            rates: whether a server of such choices rates with it; runs in the writer's thread.
 
         Returns:
-            False if the message shows no output, or the person has opted out.
+            False if the message shows no output, the person has opted out, or it does not rate.
         """
 
         def rate(connection: sqlite3.Connection) -> bool:
             output = connection.execute(_OF_MESSAGE, (message,)).fetchone()
             if output is None or connection.execute(_OPTED_OUT, (user,)).fetchone():
+                return False
+            if not rates(_settings(connection.execute(_SETTINGS, (server,)).fetchone())):
                 return False
             # The gateway may deliver a reaction twice; the first time holds.
             connection.execute(

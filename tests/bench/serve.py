@@ -24,7 +24,7 @@ from tests.discord import Channel, LoopbackDiscord, Message
 
 PACE_SECONDS, PACED = 1.0, 30
 BURST, BURST_SECONDS = 50, 60.0
-# With 16 places a server (the default) this many people ask at once in several servers.
+# People ask at once in several servers; by default one of them alone may have as many places.
 SERVERS = 5
 # Interactions that are started while the burst is under way.
 PROBES, PROBE_SECONDS = 30, 0.2

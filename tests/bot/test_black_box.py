@@ -170,6 +170,7 @@ async def test_a_signal_lets_it_finish(place: Place, config: Path) -> None:
         assert len(place.server.replies(posted)) == 1
         assert len(program.workers) == 1
         assert not place.server.gateway.connections
+        assert " WARNING " not in program.log
 
 
 async def test_a_second_signal_ends_it_at_once(place: Place, config: Path) -> None:

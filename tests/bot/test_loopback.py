@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import gc
+import io
+import json
 import logging
 import os
 import signal
+import sqlite3
 import sys
 import threading
+import zipfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import discord
@@ -279,6 +285,48 @@ async def test_a_message_deleted_while_its_song_is_stored_leaves_nothing(
     assert await scene.outputs() == []
 
 
+async def test_a_message_deleted_while_its_pictures_come_frees_its_place(
+    offline: Scene, tmp_path: Path
+) -> None:
+    limits = {"cooldown_seconds": 0, "user_in_flight": 1}
+    pictures = {"max_bytes": 2**20, "in_flight_bytes": 2 * 2**20}
+    config = configured(tmp_path, limits=limits, pictures=pictures)
+    async with serving(offline.server, config, InlineEngine(config.limits, offline.pen)):
+        slow = offline.server.fail("GET", "/attachments/**", delay=5, times=2)
+        posted = await offline.posts(None, PHOTO, PHOTO)
+        await offline.server.wait_until(lambda: slow.hits == 2)
+        await offline.server.delete(posted)
+        # As many pictures again: neither the person's place nor the memory is still taken.
+        reply = await offline.server.wait_for_reply(await offline.posts(None, PHOTO, PHOTO), 3)
+        assert reply.content.startswith(FIRST_LINE)
+    assert len(offline.pen.asked) == 1
+    assert len(offline.server.posted(offline.channel)) == 1
+
+
+async def test_an_opt_out_also_stops_what_is_being_written(scene: Scene) -> None:
+    scene.pen.gate.clear()
+    posted = await scene.posts()
+    await scene.writing()
+    await (await scene.server.slash(scene.ann, scene.channel, "privacy opt-out")).answered()
+    scene.pen.gate.set()
+    reply = await scene.server.wait_for_reply(posted)
+    assert "opted out" in reply.content
+    assert await scene.outputs() == []
+
+
+async def test_a_song_that_is_being_written_while_its_asker_deletes_everything(scene: Scene) -> None:
+    before = await scene.server.wait_for_reply(await scene.posts())
+    await scene.server.wait_until(lambda: "👎" in before.reactions)
+    scene.pen.gate.clear()
+    posted = await scene.posts()
+    await scene.writing(2)
+    await (await scene.server.slash(scene.ann, scene.channel, "privacy delete")).answered()
+    scene.pen.gate.set()
+    reply = await scene.server.wait_for_reply(posted)
+    await scene.server.wait_until(lambda: "👎" in reply.reactions)
+    assert [one["message"] for one in await scene.outputs()] == [reply.id]
+
+
 async def test_a_permission_lost_meanwhile_is_survived(scene: Scene) -> None:
     scene.pen.gate.clear()
     posted = await scene.posts()
@@ -299,6 +347,27 @@ async def test_a_channel_deleted_meanwhile_is_no_fault(
     await scene.server.wait_until(lambda: hit.hits == 2)
     await scene.caught_up()
     assert "picture not answered" not in caplog.text
+
+
+async def test_a_database_locked_by_another_program_is_owned_up_to_and_passes(
+    offline: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, config = offline.server, offline.config
+    impatient = SimpleNamespace(open=functools.partial(Store.open, busy_seconds=0.2))
+    monkeypatch.setattr("bot.__main__.Store", impatient)
+    async with serving(server, config, InlineEngine(config.limits, offline.pen)):
+        with contextlib.closing(sqlite3.connect(config.store.path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            posted, used = await offline.posts(), await offline.lyrics()
+            reply = await server.wait_for_reply(posted)
+            await server.wait_until(lambda: used.followups)
+            assert [reply.content[:9], used.followups[0].content[:9]] == ["Something"] * 2
+            # What is only read is answered.
+            shown = await server.slash(offline.person("bob"), offline.channel, "privacy show")
+            assert "nothing" in (await shown.answered()).text
+        again = await server.wait_for_reply(await offline.posts())
+        assert again.content.startswith(FIRST_LINE)
+    assert len(offline.pen.asked) == 1
 
 
 async def test_an_expired_address(scene: Scene) -> None:
@@ -353,7 +422,7 @@ async def test_100_pictures_at_once_from_20_people(scene: Scene) -> None:
     said = [[one.content for one in scene.server.replies(message)] for message in posted]
     assert {len(replies) for replies in said} == {1}
     stanzas = [text for [text] in said if text.startswith(FIRST_LINE)]
-    assert len(stanzas) == len(scene.pen.asked) - 1 >= scene.config.limits.server_in_flight
+    assert len(stanzas) == len(scene.pen.asked) - 1 >= len(people)
     assert all("ask again" in text for [text] in said if text not in stanzas)
 
 
@@ -645,6 +714,85 @@ async def test_delete_pressed_twice_is_done_once(scene: Scene, caplog: pytest.Lo
     assert "interaction failed" not in caplog.text
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [{"status": 502}, {"lose_answer": True}, {"lose_answer": True, "times": 3}, {"drop": True, "times": 3}],
+    ids=["bad gateway", "answer lost", "every answer lost", "every request lost"],
+)
+async def test_a_strangers_press_on_delete_leaves_the_song_whatever_is_lost(
+    scene: Scene, fault: dict[str, Any]
+) -> None:
+    reply = await scene.server.wait_for_reply(await scene.posts())
+    await scene.server.wait_until(lambda: "👎" in reply.reactions)
+    hit = scene.server.fail("POST", CALLBACK, **fault)
+    pressed = await scene.server.click(scene.person("bob"), reply, ":delete:")
+    answers = pressed.followups
+    await scene.server.wait_until(lambda: answers or pressed.original not in (None, reply), 10)
+    assert hit.hits == fault.get("times", 1)
+    assert not reply.deleted
+    assert reply.content.startswith(FIRST_LINE)
+    assert all(one.ephemeral for one in answers)
+
+
+@pytest.mark.parametrize("missing", ["view_channel", "send_messages", "read_message_history"])
+async def test_settings_say_where_permissions_are_missing(scene: Scene, missing: str) -> None:
+    server, owner = scene.server, scene.guild.owner
+    where = {"channel": scene.channel}
+    fine = await (await server.slash(owner, scene.channel, "settings channel", where)).answered()
+    assert "silent" not in fine.text
+    server.permit(scene.channel, server.bot, deny=discord.Permissions(**{missing: True}))
+    changed = await (await server.slash(owner, scene.channel, "settings channel", where)).answered()
+    assert changed.text.endswith(
+        f"I am silent in <#{scene.channel.id}> until somebody gives me the permissions to see it, "
+        "to write there and to read its history."
+    )
+    stopped = {**where, "on": False}
+    assert (
+        "silent"
+        not in (await (await server.slash(owner, scene.channel, "settings channel", stopped)).answered()).text
+    )
+
+
+async def test_as_many_channels_as_there_may_be_can_be_shown(offline: Scene, tmp_path: Path) -> None:
+    config = configured(tmp_path, discord={"picture_channels": []})
+    ids = tuple(10**18 + number for number in range(100))
+    async with Store.open(config.store.path) as store:
+        await store.change_settings(offline.guild.id, lambda _: ServerSettings(channels=ids))
+    async with serving(offline.server, config, InlineEngine(config.limits, offline.pen)):
+        used = await offline.server.slash(offline.guild.owner, offline.channel, "settings show")
+        assert f"<#{ids[49]}> and 50 more\n" in (await used.answered()).text
+
+
+@pytest.mark.parametrize("packed", [False, True])
+async def test_an_export_that_discord_would_not_take_is_packed(scene: Scene, packed: bool) -> None:
+    await (await scene.lyrics(seed="kiss " * 19)).answered()
+    if packed:
+        scene.server.portal.file_bytes = 900
+    used = await (await scene.server.slash(scene.ann, scene.channel, "privacy export")).answered()
+    assert used.original is not None
+    [file] = used.original.attachments
+    assert file.filename == "songwriter-data.json" + ".zip" * packed
+    data = file.data
+    if packed:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            data = archive.read("songwriter-data.json")
+    assert len(json.loads(data)["outputs"]) == 1
+
+
+async def test_a_refusal_whose_answer_is_lost_is_said_once(scene: Scene) -> None:
+    for _ in range(3):
+        await (await scene.server.slash(scene.ann, scene.channel, "about")).answered()
+    hit = scene.server.fail("POST", CALLBACK, lose_answer=True)
+    before = len(scene.server.requests("POST", CALLBACK))
+    refused = await scene.server.slash(scene.ann, scene.channel, "about")
+    await scene.server.wait_until(lambda: len(scene.server.requests("POST", CALLBACK)) == before + 2)
+    await scene.caught_up()
+    assert hit.hits == 1
+    assert refused.text.startswith("Not so fast")
+    assert refused.ephemeral
+    assert refused.followups == []
+
+
 async def test_settings_are_offered_in_servers_only(scene: Scene) -> None:
     owner = scene.guild.owner
     for place, more in ((scene.server.direct(owner), {}), (scene.channel, {"user_install": True})):
@@ -682,6 +830,25 @@ async def test_every_command_conforms_to_discords_description(scene: Scene, data
     reply = await server.wait_for_reply(await scene.posts())
     await server.wait_until(lambda: len(reply.reactions) == 2)
     assert len(server.requests()) > 40
+
+
+# Ratings
+
+
+async def test_a_rating_that_is_taken_back_at_once_is_gone(scene: Scene) -> None:
+    reply = await scene.server.wait_for_reply(await scene.posts())
+    await scene.server.wait_until(lambda: "👎" in reply.reactions)
+    bob = scene.person("bob")
+    for _ in range(20):
+        await scene.server.react(reply, bob, "👍")
+        await scene.server.unreact(reply, bob, "👍")
+    await scene.server.react(reply, scene.person("cleo"), "👎")
+
+    async def rated(store: Store) -> Any:
+        found = (await store.stats(scene.guild.id)).here.ratings
+        return found if "👎" in found else None
+
+    assert await scene.stored(rated) == {"👎": 1}
 
 
 # Restarts, start and end
@@ -724,6 +891,15 @@ async def test_without_leave_to_register_commands_pictures_are_answered(
         # The next start tries again.
         assert len(server.requests("PUT", "/applications/**")) == expected
     assert caplog.text.count("commands not registered: Discord says 403 (50001)") == 1
+
+
+async def test_its_owner_hears_whether_the_commands_are_registered(scene: Scene) -> None:
+    server, owner = scene.server, scene.server.world.developer
+    here = server.direct(owner)
+    server.fail("PUT", "/applications/**", 403, code=50001)
+    for said in ("Discord refused the commands: 403 (50001).", "The commands are registered."):
+        asked = await server.post(here, owner, f"{server.bot.mention} sync")
+        assert (await server.wait_for_reply(asked)).content == said
 
 
 async def test_servers_left_while_it_was_away_are_forgotten(offline: Scene) -> None:

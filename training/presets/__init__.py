@@ -20,7 +20,11 @@ def generator_options(preset: str, given: Mapping[str, Any]) -> GeneratorOptions
     Raises:
         BadOption: a value is out of its range.
     """
-    return GeneratorOptions(**{**_read(preset)["generator"], **given})
+    options = _read(preset)["generator"]
+    if "epochs" in given:
+        # Minutes end a run before epochs are counted: whoever gives only epochs means those.
+        options.pop("minutes", None)
+    return GeneratorOptions(**{**options, **given})
 
 
 def captioner_options(preset: str, stage: str, given: Mapping[str, Any]) -> CaptionerOptions:
