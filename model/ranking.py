@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,7 +55,8 @@ def score(
 ) -> Score:
     """Score one candidate, finished or not.
 
-    Keywords count as much as there is of the stanza: they need not all stand in line one.
+    Keywords count as much as there is of the stanza, and only as many as are due by then: they
+    need not all stand in line one.
 
     Args:
         candidate: a sampled stanza.
@@ -68,10 +70,11 @@ def score(
     written = candidate.text.count(NEWLINE) + (not candidate.text.endswith(NEWLINE))
     over = candidate.ended or candidate.cut
     share = 1.0 if over else min(1.0, written / lines)
+    due = math.ceil(len(keywords) * share)
     short = max(0, lines - written) if over else 0
     return Score(
         likelihood=-candidate.nats,
-        keywords=weights.keyword * share * sum(0.5**n for n in range(present)),
+        keywords=weights.keyword * share * sum(0.5**n for n in range(min(present, due))),
         repetition=weights.repetition * repetition(found) + weights.opening * _same_openings(candidate.text),
         unknown=weights.unknown * unknown_share(found, lexicon),
         form=weights.unfinished * candidate.cut + weights.missing_line * short,
