@@ -23,6 +23,7 @@ from bot.images import PictureFetcher, open_session
 from bot.limits import Quota
 from bot.log import configure
 from bot.measures import EngineMeter
+from bot.posting import FADING
 from bot.retention import Retention
 from bot.seedwords import seed_words
 from bot.songs import Songs
@@ -152,6 +153,7 @@ async def _until_stopped(
         return
     _log.info("stopping: finishing what is under way")
     bot.stopping = True
+    bot.poster.stop()
     health.drain()
     await engine.close(DRAIN_SECONDS)
     # Those whose songs were not finished are told so by the same path as any error.
@@ -196,8 +198,8 @@ def _checks(bot: SongwriterBot, engine: Engine) -> dict[str, Check]:
 
 
 async def _answered(limit: float) -> None:
-    """Wait until discord.py's tasks for events and interactions are done, their apologies included."""
-    names = ("discord.py:", "CommandTree", "discord-ui")
+    """Wait until the tasks for events and interactions are done, their apologies included."""
+    names = ("discord.py:", "CommandTree", "discord-ui", FADING)
     tasks = [task for task in asyncio.all_tasks() if task.get_name().startswith(names)]
     if tasks:
         await asyncio.wait(tasks, timeout=limit)

@@ -25,13 +25,11 @@ _STEP = 0.15
 
 _LABELS = {"again": "Another one", "warmer": "Warmer", "cooler": "Cooler", "delete": "Delete"}
 _STEPS = {"again": 0.0, "warmer": _STEP, "cooler": -_STEP}
+_CUSTOM_ID = re.compile(rf"song:v1:(?P<what>{'|'.join(_LABELS)}):(?P<output>[A-Za-z0-9_-]{{1,32}})")
 _GONE = "That song is too old: I no longer have what it was made of."
 
 
-class SongButton(
-    ui.DynamicItem[ui.Button[Any]],
-    template=rf"song:v1:(?P<what>{'|'.join(_LABELS)}):(?P<output>[A-Za-z0-9_-]{{1,32}})",
-):
+class SongButton(ui.DynamicItem[ui.Button[Any]], template=_CUSTOM_ID):
     """One button of one output."""
 
     def __init__(self, what: str, output: str) -> None:
@@ -75,6 +73,15 @@ def buttons(output: str) -> ui.View:
     for what in _LABELS:
         view.add_item(SongButton(what, output))
     return view
+
+
+def output_shown(message: discord.Message) -> str | None:
+    """The id of the output under which a message of the bot's shows buttons, None without any."""
+    for row in message.components:
+        for item in row.children if isinstance(row, discord.ActionRow) else ():
+            if match := _CUSTOM_ID.fullmatch(item.custom_id or ""):
+                return match["output"]
+    return None
 
 
 def _asked_again(before: Output, interaction: discord.Interaction[Any], step: float) -> Ask:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bot.collecting import data
-from bot.console import BAD_DATA, Finite, checkpoints_option, load_eye, load_pen, polite, with_options
+from bot.console import BAD_DATA, checkpoints_option, load_eye, load_pen, path_type, polite, with_options
 from bot.evaluating import evaluate
 from bot.hosting import check, run
 from bot.ratings import backup, ratings
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 # The options that ``sing`` and ``lyrics`` share.
 singing = with_options(
-    click.option("-t", "--temperature", type=Finite(), default=0.4, show_default=True,
+    click.option("-t", "--temperature", type=float, default=0.4, show_default=True,
                  help="0.1 (safe) to 2 (wild)."),
     click.option("-s", "--seed", default=None, help="A word or phrase the stanza starts with."),
     click.option("-n", "--count", type=click.IntRange(1, 100), default=1, show_default=True,
@@ -36,7 +37,7 @@ singing = with_options(
     click.option("-r", "--random-seed", type=click.IntRange(0, 2**32 - 1), default=None,
                  help="The same number gives the same stanza."),
     click.option("--top-k", type=click.IntRange(0, 1000), default=0, help="Draw from the k likeliest."),
-    click.option("--top-p", type=Finite(), default=1.0, help="Nucleus sampling; 1 is off."),
+    click.option("--top-p", type=float, default=1.0, help="Nucleus sampling; 1 is off."),
     click.option("--lines", type=click.IntRange(1, MAX_LINES), default=4, show_default=True),
     click.option("--style", type=click.Choice(STYLES),
                  default="song", show_default=True),
@@ -53,21 +54,24 @@ singing = with_options(
 @click.version_option(package_name="neural-songwriter")
 def main() -> None:
     """Neural Songwriter: a photograph becomes a stanza."""
+    # What a terminal has no sign for, such as an emoji or a file's odd name, is no reason to stop.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
 
 
 @main.command()
-@click.argument("image", type=click.Path(path_type=Path))
+@click.argument("image", type=path_type)
 @singing
 @polite
 def sing(image: Path, as_json: bool, checkpoints: Path | None, **options: Any) -> None:
     """Write a stanza about the photograph IMAGE."""
     from model.pictures import open_picture
 
-    wishes = _wishes(options)
+    asked = _asked(options)
     picture = open_picture(image)
     eye, pen = load_eye(checkpoints), load_pen(checkpoints)
     caption = eye.caption(picture).text
-    songs = [pen.song(caption, wish, eye.digest) for wish in wishes]
+    songs = [pen.song(caption, wish, eye.digest) for wish in _wishes(asked)]
     if as_json:
         click.echo(json.dumps({"image": click.format_filename(image), "caption": caption, **_report(songs)}))
         return
@@ -80,9 +84,9 @@ def sing(image: Path, as_json: bool, checkpoints: Path | None, **options: Any) -
 @polite
 def lyrics(as_json: bool, checkpoints: Path | None, **options: Any) -> None:
     """Write a stanza from a seed, or from nothing."""
-    wishes = _wishes(options)
+    asked = _asked(options)
     pen = load_pen(checkpoints)
-    songs = [pen.song(None, wish) for wish in wishes]
+    songs = [pen.song(None, wish) for wish in _wishes(asked)]
     if as_json:
         click.echo(json.dumps(_report(songs)))
     else:
@@ -90,7 +94,7 @@ def lyrics(as_json: bool, checkpoints: Path | None, **options: Any) -> None:
 
 
 @main.command()
-@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="IMAGE...")
+@click.argument("images", nargs=-1, required=True, type=path_type, metavar="IMAGE...")
 @click.option("--beam", type=click.IntRange(1, 20), default=3, show_default=True)
 @click.option("--jsonl", is_flag=True, help="One JSON object a line.")
 @checkpoints_option
@@ -123,25 +127,24 @@ def caption(images: Sequence[Path], beam: int, jsonl: bool, checkpoints: Path | 
         sys.exit(BAD_DATA)
 
 
-def _wishes(options: dict[str, Any]) -> list[Wish]:
+def _asked(options: dict[str, Any]) -> list[dict[str, Any]]:
+    """A wish's arguments for each stanza, checked before PyTorch is loaded: that takes seconds."""
     from model.decoding import Sampling
-    from model.songwriter import Wish
 
     sampling = Sampling(options["temperature"], options["top_k"], options["top_p"])
     seed = "" if options["seed"] is None else check_seed(options["seed"])
     first = check_random_seed(options["random_seed"])
+    kept = {name: options[name] for name in ("candidates", "style", "mood", "lines")}
     return [
-        Wish(
-            sampling=sampling,
-            seed=seed,
-            random_seed=(first + number) % (MAX_RANDOM_SEED + 1),
-            candidates=options["candidates"],
-            style=options["style"],
-            mood=options["mood"],
-            lines=options["lines"],
-        )
+        {"sampling": sampling, "seed": seed, "random_seed": (first + number) % (MAX_RANDOM_SEED + 1), **kept}
         for number in range(options["count"])
     ]
+
+
+def _wishes(asked: Sequence[dict[str, Any]]) -> list[Wish]:
+    from model.songwriter import Wish
+
+    return [Wish(**one) for one in asked]
 
 
 def _report(songs: Sequence[Song]) -> dict[str, Any]:

@@ -26,7 +26,9 @@ R = TypeVar("R")
 # After sysexits.h.
 FAILED, USAGE, BAD_DATA, UNAVAILABLE, BAD_CONFIGURATION = 1, 2, 65, 69, 78
 
-path_type = click.Path(path_type=Path)
+# What cannot be read is bad data or configuration, which the command itself says; click says usage.
+path_type = click.Path(path_type=Path, readable=False)
+file_type = click.Path(path_type=Path, dir_okay=False, readable=False)
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 flickr_options = (
     click.option("--images", type=path_type, required=True, help="Folder of pictures."),
@@ -35,7 +37,7 @@ flickr_options = (
 
 checkpoints_option = click.option(
     "--checkpoints",
-    type=click.Path(path_type=Path),
+    type=path_type,
     envvar="SONGWRITER_CHECKPOINTS",
     default=None,
     help="Folder with the models. Default: those that ship with the program.",
@@ -45,7 +47,7 @@ checkpoints_option = click.option(
 config_option = click.option(
     "--config",
     "config_path",
-    type=click.Path(path_type=Path),
+    type=path_type,
     default=None,
     help="Default: config.toml where there is one, else the built-in defaults.",
 )
@@ -101,9 +103,18 @@ def polite(command: Callable[P, R]) -> Callable[P, R]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(FAILED)
         except OSError as error:
-            stop(f"{error.filename or 'the file system'}: {error.strerror or error}.", FAILED)
+            # Of a file that could not be renamed, the second name is the one that was asked for.
+            name = error.filename2 or error.filename or "the file system"
+            stop(f"{name}: {error.strerror or error}.", FAILED)
 
     return run
+
+
+def make_room(*files: Path | None) -> None:
+    """Make the folders of files that are to be written: one that cannot be made is known before the work."""
+    for file in files:
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
 
 
 def stop(sentence: str, code: int) -> NoReturn:

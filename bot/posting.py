@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
@@ -23,6 +24,8 @@ _log = logging.getLogger(__name__)
 _INVALID_FORM = 50035
 # A sentence about a failure disappears: the channel is for pictures and songs.
 _SECONDS_SHOWN = 30.0
+# Name of the tasks that delete them.
+FADING = "fading sentence"
 
 
 class Poster:
@@ -30,6 +33,14 @@ class Poster:
 
     def __init__(self, store: Store, config: Config) -> None:
         self._store, self._config = store, config
+        self._fading: set[asyncio.Task[None]] = set()
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Let the sentences that are to disappear do so at once; those to come stay, as they say why."""
+        self._stopping = True
+        for task in self._fading:
+            task.cancel()
 
     async def reply(self, message: discord.Message, output: Output) -> discord.Message | None:
         """Reply to a message; None where it was deleted meanwhile."""
@@ -67,9 +78,18 @@ class Poster:
         """Reply with a sentence that disappears; in silence where even that is not possible."""
         nonce = new_id()
         with suppress(discord.HTTPException, aiohttp.ClientError, OSError):
-            await persistently(
-                lambda: message.reply(text, mention_author=False, nonce=nonce, delete_after=_SECONDS_SHOWN)
-            )
+            sent = await persistently(lambda: message.reply(text, mention_author=False, nonce=nonce))
+            if not self._stopping:
+                task = asyncio.create_task(self._fade(sent), name=FADING)
+                # The loop alone would not keep it.
+                self._fading.add(task)
+                task.add_done_callback(self._fading.discard)
+
+    async def _fade(self, sentence: discord.Message) -> None:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(_SECONDS_SHOWN)
+        with suppress(discord.HTTPException, aiohttp.ClientError, OSError):
+            await persistently(sentence.delete)
 
     async def _posted(
         self, sent: discord.Message, output: Output, server: discord.Guild | None, *, react: bool = True

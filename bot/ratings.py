@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 # The default temperature, 0.4, is the middle of its bucket.
 _FIRST_BUCKET, _BUCKET = 0.1, 0.2
-_CONFIDENCE = 0.95
 
 
 @click.group()
@@ -109,6 +107,8 @@ class Share:
 
     def report(self) -> dict[str, float | int | None]:
         """The counts, their quotient and its interval; None where there are no ratings."""
+        from training.intervals import wilson
+
         low, high = wilson(self.positive, self.ratings) if self.ratings else (None, None)
         share = self.positive / self.ratings if self.ratings else None
         return {
@@ -118,16 +118,6 @@ class Share:
             "low": low,
             "high": high,
         }
-
-
-def wilson(positive: int, total: int) -> tuple[float, float]:
-    """The 95 % interval of a proportion by E. B. Wilson, JASA 22 (1927), 209-212; total > 0."""
-    z = NormalDist().inv_cdf((1 + _CONFIDENCE) / 2)
-    share, weight = positive / total, z * z / total
-    middle = share + weight / 2
-    spread = z * math.sqrt(share * (1 - share) / total + weight / (4 * total))
-    # Rounding may leave the ends of 0 and 1 by a hair.
-    return max(0.0, (middle - spread) / (1 + weight)), min(1.0, (middle + spread) / (1 + weight))
 
 
 def summarise(

@@ -17,6 +17,7 @@ from bot.console import (
     checkpoints_option,
     load_eye,
     load_pen,
+    make_room,
     needs_extra,
     path_type,
     polite,
@@ -80,6 +81,7 @@ def report(
     losses = [chart for path in logs for chart in read_log(path)]
     studies, measures = read_results(results)
     thought = read_ratings(ratings) if ratings else None
+    make_room(output)
     photographs = _photographs(options, random_seed) if images else []
     read: dict[str, Path | list[Path]] = {
         str(path): path for path in (captions, split, *logs, *results, ratings) if path

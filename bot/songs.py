@@ -121,8 +121,11 @@ class Songs:
     @asynccontextmanager
     async def _spent(self, ask: Ask) -> AsyncIterator[Preferences]:
         """What holds where it was asked, once what costs nothing has been refused."""
-        if ask.seed and is_forbidden(check_seed(ask.seed), self._forbidden):
-            raise Declined(_RUDE_SEED)
+        if ask.seed:
+            check_seed(ask.seed)
+            # As it was typed: folding drops digits, and with them what "sh1t" says.
+            if is_forbidden(ask.seed, self._forbidden):
+                raise Declined(_RUDE_SEED)
         here = await preferences_of(ask.server, self._store, self._config)
         async with self._quota.spent(ask.user, here.cooldown):
             yield here

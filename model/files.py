@@ -12,9 +12,18 @@ CHECKPOINTS = Path(__file__).parent.parent / "data" / "checkpoints"
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file beside its place, flush it to the disk, rename it there."""
-    with replacing(path) as partial:
-        partial.write_bytes(data)
+    """Write a file beside its place, flush it to the disk, rename it there.
+
+    Raises:
+        OSError: it cannot be written; the error names the file.
+    """
+    try:
+        with replacing(path) as partial:
+            partial.write_bytes(data)
+    except OSError as error:
+        # A full disk alone does not say what was being written.
+        error.filename = error.filename or str(path)
+        raise
 
 
 @contextmanager

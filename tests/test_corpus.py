@@ -97,6 +97,9 @@ def test_songs_outweigh_hymns_and_modern_outweighs_old(tmp_path: Path) -> None:
         (b'{"title": "x"}\n', "line 1"),
         (b"[1, 2]\n", "line 1"),
         (b'{"stanzas": 3}\n', "line 1"),
+        (b'{"stanzas": ["one text\\na stanza"]}\n', "a list of lists of lines"),
+        (b"[" * 99_999, "not JSON"),
+        (b"1" * 5000, "not JSON"),
         (b"\xff\xfe\n", "UTF-8"),
     ],
 )
@@ -105,6 +108,15 @@ def test_malformed_corpora_say_what_is_wrong(tmp_path: Path, content: bytes, wor
     path.write_bytes(content)
     with pytest.raises(BadInput, match=words):
         read_songs(path)
+
+
+def test_what_other_programs_write_is_read(tmp_path: Path) -> None:
+    """A mark at the beginning, as on Windows, and half a character that JSON can name."""
+    path = write(tmp_path / "s.jsonl", [song("half \ud83d", ["two birds"])])
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    [found] = read_songs(path)
+    assert found.stanzas == (("two birds",),)
+    assert sum(map(len, split([found]).values())) == 1
 
 
 def test_a_damaged_archive_says_so(tmp_path: Path) -> None:

@@ -1,10 +1,11 @@
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from bot.ratings import wilson as bots_wilson
 from training.intervals import bootstrap, rank_correlation, rank_correlation_interval, wilson
 
 
@@ -18,9 +19,29 @@ def test_rank_correlation_is_spearmans_with_ties(pairs: list[tuple[int, int]]) -
         assert found == pytest.approx(stats.spearmanr(first, second).statistic)
 
 
+@pytest.mark.parametrize(
+    ("positive", "total", "low", "high"),
+    # Newcombe, Statistics in Medicine 17 (1998), 857-872, table I, method 3.
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_wilson_intervals_are_those_of_the_literature(
+    positive: int, total: int, low: float, high: float
+) -> None:
+    assert wilson(positive, total) == pytest.approx((low, high), abs=5e-5)
+
+
+@given(st.integers(1, 10**6).flatmap(lambda total: st.tuples(st.integers(0, total), st.just(total))))
+def test_an_interval_holds_its_share(counts: tuple[int, int]) -> None:
+    positive, total = counts
+    low, high = wilson(positive, total)
+    assert 0 <= low <= high <= 1
+    assert low <= positive / total + 1e-12
+    assert high >= positive / total - 1e-12
+    assert not math.isclose(low, high)
+
+
 @given(st.integers(0, 50), st.integers(1, 50))
-def test_a_share_has_the_interval_that_the_bots_summary_gives_it(positive: int, more: int) -> None:
-    assert wilson(positive, positive + more) == bots_wilson(positive, positive + more)
+def test_who_wants_to_be_surer_gets_a_wider_interval(positive: int, more: int) -> None:
     low, high = wilson(positive, positive + more, 0.99)
     assert low <= wilson(positive, positive + more)[0]
     assert high >= wilson(positive, positive + more)[1]

@@ -223,6 +223,10 @@ def test_a_handful_of_ratings_gives_no_figures(tmp_path: Path) -> None:
 HEADER = (
     "output,person,server,reaction,self_rating,bot,keywords,text,seed,mood,temperature,captioner,generator\n"
 )
+LINE = (
+    b'{"output": "o", "person": "p", "server": "s", "reaction": "r", "self_rating": false, "bot": false, '
+    b'"seed": "", "mood": null, "temperature": 0.4, "captioner": "", "generator": "g", "keywords": %s}\n'
+)
 
 
 @pytest.mark.parametrize(
@@ -239,6 +243,8 @@ HEADER = (
         (HEADER.encode() + b"o,p\n", "rating 1"),
         (b'{"output": "o"}\n{"outp', "neither CSV nor JSON lines"),
         (b'{"output": "o"}\n[1]\n', "has no column"),
+        (LINE % b'[1], "text": "t"', "rating 1: a value is missing or of the wrong"),
+        (LINE % b'[], "text": "\\ud83d"', "rating 1: a value is missing or of the wrong"),
         (b"\xff\xfe\x00", "neither CSV nor JSON lines"),
         (b"SQLite format 3\0 and so on" * 100, "is not a database"),
     ],
@@ -247,6 +253,24 @@ def test_what_is_no_export_is_refused(tmp_path: Path, content: bytes, said: str)
     file = tmp_path / "ratings.csv"
     file.write_bytes(content)
     refused(run("evaluate", "ratings", file), said)
+
+
+def test_a_reaction_is_praise_or_is_not(tmp_path: Path) -> None:
+    file = tmp_path / "ratings.jsonl"
+    file.write_bytes(LINE % b'[], "text": "t"')
+    result = run("evaluate", "ratings", file, "--negative", "👍")
+    assert result.exit_code == 2
+    assert "👍 cannot be praise and no praise" in result.stderr
+
+
+@pytest.mark.filterwarnings("error")
+def test_where_nothing_counts_the_plots_are_empty_and_silent(nltk_data: None, tmp_path: Path) -> None:
+    file = tmp_path / "ratings.jsonl"
+    file.write_bytes(LINE % b'[], "text": "t"')
+    result = run("evaluate", "ratings", file, "--output", tmp_path / "plots")
+    assert result.exit_code == 0, result.output
+    assert result.stderr == ""
+    assert "other reactions 1 (r 1)" in result.stdout
 
 
 def test_what_is_not_there_or_anothers_is_refused(tmp_path: Path) -> None:

@@ -227,6 +227,12 @@ def test_logs_are_read_tolerantly(tmp_path: Path) -> None:
     assert "Train from 2.5 to 2" in chart.description
 
 
+def test_numbers_that_cannot_be_drawn_are_left_out(tmp_path: Path) -> None:
+    rows = [["step", "train"], [1, 2.5], [2, 1e308], [3, -1e308], [4, "1" * 400], [5, 3.5]]
+    [chart] = read_log(write_log(tmp_path / "log.csv", rows))
+    assert "train from 2.5 to 3.5, lowest 2.5, highest 3.5" in chart.description
+
+
 def test_a_captioners_log_has_losses_and_scores(tmp_path: Path) -> None:
     rows = [["step", "epoch", "minutes", "loss", "cider"], [7, 1, 2.5, 3.1, 40.5], [14, 2, 5.0, 2.9, 48.25]]
     losses, scores = read_log(write_log(tmp_path / "eye" / "log.csv", rows))
@@ -302,7 +308,9 @@ def test_ratings_become_intervals_and_say_where_too_little_is_known(tmp_path: Pa
     assert low < middle < high
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"rows": 1}', "{", '{"provenance": {}}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"rows": 1}', "{", '{"provenance": {}}', '{"provenance": {}, "by_mood": [{}]}']
+)
 def test_what_is_no_rating_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "ratings.json"
     path.write_text(text)

@@ -32,6 +32,18 @@ def test_a_result_says_how_to_get_it_again(tmp_path: Path, monkeypatch: pytest.M
     }
 
 
+def test_a_command_with_a_name_that_is_no_unicode_can_be_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["songwriter", "report", "caf\udce9.csv"])
+    paths = [str(saved(tmp_path, name, {"cider": 1.0})) for name in ("a.json", "b.json")]
+    monkeypatch.setattr(sys, "argv", ["songwriter", "report", "other.csv"])
+    paths.append(str(saved(tmp_path, "c.json", {"cider": 2.0})))
+    result = CliRunner().invoke(main, ["evaluate", "compare", *paths])
+    assert result.exit_code == 0, result.output
+    assert "report 'caf\ufffd.csv'" in result.stdout
+
+
 def test_several_files_have_one_digest_that_sees_every_change(tmp_path: Path) -> None:
     paths = [tmp_path / name for name in "ab"]
     for path in paths:
@@ -48,7 +60,7 @@ def test_a_missing_input_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"[1]", b'{"figures": 1}', b"\xff", b'{"provenance": 1}', b"[" * 99_999]
+    "content", [b"", b"[1]", b'{"figures": 1}', b"\xff", b'{"provenance": 1}', b"[" * 99_999, b"1" * 5000]
 )
 def test_what_is_no_result_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "bad.json"

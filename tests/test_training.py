@@ -1,6 +1,7 @@
 """Short real runs on invented songs and pictures."""
 
 import json
+import resource
 import signal
 import subprocess
 import sys
@@ -83,11 +84,37 @@ def test_a_finished_run_is_left_alone(corpus: Path, lexicon: Lexicon, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    "bad", [{"layers": 0}, {"batch": 0}, {"dropout": 1.0}, {"minutes": -5.0}, {"learning_rate": -1.0}]
+    "bad",
+    [
+        *({"layers": 0}, {"batch": 0}, {"dropout": 1.0}, {"minutes": -5.0}, {"learning_rate": -1.0}),
+        *({"seed": 2**64}, {"hidden": 10**19}),
+    ],
 )
 def test_options_out_of_range_are_refused(bad: dict[str, float]) -> None:
     with pytest.raises(BadOption, match="out of range"):
         GeneratorOptions(**bad)  # type: ignore[arg-type]
+
+
+def test_a_longest_gradient_of_nought_is_no_limit(corpus: Path, lexicon: Lexicon, tmp_path: Path) -> None:
+    learner = trainer(corpus, lexicon, tmp_path, replace(TINY, clip=0.0))
+    learner.train()
+    free = trainer(corpus, lexicon, tmp_path / "free", replace(TINY, clip=1e9))
+    free.train()
+    assert learner.progress["best"] == free.progress["best"]
+
+
+def test_a_network_that_is_too_large_for_the_memory(corpus: Path, checkpoints: Path, tmp_path: Path) -> None:
+    words = [str(corpus), "--lexicon", str(checkpoints / "lexicon.json.xz"), "--run", str(tmp_path / "run")]
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (taken + 2**30, hard))
+    try:
+        # A layer of so many units has weights of four gibibytes.
+        result = CliRunner().invoke(main, ["train", "generator", *words, "--hidden", "16384"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+    assert result.exit_code == 2, result.output
+    assert "lower --batch or --hidden" in result.stderr
 
 
 def test_a_run_can_start_from_a_checkpoint(corpus: Path, lexicon: Lexicon, tmp_path: Path) -> None:
@@ -328,6 +355,11 @@ def test_evaluation_counts_the_pictures_that_it_skipped(flickr: dict[str, Path],
     found = json.loads(result.stdout)
     assert (found["pictures"], found["skipped"]) == (2, 1)
     assert "7.jpg is not a JPEG" in result.stderr
+    (flickr["images"] / "7.jpg").unlink()
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["skipped"] == 1
+    assert json.loads(result.stdout)["provenance"]["inputs"]["images"]["files"] == 2
     for name in ("6.jpg", "8.jpg"):
         (flickr["images"] / name).unlink()
     result = CliRunner().invoke(main, command)

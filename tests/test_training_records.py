@@ -2,15 +2,17 @@
 
 import csv
 import math
+import resource
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from model.errors import BadInput
+from model.errors import BadInput, BadOption
 from model.generator import load_generator
 from tests.tiny import TINY, trainer, write_songs
 from training.curves import Curves, Panel
@@ -73,6 +75,37 @@ def test_another_files_log_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "log.csv").write_text(text)
     with pytest.raises(BadInput, match=r"log\.csv is no log"):
         Curves(tmp_path, PANELS).begin(5)
+
+
+def test_a_full_disk_leaves_the_log_as_it_was(tmp_path: Path) -> None:
+    curves = Curves(tmp_path, PANELS)
+    curves.add(row(1))
+    before = (tmp_path / "log.csv").read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 3, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            curves.add(row(2))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (tmp_path / "log.csv").read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_made_is_known_before_the_first_step(corpus: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    learner = trainer(corpus, tmp_path / "file" / "run")
+    with pytest.raises(OSError, match="Not a directory"):
+        learner.train()
+    assert learner.progress["step"] == 0
+
+
+def test_a_run_that_diverges_says_so_and_keeps_nothing_of_it(corpus: Path, tmp_path: Path) -> None:
+    learner = trainer(corpus, tmp_path, replace(TINY, validate_every=5))
+    with torch.no_grad():
+        next(learner.model.parameters()).fill_(math.inf)
+    with pytest.raises(BadOption, match="At step 5 the loss is no number any more"):
+        learner.train()
+    assert not list(tmp_path.glob("*.safetensors"))
 
 
 @given(st.lists(st.floats(0, 3), min_size=1, max_size=12), st.integers(0, 3), st.booleans())

@@ -35,7 +35,7 @@ from training.keeping import Shelf
 from training.metrics import CiderD, score_captions, tokenize
 from training.options import CaptionerOptions
 from training.processes import Processes
-from training.schedule import Ema, RunState, cosine
+from training.schedule import Ema, RunState, check_finite, cosine
 
 CAPTIONS = 5
 _PANELS = (Panel("training loss", ("loss",)), Panel("dev, times 100", ("bleu1", "bleu4", "rouge_l", "cider")))
@@ -171,13 +171,18 @@ class CaptionerTrainer:
         return found is not None
 
     def train(self) -> float:
-        """Run to the end of the schedule or of the patience; return the best dev CIDEr."""
+        """Run to the end of the schedule or of the patience; return the best dev CIDEr.
+
+        Raises:
+            BadOption: the loss is no number any more.
+        """
         if self.processes.first:
             self.curves.begin(self.progress["step"])
         if self.progress["epoch"] == 0 and self.options.stage != "frozen":
             self._validate(math.nan)
         while self.progress["epoch"] < self.options.epochs and not self._waited_enough():
             loss = self._epoch()
+            check_finite(self.progress["step"], loss)
             self.progress["epoch"] += 1
             self._validate(loss)
         return float(self.progress["best"])
@@ -205,7 +210,7 @@ class CaptionerTrainer:
             self.optimiser.zero_grad()
             loss.backward()
             self.processes.average_gradients(self.captioner.parameters())
-            nn.utils.clip_grad_norm_(self.captioner.parameters(), self.options.clip)
+            nn.utils.clip_grad_norm_(self.captioner.parameters(), self.options.clip or math.inf)
             self.optimiser.step()
             self.ema.update(self.captioner, self.progress["step"])
             self.progress["step"] += 1

@@ -50,7 +50,9 @@ def read_songs(path: Path) -> list[Song]:
         try:
             songs.append(_song(row))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise BadInput(f"{path}, line {number}: expected an object with 'stanzas'.") from error
+            raise BadInput(
+                f"{path}, line {number}: expected an object with 'stanzas', a list of lists of lines."
+            ) from error
     if not any(song.stanzas for song in songs):
         raise BadInput(f"{path} holds no stanzas.")
     return songs
@@ -64,7 +66,9 @@ def split(songs: Sequence[Song]) -> dict[str, list[Song]]:
     """
     parts: dict[str, list[Song]] = {"train": [], "dev": [], "test": []}
     for song, root in zip(songs, _families(songs), strict=True):
-        draw = int.from_bytes(hashlib.sha256(root.encode()).digest()[:8]) / 2**64
+        # JSON can hold half a surrogate pair.
+        name = root.encode(errors="surrogatepass")
+        draw = int.from_bytes(hashlib.sha256(name).digest()[:8]) / 2**64
         dev, test = draw < DEV_SHARE, draw < DEV_SHARE + TEST_SHARE
         parts["dev" if dev else "test" if test else "train"].append(song)
     return parts
@@ -91,6 +95,8 @@ def training_weight(song: Song) -> float:
 
 
 def _song(row: dict[str, Any]) -> Song:
+    if any(isinstance(lines, str) for lines in row["stanzas"]):
+        raise TypeError("A stanza is a list of lines.")
     stanzas = [tuple(fold_lines(_written_out(lines))) for lines in row["stanzas"] if _is_verse(lines)]
     unique = dict.fromkeys(stanza for stanza in stanzas if stanza)
     key = f"{row.get('title', '')}\n{row.get('author', '')}"
@@ -136,15 +142,15 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
     """
     opener = lzma.open if path.suffix == ".xz" else open
     try:
-        with opener(path, "rt", encoding="utf-8") as lines:
+        with opener(path, "rt", encoding="utf-8-sig") as lines:
             for line in lines:
                 if line.strip():
                     yield json.loads(line)
-    except json.JSONDecodeError as error:
-        raise BadInput(f"{path} is not JSON lines: {error.msg}.") from error
     except (lzma.LZMAError, EOFError) as error:
         raise BadInput(f"{path} is not an intact .xz file.") from error
     except UnicodeDecodeError as error:
         raise BadInput(f"{path} is not UTF-8 text.") from error
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"{path} is not JSON lines: {error}.") from error
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror}.") from error

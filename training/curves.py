@@ -46,6 +46,8 @@ class Curves:
         Raises:
             BadInput: the log is not one of ours.
         """
+        # What cannot be written to should be known before the first validation.
+        self.run.mkdir(parents=True, exist_ok=True)
         path = self.run / LOG
         if not path.exists():
             return
@@ -72,19 +74,13 @@ class Curves:
 
     def add(self, row: dict[str, Any]) -> None:
         """Append a row and draw the picture anew."""
-        path = self.run / LOG
-        self.run.mkdir(parents=True, exist_ok=True)
-        new = not path.exists()
-        with path.open("a", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, list(row))
-            if new:
-                writer.writeheader()
-            writer.writerow({name: _short(value) for name, value in row.items()})
+        before = self.rows() if (self.run / LOG).exists() else []
+        self._write([*before, {name: _short(value) for name, value in row.items()}])
         self._draw()
 
-    def _write(self, rows: Sequence[dict[str, str]]) -> None:
+    def _write(self, rows: Sequence[dict[str, Any]]) -> None:
         text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, list(rows[0]))
+        writer = csv.DictWriter(text, dict.fromkeys(name for row in rows for name in row))
         writer.writeheader()
         writer.writerows(rows)
         write_whole(self.run / LOG, text.getvalue().encode())

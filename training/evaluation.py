@@ -144,11 +144,11 @@ def evaluate_lyrics(
     texts = list(styles)
     if not texts:
         raise BadInput(f"{file} holds no stanzas in the part '{part}'.")
-    losses = stanza_nats(model, texts, vocabulary, progress=True)
-    nats, characters = math.fsum(losses), sum(len(text) + 1 for text in texts)
     ngram = AdaptiveNgram(len(ALPHABET) + 1)
     if primer is not None:
         ngram.bits(_ended(pieces(split(read_songs(primer))["train"])))
+    losses = stanza_nats(model, texts, vocabulary, progress=True)
+    nats, characters = math.fsum(losses), sum(len(text) + 1 for text in texts)
     ngram_bits, ngram_characters = ngram.bits(_ended(texts))
     packed = lzma.compress("".join(_ended(texts)).encode(), preset=9 | lzma.PRESET_EXTREME)
     return {

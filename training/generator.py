@@ -27,7 +27,7 @@ from training.curves import Curves, Panel
 from training.keeping import Shelf
 from training.options import GeneratorOptions
 from training.processes import Processes
-from training.schedule import Ema, Interrupt, RunState, cosine, decay, optimiser
+from training.schedule import Ema, Interrupt, RunState, check_finite, cosine, decay, optimiser
 from training.songs import collate_pieces, plan_songs, timetable, whole
 from training.stanzas import IGNORE, collate, encode, plan
 
@@ -138,6 +138,7 @@ class GeneratorTrainer:
         """Run to the end of the schedule or of the patience; return the best dev nats a character.
 
         Raises:
+            BadOption: the loss is no number any more.
             KeyboardInterrupt: after Ctrl-C, once the state is written.
         """
         interrupt = Interrupt(self.processes)
@@ -224,7 +225,7 @@ class GeneratorTrainer:
         self.optimiser.zero_grad()
         loss.backward()
         self.processes.average_gradients(self.model.parameters())
-        nn.utils.clip_grad_norm_(self.model.parameters(), self.options.clip)
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.options.clip or math.inf)
         self.optimiser.step()
         self.ema.update(self.model, self.progress["step"])
         if self._whole:
@@ -265,6 +266,7 @@ class GeneratorTrainer:
     def _validate(self, loss: float) -> None:
         with self.ema.swapped(self.model):
             nats = self._measure()
+            check_finite(self.progress["step"], loss, nats)
             best = nats < self.progress["best"]
             self.progress.update(
                 best=min(nats, self.progress["best"]), waited=0 if best else self.progress["waited"] + 1

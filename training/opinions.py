@@ -15,7 +15,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from model.errors import BadInput
+from model.errors import BadInput, BadOption
 from model.files import replacing, write_whole
 from model.keywords import used
 from model.lexicon import Lexicon
@@ -86,11 +86,15 @@ class Rating:
         if not math.isfinite(temperature):
             raise ValueError(temperature)
         named = ("output", "person", "server", "reaction", "text", "mood", "captioner", "generator")
+        texts = {name: str(row[name] or "") for name in named}
+        keywords = tuple(filter(None, keywords.split(", ") if isinstance(keywords, str) else keywords))
+        # Fails for keywords that are no texts, and for half a surrogate pair, which nothing can print.
+        "".join((*texts.values(), *keywords)).encode()
         return cls(
-            **{name: str(row[name] or "") for name in named},
+            **texts,
             self_rating=_truth(row["self_rating"]),
             bot=_truth(row["bot"]),
-            keywords=tuple(filter(None, keywords.split(", ") if isinstance(keywords, str) else keywords)),
+            keywords=keywords,
             picture=bool(row["captioner"]),
             seed=bool(row["seed"]),
             temperature=temperature,
@@ -148,11 +152,18 @@ class Scale:
         chosen: the reactions of the servers that chose their own, the best first.
         positive: elsewhere.
         negative: elsewhere.
+
+    Raises:
+        BadOption: a reaction is both.
     """
 
     chosen: Mapping[str | None, Sequence[str]]
     positive: Sequence[str]
     negative: Sequence[str]
+
+    def __post_init__(self) -> None:
+        if both := sorted({*self.positive} & {*self.negative}):
+            raise BadOption(f"{both[0]} cannot be praise and no praise: leave out one of them.")
 
     def positively(self, rating: Rating) -> bool | None:
         """Whether a rating is positive; None for a reaction that is none of the scale."""
@@ -377,7 +388,7 @@ def _forest(axes: Axes, rows: Sequence[Mapping[str, Any]], key: str, labels: Seq
         reach = [[row[key] - row["low"]], [row["high"] - row[key]]]
         axes.errorbar(row[key], height, xerr=reach, fmt="o", color="C0", capsize=3)
     axes.set_yticks(range(len(rows)), labels)
-    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_ylim(max(1, len(rows)) - 0.5, -0.5)
     axes.grid(axis="x", alpha=0.3)
 
 

@@ -13,10 +13,12 @@ CELLS = ("lstm", "gru", "rnn")
 REGIMES = ("stanzas", "songs")
 OPTIMISERS = ("adamw", "adagrad", "rmsprop")
 SCHEDULES = ("cosine", "decay")
+# What is wider than this is a slip of the finger.
+_WIDEST = 2**16
 
 
 def _option(
-    default: Any, text: str, least: float = 0, below: float | None = None, choices: tuple[str, ...] = ()
+    default: Any, text: str, least: float = 0, below: float = 2**32, choices: tuple[str, ...] = ()
 ) -> Any:
     """A field with what the command line says of it and with its range."""
     return field(default=default, metadata={"help": text, "least": least, "below": below, "choices": choices})
@@ -30,7 +32,7 @@ def _check(options: Any) -> None:
         if isinstance(value, str):
             fits = value in limits["choices"]
         else:
-            fits = limits["least"] <= value and (limits["below"] is None or value < limits["below"])
+            fits = limits["least"] <= value < limits["below"]
         if not fits:
             raise BadOption(f"--{one.name.replace('_', '-')} {value} is out of range.")
 
@@ -44,11 +46,11 @@ class GeneratorOptions:
     )
     cell: str = _option("lstm", "Recurrent cell.", choices=CELLS)
     plain: bool = _option(False, "Tell the network nothing beside the characters; --regime songs needs it.")
-    embedding: int = _option(64, "Size of a character's vector.", 1)
-    control: int = _option(128, "Size of the wish's vector, where not --plain.", 1)
-    word: int = _option(64, "Size of a written word's vector, where not --plain.", 1)
-    hidden: int = _option(512, "Units a layer.", 1)
-    layers: int = _option(2, "Recurrent layers.", 1)
+    embedding: int = _option(64, "Size of a character's vector.", 1, _WIDEST)
+    control: int = _option(128, "Size of the wish's vector, where not --plain.", 1, _WIDEST)
+    word: int = _option(64, "Size of a written word's vector, where not --plain.", 1, _WIDEST)
+    hidden: int = _option(512, "Units a layer.", 1, _WIDEST)
+    layers: int = _option(2, "Recurrent layers.", 1, 100)
     dropout: float = _option(0.0, "Between layers and before the softmax.", below=1)
     batch: int = _option(64, "Rows a step, for each process.", 1)
     sequence: int = _option(128, "Characters a step with --regime songs; gradients end there.", 1)
@@ -60,7 +62,7 @@ class GeneratorOptions:
     )  # fmt: skip
     warmup: int = _option(100, "Steps over which the rate rises.")
     weight_decay: float = _option(0.01, "Decoupled with adamw, else added to the gradient.")
-    clip: float = _option(1.0, "Longest gradient.")
+    clip: float = _option(1.0, "Longest gradient; 0 for any.")
     ema: float = _option(0.998, "Decay of the averaged weights that are measured and kept; 0 for none.",
                          below=1)  # fmt: skip
     epochs: int = _option(5, "Passes over the songs, where --minutes is 0.", 1)
@@ -84,8 +86,8 @@ class CaptionerOptions:
     """Everything that decides the result of one stage of the captioner's training."""
 
     stage: str = _option("frozen", "Stage.", choices=STAGES)
-    hidden: int = _option(512, "Units of the decoder; 'frozen' only.", 1)
-    attention: int = _option(256, "Size of the attention; 'frozen' only.", 1)
+    hidden: int = _option(512, "Units of the decoder; 'frozen' only.", 1, _WIDEST)
+    attention: int = _option(256, "Size of the attention; 'frozen' only.", 1, _WIDEST)
     dropout: float = _option(0.5, "In the decoder.", below=1)
     tied: bool = _option(False, "One table for words read and words written; 'frozen' only.")
     threshold: int = _option(5, "Count from which a word is in the vocabulary; 'frozen' only.", 1)
@@ -96,7 +98,7 @@ class CaptionerOptions:
     warmup: int = _option(100, "Steps over which the rates rise.")
     weight_decay: float = _option(0.01, "Decoupled.")
     smoothing: float = _option(0.1, "Label smoothing.", below=1)
-    clip: float = _option(1.0, "Longest gradient.")
+    clip: float = _option(1.0, "Longest gradient; 0 for any.")
     ema: float = _option(0.998, "Decay of the averaged weights that are measured and kept; 0 for none.",
                          below=1)  # fmt: skip
     patience: int = _option(4, "End after so many epochs without a new best.", 1)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, distributed, nn
 
+from model.errors import BadOption
 from model.songwriter import MAX_THREADS
 
 
@@ -67,20 +68,37 @@ class Processes:
 
 @contextmanager
 def processes() -> Iterator[Processes]:
-    """The processes of ``torchrun``, or this one alone."""
+    """The processes of ``torchrun``, or this one alone.
+
+    Raises:
+        BadOption: what is done in the block needs more memory than there is.
+    """
     count, local = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_RANK", "0"))
     gpu = torch.cuda.is_available()
     device = torch.device("cuda", local) if gpu else torch.device("cpu")
     if gpu:
         torch.cuda.set_device(device)
     if count == 1:
-        yield Processes(device=device)
+        with _enough_memory():
+            yield Processes(device=device)
         return
     if not gpu:
         here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
         torch.set_num_threads(max(1, min(MAX_THREADS, len(os.sched_getaffinity(0)) // here)))
     distributed.init_process_group("nccl" if gpu else "gloo")
     try:
-        yield Processes(distributed.get_rank(), count, device)
+        with _enough_memory():
+            yield Processes(distributed.get_rank(), count, device)
     finally:
         distributed.destroy_process_group()
+
+
+@contextmanager
+def _enough_memory() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        # On a CPU the allocator has no error of its own.
+        if not (isinstance(error, torch.cuda.OutOfMemoryError) or "allocate memory" in str(error)):
+            raise
+        raise BadOption("The memory is too small for this: lower --batch or --hidden.") from error

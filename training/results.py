@@ -56,7 +56,7 @@ def stamped(
     return {
         **figures,
         PROVENANCE: {
-            "command": shlex.join(["songwriter", *sys.argv[1:]]),
+            "command": _printable(shlex.join(["songwriter", *sys.argv[1:]])),
             "random_seed": random_seed,
             "version": version("neural-songwriter"),
             "inputs": {role: _described(files) for role, files in inputs.items()},
@@ -91,7 +91,7 @@ def load(path: Path) -> dict[str, Any]:
         result = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(f"{path} is not a JSON file.") from error
     if not isinstance(result, dict) or not isinstance(result.get(PROVENANCE), dict):
         raise BadInput(f"{path} is not the result of an evaluate command: write one with --save.")
@@ -164,17 +164,17 @@ def _shortened(cell: str) -> str:
 
 def _described(files: Path | Sequence[Path]) -> dict[str, Any]:
     if isinstance(files, Path):
-        return {"path": _name(files), "sha256": digest(files)}
+        return {"path": _printable(str(files)), "sha256": digest(files)}
     return {
-        "path": _name(files[0].parent) if files else "",
+        "path": _printable(str(files[0].parent)) if files else "",
         "files": len(files),
         "sha256": digest(files),
     }
 
 
-def _name(path: Path) -> str:
+def _printable(name: str) -> str:
     # A file name that is not UTF-8 must not make the result unwritable.
-    return str(path).encode(errors="surrogateescape").decode(errors="replace")
+    return name.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _sha256(path: Path) -> str:

@@ -96,6 +96,19 @@ def _assign(model: nn.Module, weights: dict[str, Tensor]) -> None:
         parameter.copy_(weights[name])
 
 
+def check_finite(step: int, *losses: float) -> None:
+    """End a run whose weights have grown beyond all numbers.
+
+    Raises:
+        BadOption: a loss is none any more.
+    """
+    if not all(map(math.isfinite, losses)):
+        raise BadOption(
+            f"At step {step} the loss is no number any more: begin again in another folder, "
+            "with a lower --learning-rate or --clip."
+        )
+
+
 class Interrupt:
     """Ctrl-C as a wish: the step under way is finished and the state written. A second one is an order,
     but not under ``torchrun``, which sends each on: there it would come twice.

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,12 +27,21 @@ class Lane:
 
     With one thread and ``BEGIN IMMEDIATE`` it is the writer: no write ever meets another of
     this process. An error undoes its own function's transaction and nothing else.
+
+    Another program's lock is waited for. Where that was in vain, what follows in the next
+    seconds does not wait: many behind one lock would each wait behind those before it.
     """
 
     def __init__(
-        self, path: Path, threads: int, begin: str, connect: Callable[[], sqlite3.Connection]
+        self,
+        path: Path,
+        threads: int,
+        begin: str,
+        connect: Callable[[Path, float], sqlite3.Connection],
+        busy_seconds: float,
     ) -> None:
         self._path, self._begin, self._connect = path, begin, connect
+        self._busy_seconds, self._hasty_until = busy_seconds, 0.0
         self._executor = ThreadPoolExecutor(threads, "store")
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
@@ -83,22 +93,35 @@ class Lane:
             connection = self._connection()
             return job(connection) if alone else self._transact(connection, job)
         except sqlite3.Error as error:
+            self._note_lock(error)
             raise store_error(error, self._path) from error
 
     def _transact(self, connection: sqlite3.Connection, job: Callable[[sqlite3.Connection], T]) -> T:
+        seconds = 0.0 if self._is_hasty() else self._busy_seconds
+        connection.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
         connection.execute(self._begin)
         try:
             result = job(connection)
             connection.execute("COMMIT")
+            self._hasty_until = 0.0
         finally:
             # A full disk may have ended the transaction already.
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
         return result
 
+    def _is_hasty(self) -> bool:
+        return time.monotonic() < self._hasty_until
+
+    def _note_lock(self, error: sqlite3.Error) -> None:
+        locked = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+        # One that did not wait says nothing new: now and then one has to.
+        if locked and not self._is_hasty():
+            self._hasty_until = time.monotonic() + self._busy_seconds
+
     def _connection(self) -> sqlite3.Connection:
         if not hasattr(self._local, "connection"):
-            self._local.connection = self._connect()
+            self._local.connection = self._connect(self._path, self._busy_seconds)
             self._connections.append(self._local.connection)
         found: sqlite3.Connection = self._local.connection
         return found

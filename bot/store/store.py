@@ -49,14 +49,15 @@ class Store:
 
         Args:
             path: the file, readable by its owner only from now on.
-            busy_seconds: how long to wait for another program's lock.
+            busy_seconds: how long to wait for another program's lock; where that was in vain,
+                nothing waits for as long again.
 
         Raises:
             BadStore: it is a folder, not a database, or another program's or a newer version's.
             StoreError: it is locked, or the disk is full.
         """
-        writer = Lane(path, 1, "BEGIN IMMEDIATE", partial(files.open_writer, path, busy_seconds))
-        readers = Lane(path, _READERS, "BEGIN", partial(files.open_reader, path, busy_seconds))
+        writer = Lane(path, 1, "BEGIN IMMEDIATE", files.open_writer, busy_seconds)
+        readers = Lane(path, _READERS, "BEGIN", files.open_reader, busy_seconds)
         try:
             yield cls(writer, readers, await writer.run(Pseudonyms))
         finally:

@@ -12,6 +12,8 @@ import asyncio
 import shutil
 import sys
 import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,7 +37,7 @@ from bot.store import ServerSettings, Store
 HERE = Path(__file__).parent
 PICTURE, TARGET = HERE / "raccoon.jpg", HERE / "channel.png"
 # The stanza is drawn like any other; this number makes it the same one every time.
-RANDOM_SEED = 6
+RANDOM_SEED = 8
 SIZE = (720, 790)
 # Text and flat surfaces need few colours, and the photograph gets by with these.
 COLOURS = 256
@@ -47,8 +49,9 @@ class OnePicture(PictureFetcher):
     def __init__(self) -> None:
         pass
 
-    async def fetch(self, *_: object) -> bytes:
-        return PICTURE.read_bytes()
+    @asynccontextmanager
+    async def fetched(self, *_: object) -> AsyncIterator[tuple[bytes, ...]]:
+        yield (PICTURE.read_bytes(),)
 
 
 def write(request: SongRequest) -> SongResult:

@@ -69,9 +69,10 @@ async def test_a_seed_without_letters_is_refused_kindly(simcord_env, place, seed
     assert result.followups[0].ephemeral
 
 
-async def test_rude_seeds_are_declined(simcord_env, place, engine: StubEngine) -> None:
+@pytest.mark.parametrize("seed", ["you Bástard", "you b4st4rd", "b a s t a r d"])
+async def test_rude_seeds_are_declined(simcord_env, place, engine: StubEngine, seed: str) -> None:
     _, channel, ann, _ = place
-    result = await ann.slash(channel, "seed", words="you Bástard")
+    result = await ann.slash(channel, "seed", words=seed)
     assert isinstance(simcord_env.errors[0].original, Declined)
     assert "another word" in result.followups[0].content
     assert engine.asked == []

@@ -851,6 +851,59 @@ async def test_a_rating_that_is_taken_back_at_once_is_gone(scene: Scene) -> None
     assert await scene.stored(rated) == {"👎": 1}
 
 
+async def test_a_rating_before_the_reply_is_known_counts(scene: Scene) -> None:
+    # The bot sends it once more half a second later, and only then hears which message it is.
+    scene.server.fail("POST", REPLY, lose_answer=True)
+    reply = await scene.server.wait_for_reply(await scene.posts())
+    bob, cleo = scene.person("bob"), scene.person("cleo")
+    await scene.server.react(reply, bob, "👍")
+    await scene.server.unreact(reply, bob, "👍")
+    await scene.server.react(reply, cleo, "👎")
+
+    async def rated(store: Store) -> Any:
+        found = (await store.stats(scene.guild.id)).here.ratings
+        return found if "👎" in found else None
+
+    assert await scene.stored(rated) == {"👎": 1}
+    await scene.server.wait_until(lambda: {*reply.reactions} == {"👍", "👎"})
+    assert await scene.stored(rated) == {"👎": 1}
+    assert [output["message"] for output in await scene.outputs()] == [reply.id]
+
+
+@pytest.mark.parametrize("cut_off", [False, True])
+async def test_a_reply_that_was_never_noted_can_be_rated(offline: Scene, cut_off: bool) -> None:
+    server, bea = offline.server, offline.person("bea")
+    async with serving(server, offline.config, InlineEngine(offline.config.limits, offline.pen)):
+        reply = await server.wait_for_reply(await offline.posts())
+        await server.wait_until(lambda: len(reply.reactions) == 2)
+    # As it is where the process is killed right after the post.
+    with contextlib.closing(sqlite3.connect(offline.config.store.path)) as connection, connection:
+        connection.execute("UPDATE outputs SET channel = NULL, message = NULL")
+    async with serving(server, offline.config, InlineEngine(offline.config.limits, offline.pen)):
+        if cut_off:
+            server.fail("GET", f"{REPLY}/*", lose_answer=True)
+        await server.react(reply, bea, "👍")
+        await server.unreact(reply, bea, "👍")
+        await server.react(reply, bea, "👎")
+
+        async def rated(store: Store) -> Any:
+            found = (await store.stats(offline.guild.id)).here.ratings
+            return found if "👎" in found else None
+
+        assert await offline.stored(rated) == {"👎": 1}
+        assert [output["message"] for output in await offline.outputs()] == [reply.id]
+
+
+async def test_a_reaction_to_what_is_no_song_is_nothing(scene: Scene) -> None:
+    said = await scene.posts(scene.person("bob"), text="no song")
+    own = await scene.server.post(scene.channel, scene.server.bot, "Something else.")
+    for message in (said, own):
+        await scene.server.react(message, scene.ann, "👍")
+    await scene.server.wait_until(lambda: scene.server.requests("GET", f"{REPLY}/*"))
+    (looked_at,) = scene.server.requests("GET", f"{REPLY}/*")
+    assert looked_at.path.endswith(f"/{own.id}")
+
+
 # Restarts, start and end
 
 
@@ -951,6 +1004,20 @@ async def test_a_signal_refuses_new_work_and_apologises_for_what_is_left(
     assert "about to restart" in reply.content
     assert [one.content for one in used.followups] == [reply.content]
     assert not server.gateway.connections
+
+
+async def test_sentences_that_would_disappear_do_so_when_it_stops(offline: Scene) -> None:
+    server = offline.server
+    async with serving(server, offline.config, InlineEngine(offline.config.limits, offline.pen)) as bot:
+        posted = await offline.posts(None, ("photo.jpg", b"no picture"))
+        refused = await server.wait_for_reply(posted)
+        assert "about to restart" not in refused.content
+        song = await server.wait_for_reply(await offline.posts())
+        await server.wait_until(lambda: "👎" in song.reactions)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(bot, 10)
+    assert refused.deleted
+    assert not song.deleted
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import sqlite3
 import stat
 from collections.abc import Callable
@@ -16,10 +15,8 @@ import click
 import pandas
 import pytest
 from click.testing import CliRunner, Result
-from hypothesis import given
-from hypothesis import strategies as st
 
-from bot.ratings import backup, ratings, wilson
+from bot.ratings import backup, ratings
 from bot.store import Output, ServerSettings, Store
 from tests.bot.test_store import ADA, BOB, EVE, NOON, PEOPLE, SERVER, stanza
 
@@ -187,27 +184,6 @@ def test_a_servers_own_reactions_say_what_is_positive(fill: Fill) -> None:
     )
     found = json.loads(run(ratings, "summary", "--config", config, "--json").stdout)
     assert (found["ratings"], found["positive"], found["left_out"]["other_reaction"]) == (2, 2, 2)
-
-
-@pytest.mark.parametrize(
-    ("positive", "total", "low", "high"),
-    # Newcombe, Statistics in Medicine 17 (1998), 857-872, table I, method 3.
-    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
-)
-def test_wilson_intervals_are_those_of_the_literature(
-    positive: int, total: int, low: float, high: float
-) -> None:
-    assert wilson(positive, total) == pytest.approx((low, high), abs=5e-5)
-
-
-@given(st.integers(1, 10**6).flatmap(lambda total: st.tuples(st.integers(0, total), st.just(total))))
-def test_an_interval_holds_its_share(counts: tuple[int, int]) -> None:
-    positive, total = counts
-    low, high = wilson(positive, total)
-    assert 0 <= low <= high <= 1
-    assert low <= positive / total + 1e-12
-    assert high >= positive / total - 1e-12
-    assert not math.isclose(low, high)
 
 
 def test_backup_on_the_command_line_while_the_bot_runs(fill: Fill, tmp_path: Path) -> None:

@@ -656,6 +656,28 @@ async def test_a_lock_by_another_program_passes(store: Store, path: Path) -> Non
     assert [await store.get(key) for key in ("before", "during", "after")] == ["here", None, "here"]
 
 
+async def test_only_the_first_of_many_writes_waits_for_a_lock(path: Path) -> None:
+    async with Store.open(path, busy_seconds=1) as store:
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            # One after the other they would take half a minute.
+            async with asyncio.timeout(15):
+                done = await asyncio.gather(
+                    *(store.put("during", "lost") for _ in range(30)), return_exceptions=True
+                )
+            assert all(isinstance(error, StoreError) and "locked" in str(error) for error in done)
+            other.execute("ROLLBACK")
+            # None is refused for a lock that has gone, and the next lock is waited for again.
+            await store.put("after", "here")
+            other.execute("BEGIN IMMEDIATE")
+            writing = asyncio.create_task(store.put("later", "here"))
+            waited, _ = await asyncio.wait({writing}, timeout=0.05)
+            assert not waited
+            other.execute("ROLLBACK")
+            await writing
+        assert [await store.get(key) for key in ("during", "after", "later")] == [None, "here", "here"]
+
+
 async def test_a_short_lock_is_waited_for(path: Path) -> None:
     async with Store.open(path, busy_seconds=10) as store:
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
@@ -709,8 +731,8 @@ async def test_a_full_disk_is_one_sentence_and_passes(path: Path) -> None:
 
 
 async def test_a_full_database_undoes_only_the_write_that_did_not_fit(tmp_path: Path) -> None:
-    def connect() -> sqlite3.Connection:
-        connection = sqlite3.connect(tmp_path / "small", isolation_level=None, check_same_thread=False)
+    def connect(path: Path, _busy_seconds: float) -> sqlite3.Connection:
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA max_page_count = 10")
         connection.execute("CREATE TABLE IF NOT EXISTS notes (text)")
         return connection
@@ -720,7 +742,7 @@ async def test_a_full_database_undoes_only_the_write_that_did_not_fit(tmp_path: 
             connection.executemany("INSERT INTO notes VALUES (?)", [(text,) for text in texts]).rowcount
         )
 
-    lane = Lane(tmp_path / "small", 1, "BEGIN IMMEDIATE", connect)
+    lane = Lane(tmp_path / "small", 1, "BEGIN IMMEDIATE", connect, 5)
     with pytest.raises(StoreError, match="disk is full"):
         await lane.run(write("a", "x" * 100_000))
     assert await lane.run(write("b")) == 1
@@ -805,9 +827,11 @@ async def test_closing_finishes_what_is_queued(path: Path) -> None:
 
 async def test_closing_gives_up_at_its_limit(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
-    lane = Lane(
-        path, 1, "BEGIN", lambda: sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    )
+
+    def connect(path: Path, _busy_seconds: float) -> sqlite3.Connection:
+        return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+
+    lane = Lane(path, 1, "BEGIN", connect, 5)
     begun = asyncio.Event()
     loop = asyncio.get_running_loop()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +42,8 @@ _MEASURES = {
 }
 _SHARES = ((0.0, "0 %"), (0.5, "50 %"), (1.0, "100 %"))
 _RHOS = ((-1.0, "−1"), (0.0, "0"), (1.0, "1"))
+# Of anything that can be drawn: differences of larger numbers overflow.
+_LARGEST = 1e100
 _CORRELATIONS = "Rank correlation with the share of positive ratings"
 
 Rows = Sequence[Mapping[str, Any]]
@@ -191,7 +192,7 @@ def _lists(result: Mapping[str, Any], prefix: str = "") -> dict[str, Rows]:
     for key, value in result.items():
         if isinstance(value, Mapping):
             found |= _lists(value, f"{prefix}{key} ")
-        elif isinstance(value, list) and value and all(isinstance(row, Mapping) for row in value):
+        elif isinstance(value, list) and value and all(isinstance(row, Mapping) and row for row in value):
             found[prefix + key] = value
     return found
 
@@ -210,7 +211,7 @@ def _text(value: Any) -> str:
     if value is None:
         return "–"
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return number(value) if math.isfinite(value) else "–"
+        return "–" if _finite(value) is None else number(value)
     if isinstance(value, list):
         return " to ".join(map(_text, value))
     return str(value)
@@ -233,6 +234,6 @@ def _points(rows: Rows, x: str | None, y: str) -> Iterator[tuple[float, float]]:
 def _finite(value: Any) -> float | None:
     try:
         found = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
-    return found if math.isfinite(found) and not isinstance(value, bool) else None
+    return found if abs(found) <= _LARGEST and not isinstance(value, bool) else None
