@@ -116,3 +116,14 @@ def test_an_experiments_rows_become_a_table() -> None:
     assert [line.split() for line in readable(result).splitlines() if line] == [
         ["n", "2"], ["t", "x"], ["0.1000", "1.0000"], ["0.2000", "-"], ["corpus", "0.5000"],
     ]  # fmt: skip
+
+
+def test_what_cannot_be_written_to_is_known_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    command = ["evaluate", "temperature", "--checkpoints", str(tmp_path / "none")]
+    for option in ("--save", "--output"):
+        result = CliRunner().invoke(main, [*command, option, str(tmp_path / "file" / "result")])
+        # Before it is known that there are no models, too.
+        assert result.exit_code == 1, result.output
+        assert str(tmp_path / "file") in result.stderr
+    assert CliRunner().invoke(main, [*command, "--save", str(tmp_path)]).exit_code == 2
