@@ -268,6 +268,7 @@ class _Row:
         self, sampling: Sampling, asked: int, random: np.random.Generator, progress: Progress
     ) -> None:
         self.asked, self.random, self.progress = asked, random, progress
+        self.lines = progress.lines_left
         # How symbols are drawn, and the temperature that words are to have.
         self.sampling, self.temperature = sampling, sampling.temperature
         # Log weight of the word under way: its wanted probability over that of its proposal.
@@ -296,6 +297,19 @@ class _Row:
     @property
     def at_line_end(self) -> bool:
         return self.text.endswith(NEWLINE)
+
+    @property
+    def state_asked(self) -> State:
+        """What the model is told. Keywords fall due one after the other, spread over the lines.
+
+        Told of all from the start, it crams them into the first line.
+        """
+        lines_left, waiting, written = self.progress.state
+        if not self.lines:
+            return lines_left, waiting, written
+        begun = (self.lines - lines_left) * len(waiting)
+        due = (begun >= number * self.lines for number in range(len(waiting)))
+        return lines_left, tuple(w and d for w, d in zip(waiting, due, strict=True)), written
 
     @property
     def at_line_start(self) -> bool:
@@ -428,7 +442,7 @@ def _weights(rows: Sequence[_Row], logits: Floats) -> Floats:
 
 
 def _context(rows: Sequence[_Row]) -> Context:
-    return Context.of([row.progress.state for row in rows], [row.asked for row in rows])
+    return Context.of([row.state_asked for row in rows], [row.asked for row in rows])
 
 
 def log_probabilities(logits: Floats) -> Floats:

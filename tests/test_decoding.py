@@ -173,6 +173,17 @@ def test_the_model_is_told_what_is_still_open() -> None:
     assert told[:10] == [(2, 1.0)] * 7 + [(1, 0.0)] * 3
 
 
+def test_keywords_fall_due_one_after_the_other() -> None:
+    stepper = Uniform(end=-50.0)
+    forms = (frozenset({"kiss"}), frozenset({"rose"}))
+    drawn(stepper, range(20), Sampling(1.0), Steering(lines=4, keywords=("kiss", "rose"), forms=forms))
+    for context in stepper.seen:
+        second = context.waiting[:, 1] == 1
+        assert (context.lines_left[second] <= 2).all()
+        assert (context.waiting[context.lines_left > 1, 0] == 1).all()
+    assert any((context.waiting[:, 1] == 1).any() for context in stepper.seen)
+
+
 def test_a_longer_word_is_not_the_keyword() -> None:
     progress = Progress(Steering(keywords=("sea",), forms=(frozenset({"sea"}),)))
     for character in "the season, ":
