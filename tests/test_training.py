@@ -1,6 +1,8 @@
 """Short real runs on invented songs and pictures."""
 
+import errno
 import json
+import os
 import resource
 import signal
 import subprocess
@@ -18,7 +20,7 @@ from bot.cli import main
 from model.captioner import Captioner, Decoder, load_captioner
 from model.checkpoint import load_checkpoint, save_checkpoint
 from model.encoder import Encoder
-from model.errors import BadCheckpoint, BadOption
+from model.errors import BadCheckpoint, BadInput, BadOption
 from model.generator import load_generator
 from model.lexicon import Lexicon
 from model.pictures import Preprocessing
@@ -422,3 +424,35 @@ def test_evaluate_lyrics_refuses_what_is_no_corpus(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["evaluate", "lyrics", str(bad)])
     assert result.exit_code == 65
     assert "Traceback" not in result.output
+
+
+def cached(flickr: dict[str, Path], folder: Path) -> Flickr:
+    cache_features(flickr["images"], flickr["captions"], flickr["train"], folder, DEFAULT_BACKBONE)
+    return Flickr.open(flickr["captions"], flickr["train"], folder, DEFAULT_BACKBONE)
+
+
+def test_other_captions_are_other_data(flickr: dict[str, Path], tmp_path: Path) -> None:
+    before = cached(flickr, tmp_path / "cache").fingerprint()
+    flickr["captions"].write_text(flickr["captions"].read_text().replace("plain", "painted"))
+    after = Flickr.open(flickr["captions"], flickr["train"], tmp_path / "cache", DEFAULT_BACKBONE)
+    assert after.fingerprint() != before
+
+
+def test_damaged_features_are_one_sentence(flickr: dict[str, Path], tmp_path: Path) -> None:
+    data = cached(flickr, tmp_path / "cache")
+    grid = tmp_path / "cache" / "grid.npy"
+    grid.write_bytes(grid.read_bytes()[:50])
+    with pytest.raises(BadInput, match=r"grid\.npy is damaged: delete the folder"):
+        data.cache.grid()
+
+
+def test_a_disk_too_small_for_the_features_is_known_at_once(
+    flickr: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(OSError, match="GiB needed: No space left"):
+        cached(flickr, tmp_path / "cache")
+    assert not list((tmp_path / "cache").glob("*.npy"))

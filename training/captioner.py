@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -60,6 +62,11 @@ class Flickr:
         known = read_split_captions(captions, names)
         features = FeatureCache(cache, list(known), backbone)
         return cls(features.readable(), known, features)
+
+    def fingerprint(self) -> str:
+        """Names the pictures, the backbone and the captions."""
+        captions = json.dumps([self.captions[name] for name in self.names])
+        return hashlib.sha256((self.cache.fingerprint() + captions).encode()).hexdigest()[:16]
 
     def tokens(self) -> list[list[tuple[str, ...]]]:
         return [[tokenize(caption) for caption in self.captions[name]] for name in self.names]
@@ -126,7 +133,7 @@ class CaptionerTrainer:
         processes: Processes | None = None,
     ) -> None:
         self.options, self.run, self.train_data, self.dev = options, run, train, dev
-        self.data = train.cache.fingerprint() + start
+        self.data = train.fingerprint() + start
         self.preprocessing = preprocessing
         self.processes = processes or Processes()
         self.device = self.processes.device

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -72,7 +73,7 @@ class FeatureCache:
         done = self._done()
         if done.pictures < len(self.names):
             raise BadInput(f"{self.folder} lacks features: run `songwriter train features` to the end first.")
-        array: np.ndarray = np.load(self.folder / f"{name}.npy", mmap_mode="r")
+        array = _opened(self.folder / f"{name}.npy", "r")
         return array[: done.pictures - len(done.unreadable)]
 
     def _done(self) -> Done:
@@ -132,10 +133,35 @@ class FeatureCache:
 
     def _array(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
         path = self.folder / f"{name}.npy"
-        if path.exists():
-            return np.load(path, mmap_mode="r+")
-        full = (len(self.names), VIEWS, *shape)
-        return np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=full)
+        if not path.exists():
+            full = (len(self.names), VIEWS, *shape)
+            array = np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=full)
+            _reserve(path, array)
+        return _opened(path, "r+")
+
+
+def _opened(path: Path, mode: Literal["r", "r+"]) -> np.ndarray:
+    try:
+        array: np.ndarray = np.load(path, mmap_mode=mode)
+    except (OSError, ValueError, EOFError) as error:
+        raise BadInput(f"{path} is damaged: delete the folder and start again.") from error
+    return array
+
+
+def _reserve(path: Path, array: np.ndarray) -> None:
+    """Take the room on the disk: a write through a memory map would kill the process on a full one.
+
+    Raises:
+        OSError: there is not so much.
+    """
+    try:
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    except OSError as error:
+        path.unlink()
+        raise OSError(
+            error.errno, f"{array.nbytes / 2**30:.1f} GiB needed: {error.strerror}", str(path)
+        ) from error
 
 
 class Gallery:
