@@ -148,3 +148,10 @@ def test_a_run_stops_when_it_has_waited_long_enough(corpus: Path, tmp_path: Path
     assert again.resume()
     again.train()
     assert again.progress["step"] == 3
+
+
+def test_a_later_one_with_the_same_score_takes_no_name(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path / "captioner.safetensors", 2, 2, lower=False)
+    kept = shelf.offer(60.0, [], True, lambda path: path.write_text("first"))
+    assert shelf.offer(60.001, kept, False, lambda path: path.write_text("second")) == [60.0]
+    assert shelf.named(60.0).read_text() == shelf.plain.read_text() == "first"

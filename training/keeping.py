@@ -40,7 +40,9 @@ class Shelf:
         """
         score = round(score, self.digits)
         ranked = sorted({*kept, score}, reverse=not self.lower)[: self.count]
-        for place in [*([self.plain] if best else []), *([self.named(score)] if score in ranked else [])]:
+        # A later one that is no better does not take a name that is taken.
+        named = score in ranked and (best or score not in kept)
+        for place in [*([self.plain] if best else []), *([self.named(score)] if named else [])]:
             write(place)
         for lost in set(kept) - set(ranked):
             self.named(lost).unlink(missing_ok=True)
