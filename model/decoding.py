@@ -202,8 +202,8 @@ def compose(
     2001; for language models Lew et al., 2023).
 
     After each line a job's best rows replace its others. A stanza is only as good as its worst
-    line. Among sixteen stanzas hardly one has four good lines; among sixteen continuations of a
-    good beginning several are good.
+    line. Among many whole stanzas hardly one has four good lines; among as many continuations of
+    a good beginning several are good.
 
     Args:
         stepper: the model.
@@ -242,7 +242,10 @@ def _branch(ranked: Sequence[_Row]) -> list[list[_Row]]:
     """As many rows as before: the best that are over, and islands that go on with the best others."""
     if all(row.over for row in ranked):
         return [list(ranked)]
-    kept = list({row.text: row for row in reversed(ranked)}.values())[::-1][:SURVIVORS]
+    distinct: dict[str, _Row] = {}
+    for row in ranked:
+        distinct.setdefault(row.text, row)
+    kept = list(distinct.values())[:SURVIVORS]
     over, growing = [row for row in kept if row.over], [row for row in kept if not row.over]
     if not growing:
         return [over]
