@@ -14,21 +14,12 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from bot.cli import main
+from tests.refusals import refused
 from tests.test_pictures import png_header
 
 
 def run(*words: str | Path) -> Result:
     return CliRunner().invoke(main, [str(word) for word in words])
-
-
-def refused(result: Result, code: int) -> str:
-    """Check the exit code and that stderr is one clear sentence; return it."""
-    assert result.exit_code == code, result.output
-    assert "Traceback" not in result.output
-    said = [line for line in result.stderr.splitlines() if line.strip()]
-    if code != 2:
-        assert len(said) == 1, said
-    return said[-1]
 
 
 def test_sing_json(photograph: Path) -> None:

@@ -8,6 +8,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from bot.preparing import flickr8k
+from tests.refusals import refused
 from training.flickr8k import read_captions, read_split
 
 QUIRK = "2258277193_586949ec62.jpg.1"
@@ -16,14 +17,6 @@ HALF = "1798209205_77dbf525b0.jpg"
 
 def run(*words: str | Path) -> Result:
     return CliRunner().invoke(flickr8k, [str(word) for word in words])
-
-
-def refused(result: Result, code: int) -> str:
-    assert result.exit_code == code, result.output
-    said = [line for line in result.stderr.splitlines() if line.strip()]
-    if code != 2:
-        assert len(said) == 1, said
-    return said[-1]
 
 
 def draw(folder: Path, *names: str) -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.preparing import stanzas
+from tests.refusals import refused
 from training.collecting.refine import archaic, refined, stanzas_of
 from training.corpus import read_rows, read_songs
 
@@ -21,14 +22,6 @@ CHORUS = ["Oh, turn the lamp a little down", "And let the evening in"]
 
 def run(*words: str | Path) -> Result:
     return CliRunner().invoke(stanzas, [str(word) for word in words])
-
-
-def refused(result: Result, code: int) -> str:
-    assert result.exit_code == code, result.output
-    said = [line for line in result.stderr.splitlines() if line.strip()]
-    if code != 2:
-        assert len(said) == 1, said
-    return said[-1]
 
 
 @pytest.fixture
