@@ -12,8 +12,9 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.buttons import SongButton
+from bot.buttons import LineMenu, SongButton
 from bot.config import Config
+from bot.limits import Presses
 from bot.log import request_id
 from bot.posting import Poster
 from bot.reports import report
@@ -68,6 +69,7 @@ class SongwriterBot(commands.AutoShardedBot):
         self.resources = resources
         self.store, self.songs = resources.store, resources.songs
         self.poster = Poster(resources.store, resources.config)
+        self.presses = Presses()
         self.stopping = False
 
     async def setup_hook(self) -> None:
@@ -75,7 +77,7 @@ class SongwriterBot(commands.AutoShardedBot):
 
         for cog in every_cog(self):
             await self.add_cog(cog)
-        self.add_dynamic_items(SongButton)
+        self.add_dynamic_items(SongButton, LineMenu)
         try:
             await self.sync_if_changed()
         except discord.HTTPException as error:

@@ -141,13 +141,12 @@ def load_eye(checkpoints: Path | None) -> Eye:
     return Eye.load(checkpoints or CHECKPOINTS)
 
 
-def load_pen(checkpoints: Path | None) -> Pen:
-    """The shipped generator and lexicon, or those of another folder."""
+def load_pen(checkpoints: Path | None, engine: str | None = None) -> Pen:
+    """The shipped generator and lexicon, or those of another folder; see ``Pen.load`` for engines."""
     from model.files import CHECKPOINTS
-    from model.songwriter import Pen, limit_threads
+    from model.songwriter import Pen
 
-    limit_threads()
-    return Pen.load(checkpoints or CHECKPOINTS)
+    return Pen.load(checkpoints or CHECKPOINTS, engine=engine)
 
 
 def load_settings(path: Path | None) -> Config:

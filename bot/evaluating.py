@@ -42,6 +42,17 @@ _SQLITE = b"SQLite format 3\0"
 corpus_help = "The generator's songs: keywords from dev, copies from train."
 
 
+def engine_option(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """What runs the generator, as in ``model.pen.Pen.load``."""
+    return click.option(
+        "--engine",
+        type=click.Choice(["int8", "float32", "torch"]),
+        default=default,
+        show_default=True,
+        help="What runs the generator: ONNX Runtime in 8 bits or in float32, or PyTorch.",
+    )
+
+
 def finish(
     result: dict[str, Any],
     as_json: bool,
@@ -124,11 +135,18 @@ def evaluate_captions(
     help="Which songs of FILE, by the split that training used.",
 )
 @click.option("--primer", type=path_type, help="Corpus whose training songs the 6-gram model learns first.")
+@engine_option("torch")
 @result_options
 @checkpoints_option
 @polite
 def evaluate_lyrics(
-    file: Path, split: str, primer: Path | None, as_json: bool, save: Path | None, checkpoints: Path | None
+    file: Path,
+    split: str,
+    primer: Path | None,
+    engine: str,
+    as_json: bool,
+    save: Path | None,
+    checkpoints: Path | None,
 ) -> None:
     """Bits a character of the generator on the songs of FILE, beside xz and a 6-gram model."""
     needs_extra("nltk", "tqdm")
@@ -139,7 +157,7 @@ def evaluate_lyrics(
 
     make_room(save)
     limit_threads()
-    figures = measure(checkpoints or CHECKPOINTS, file, split, primer)
+    figures = measure(checkpoints or CHECKPOINTS, file, split, primer, engine)
     inputs = {"songs": file, **model_files(checkpoints, "generator.safetensors")}
     finish(stamped(figures, inputs | ({"primer": primer} if primer else {})), as_json, save)
 
@@ -149,6 +167,7 @@ def evaluate_lyrics(
 @click.option("-n", "--count", type=click.IntRange(1, 10_000), default=500, show_default=True)
 @click.option("-t", "--temperature", type=Finite(), default=0.4, show_default=True)
 @click.option("--candidates", type=click.IntRange(1, 256), default=CANDIDATES, show_default=True)
+@engine_option("int8")
 @seed_option
 @result_options
 @checkpoints_option
@@ -159,14 +178,17 @@ def evaluate_samples(
     temperature: float,
     candidates: int,
     random_seed: int,
+    engine: str,
     as_json: bool,
     save: Path | None,
     checkpoints: Path | None,
 ) -> None:
     """Write stanzas for keywords of held-back songs and measure them beside what people wrote:
-    words, variety, repetition, form, rhymes, keywords used, spans copied.
+    words, variety, repetition, form, rhymes, keywords used, spans copied, filtered words.
     """
     needs_extra("nltk", "tqdm")
+    from bot.config import Filter
+    from bot.wordfilter import forbidden_words
     from model.files import CHECKPOINTS
     from model.songwriter import limit_threads
     from training.results import stamped
@@ -176,9 +198,57 @@ def evaluate_samples(
     make_room(save)
     limit_threads()
     folder = checkpoints or CHECKPOINTS
-    figures = measure(folder, corpus, count, temperature, candidates, random_seed)
+    figures = measure(
+        folder, corpus, count, temperature, candidates, random_seed, forbidden_words(Filter()), engine
+    )
     inputs = {"corpus": corpus, "lexicon": lexicon_of(folder), **model_files(folder, "generator.safetensors")}
     finish(stamped(figures, inputs, random_seed), as_json, save)
+
+
+@evaluate.command("forms")
+@click.option("--corpus", type=path_type, required=True, help=corpus_help)
+@click.option(
+    "-n",
+    "--count",
+    type=click.IntRange(1, 10_000),
+    default=100,
+    show_default=True,
+    help="Stanzas a scheme.",
+)
+@click.option("-t", "--temperature", type=Finite(), default=0.4, show_default=True)
+@click.option(
+    "--candidates",
+    type=click.IntRange(1, 256),
+    default=CANDIDATES,
+    show_default=True,
+    help="Drawn for each stanza.",
+)
+@seed_option
+@result_options
+@checkpoints_option
+@polite
+def evaluate_forms(
+    corpus: Path,
+    count: int,
+    temperature: float,
+    candidates: int,
+    random_seed: int,
+    as_json: bool,
+    save: Path | None,
+    checkpoints: Path | None,
+) -> None:
+    """Whether stanzas rhyme and scan as they are asked to, and what it costs in likelihood."""
+    needs_extra("nltk", "tqdm")
+    from model.files import CHECKPOINTS
+    from training import results
+    from training.forms import evaluate_forms as measure
+    from training.samples import lexicon_of
+
+    make_room(save)
+    folder = checkpoints or CHECKPOINTS
+    figures = measure(folder, corpus, count, temperature, candidates, random_seed)
+    inputs = {"corpus": corpus, "lexicon": lexicon_of(folder), **model_files(folder, "generator.safetensors")}
+    finish(results.stamped(figures, inputs, random_seed), as_json, save)
 
 
 @evaluate.command("temperature")
@@ -308,6 +378,48 @@ def evaluate_context(
         **model_files(checkpoints, "captioner.safetensors", "generator.safetensors", "lexicon.json.xz"),
     }
     finish(stamped(figures, inputs, random_seed), as_json, save, context_table)
+
+
+@evaluate.command("moods")
+@click.option(
+    "--corpus",
+    type=path_type,
+    required=True,
+    help="The generator's songs; some from dev and test teach a judge.",
+)
+@click.option(
+    "-n", "--count", type=click.IntRange(1, 10_000), default=40, show_default=True, help="Stanzas a mood."
+)
+@click.option("-t", "--temperature", type=Finite(), default=0.4, show_default=True)
+@click.option("--candidates", type=click.IntRange(1, 256), default=CANDIDATES, show_default=True)
+@click.option("--output", type=file_type, help="Write stanzas and what was heard here, as JSON lines.")
+@seed_option
+@result_options
+@checkpoints_option
+@polite
+def evaluate_moods(
+    corpus: Path,
+    count: int,
+    temperature: float,
+    candidates: int,
+    output: Path | None,
+    random_seed: int,
+    as_json: bool,
+    save: Path | None,
+    checkpoints: Path | None,
+) -> None:
+    """Write stanzas for each mood and have independent judges say which mood they hear."""
+    needs_extra("nltk", "tqdm")
+    from training.moods import evaluate_moods as measure
+    from training.moods import moods_table
+    from training.results import stamped
+
+    make_room(output, save)
+    figures = measure(load_pen(checkpoints), corpus, count, temperature, candidates, random_seed, output)
+    if figures["reader"] is None:
+        click.echo("Without the judge that a reader taught: pip install '.[context]' adds it.", err=True)
+    inputs = {"corpus": corpus, **model_files(checkpoints, "generator.safetensors", "lexicon.json.xz")}
+    finish(stamped(figures, inputs, random_seed), as_json, save, moods_table)
 
 
 @evaluate.command("ratings")

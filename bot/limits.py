@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from discord import app_commands
+from discord.ext import commands
 
 from bot import config
 from bot.engine.requests import BadPicture
@@ -21,10 +22,30 @@ from bot.store import Store, StoreError
 _log = logging.getLogger(__name__)
 
 # For commands that write no song: nobody needs one of them more than three times in ten seconds.
-paced = partial(app_commands.checks.cooldown, 3, 10.0)
+_TIMES, _SECONDS = 3, 10.0
+paced = partial(app_commands.checks.cooldown, _TIMES, _SECONDS)
 
 # People whose last request is remembered; the one longest ago is forgotten first.
 _REMEMBERED = 50_000
+
+
+class Presses:
+    """As ``paced``, for a button that writes no song."""
+
+    def __init__(self) -> None:
+        self._people: commands.CooldownMapping[int] = commands.CooldownMapping.from_cooldown(
+            _TIMES, _SECONDS, lambda user: user
+        )
+
+    def count(self, user: int) -> None:
+        """Count one press.
+
+        Raises:
+            CommandOnCooldown: it is one too many.
+        """
+        own = self._people.get_bucket(user)
+        if own is not None and (left := own.update_rate_limit()):
+            raise app_commands.CommandOnCooldown(own, left)
 
 
 class Quota:

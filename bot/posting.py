@@ -48,7 +48,7 @@ class Poster:
             # The nonce keeps Discord from posting it twice.
             sent = await persistently(
                 lambda: message.reply(
-                    _text(output), view=buttons(output.id), mention_author=False, nonce=output.id
+                    _text(output, ()), view=buttons(output.id), mention_author=False, nonce=output.id
                 )
             )
         except BaseException as error:
@@ -60,11 +60,15 @@ class Poster:
         await self._posted(sent, output, message.guild)
         return sent
 
-    async def answer(self, interaction: discord.Interaction, output: Output) -> None:
-        """Answer an interaction that was acknowledged with "thinking"."""
+    async def answer(
+        self, interaction: discord.Interaction, output: Output, notes: Sequence[str] = ()
+    ) -> None:
+        """Answer an interaction that was acknowledged with "thinking"; notes go under the song."""
         try:
             sent = await persistently(
-                lambda: interaction.edit_original_response(content=_text(output), view=buttons(output.id))
+                lambda: interaction.edit_original_response(
+                    content=_text(output, notes), view=buttons(output.id)
+                )
             )
         except BaseException:
             await self._store.delete_output(output.id)
@@ -111,8 +115,8 @@ def _has_gone(error: discord.HTTPException) -> bool:
     )
 
 
-def _text(output: Output) -> str:
-    return stanza_message(output.lines, output.caption, output.temperature)
+def _text(output: Output, notes: Sequence[str]) -> str:
+    return stanza_message(output.lines, output.caption, output.temperature, output.id, notes)
 
 
 async def _react(message: discord.Message, reactions: Sequence[str]) -> None:

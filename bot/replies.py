@@ -14,7 +14,7 @@ from bot.retries import persistently
 # Discord's limit for a message.
 MAX_MESSAGE = 2000
 # A caption is a sentence; what is longer has gone wrong.
-_MAX_CAPTION = 300
+MAX_CAPTION = 300
 # Markdown that Discord adds beyond what ``escape_markdown`` knows: headings, lists, subtext, links.
 _LINE_MARKUP = re.compile(r"^(\s*)([#>*+-]|\d+\.)", re.MULTILINE)
 # Discord makes a link of an address also where it follows a letter; "awww." is none.
@@ -23,11 +23,22 @@ _ADDRESS = re.compile(r"(?i)(?:https?://|\bwww\.|discord\.gg/)\S*")
 _REFERENCE = re.compile(r"<(?=[@#:a-z/]|t:)")
 
 
-def stanza_message(lines: Sequence[str], caption: str | None, temperature: float) -> str:
-    """A stanza with a quiet line under it that says what was seen."""
-    seen = f"{shown(caption)[:_MAX_CAPTION]} · " if caption else ""
+def stanza_message(
+    lines: Sequence[str], caption: str | None, temperature: float, number: str, notes: Sequence[str] = ()
+) -> str:
+    """A stanza with a quiet line under it.
+
+    Args:
+        lines: the stanza.
+        caption: what was seen, None without a picture.
+        temperature: of the stanza.
+        number: what `/replay` knows the song by.
+        notes: what else is to be said.
+    """
+    seen = [shown(caption)[:MAX_CAPTION]] if caption else []
+    quiet = " · ".join([*seen, f"temperature {temperature:g}", *notes, f"`{number}`"])
     verse = "\n".join(shown(line) for line in lines)
-    return f"{verse[: MAX_MESSAGE - 2 * _MAX_CAPTION]}\n-# {seen}temperature {temperature:g}"
+    return f"{verse[: MAX_MESSAGE - 2 * MAX_CAPTION]}\n-# {quiet}"
 
 
 def shown(text: str) -> str:

@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.config import Config
 from bot.engine.requests import Declined, Engine, EngineError, SongRequest, SongResult
@@ -21,6 +21,7 @@ from bot.refusals import Refusal
 from bot.store import Job, Output, Store, StoreError, new_id
 from bot.wordfilter import is_forbidden
 from model.errors import SongwriterError
+from model.recipe import Recipe
 from model.seeds import check_seed
 
 _log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ class Ask:
     Attributes:
         user: who.
         server: where, or None in a direct message.
-        kind: how ("picture", "lyrics", "seed", "menu", "again").
+        kind: how ("picture", "lyrics", "seed", "menu", "again", "rewrite", "replay", "why").
         pictures: to look at.
         caption: known from before, instead of pictures.
         seed: as it was typed, "" for none.
@@ -45,6 +46,9 @@ class Ask:
         style: None for the configured one.
         mood: None to leave it to the words.
         lines: None for the configured number.
+        scheme: None: rhymed where it is cheap.
+        syllables: of a line; None to leave it to the program.
+        recipe: of a stanza to write again, instead of all that describes one above but the caption.
         captioner: digest of what wrote a caption that is known from before, "" without one.
         author: who posted the pictures, None without one.
     """
@@ -59,6 +63,9 @@ class Ask:
     style: str | None = None
     mood: str | None = None
     lines: int | None = None
+    scheme: str | None = None
+    syllables: int | None = None
+    recipe: Recipe | None = None
     captioner: str = ""
     author: int | None = None
 
@@ -90,15 +97,49 @@ class Songs:
             BadOption: the seed cannot be used.
             StoreError: the database failed.
         """
-        await self._leave_alone(ask)
+        async with self._counted(ask) as (here, seconds):
+            request = self._request(ask, here)
+            output = _output(ask, request, await self._result(ask, request, seconds))
+            try:
+                await self._store.add_output(output)
+            except asyncio.CancelledError:
+                # It may be stored all the same, and nobody would see it.
+                await self._store.delete_output(output.id)
+                raise
+            with self._timed("reply", seconds):
+                yield output
+
+    async def explained(self, ask: Ask) -> SongResult:
+        """A stanza written again, to be explained; it costs as one does, and is not kept.
+
+        Raises:
+            Refusal, EngineError, BadOption, StoreError: as for ``written``.
+        """
+        async with self._counted(ask) as (here, seconds):
+            return await self._result(ask, replace(self._request(ask, here), explain=True), seconds)
+
+    async def leave_alone(self, user: int, author: int | None) -> None:
+        """Refuse what concerns somebody who has opted out.
+
+        Raises:
+            Refusal: one of the two has.
+            StoreError: the database failed.
+        """
+        if await self._store.opted_out(user):
+            raise Refusal(_OPTED_OUT)
+        if author is not None and await self._store.opted_out(author):
+            raise Refusal(_LEFT_ALONE)
+
+    @asynccontextmanager
+    async def _counted(self, ask: Ask) -> AsyncIterator[tuple[Preferences, dict[str, float]]]:
+        """The limits around a request, and a note of how it went; gives a place for its stages' seconds."""
+        await self.leave_alone(ask.user, ask.author)
         started = time.time()
         seconds: dict[str, float] = {}
         status = "failed"
         try:
             async with self._spent(ask) as here:
-                output = await self._write(ask, here, seconds)
-                with self._timed("reply", seconds):
-                    yield output
+                yield here, seconds
             status = "done"
         except (Refusal, EngineError, SongwriterError) as error:
             status = type(error).__name__
@@ -110,13 +151,6 @@ class Songs:
         finally:
             seconds["all"] = time.time() - started
             await self._note(Job(request_id.get(), ask.user, ask.kind, status, started, seconds))
-
-    async def _leave_alone(self, ask: Ask) -> None:
-        """Refuse what concerns somebody who has opted out."""
-        if await self._store.opted_out(ask.user):
-            raise Refusal(_OPTED_OUT)
-        if ask.author is not None and await self._store.opted_out(ask.author):
-            raise Refusal(_LEFT_ALONE)
 
     @asynccontextmanager
     async def _spent(self, ask: Ask) -> AsyncIterator[Preferences]:
@@ -130,8 +164,7 @@ class Songs:
         async with self._quota.spent(ask.user, here.cooldown):
             yield here
 
-    async def _write(self, ask: Ask, here: Preferences, seconds: dict[str, float]) -> Output:
-        """Have a stanza written, and store it; ``seconds`` gets how long each stage took."""
+    def _request(self, ask: Ask, here: Preferences) -> SongRequest:
         request = SongRequest(
             request_id=request_id.get(),
             user=ask.user,
@@ -144,7 +177,13 @@ class Songs:
             mood=ask.mood,
             lines=ask.lines or self._config.lyrics.lines,
             forbidden=self._forbidden,
+            scheme=ask.scheme,
+            syllables=ask.syllables,
         )
+        return request if ask.recipe is None else _replaying(request, ask.recipe)
+
+    async def _result(self, ask: Ask, request: SongRequest, seconds: dict[str, float]) -> SongResult:
+        """Have a stanza written; ``seconds`` gets how long each stage took."""
         async with AsyncExitStack() as held:
 
             async def fetch() -> Sequence[bytes]:
@@ -153,16 +192,9 @@ class Songs:
 
             result = await self._engine.write(request, fetch if ask.pictures else None)
         seconds.update(result.seconds)
-        output = _output(ask, request, result)
         # Once more: it may have taken a minute.
-        await self._leave_alone(ask)
-        try:
-            await self._store.add_output(output)
-        except asyncio.CancelledError:
-            # It may be stored all the same, and nobody would see it.
-            await self._store.delete_output(output.id)
-            raise
-        return output
+        await self.leave_alone(ask.user, ask.author)
+        return result
 
     @contextmanager
     def _timed(self, stage: str, seconds: dict[str, float]) -> Iterator[None]:
@@ -181,6 +213,23 @@ class Songs:
             _log.warning("job not stored: %s", error)
 
 
+def _replaying(request: SongRequest, recipe: Recipe) -> SongRequest:
+    """The request for what a recipe describes."""
+    wish = recipe.wish
+    return replace(
+        request,
+        random_seed=wish.random_seed,
+        temperature=wish.sampling.temperature,
+        seed=wish.seed,
+        style=wish.style,
+        mood=wish.mood,
+        lines=wish.lines,
+        scheme=wish.scheme,
+        syllables=wish.syllables,
+        replay=recipe,
+    )
+
+
 def _output(ask: Ask, request: SongRequest, result: SongResult) -> Output:
     return Output(
         id=new_id(),
@@ -193,7 +242,7 @@ def _output(ask: Ask, request: SongRequest, result: SongResult) -> Output:
         lines=result.lines,
         seed=request.seed,
         style=request.style,
-        mood=request.mood,
+        mood=result.mood,
         line_count=request.lines,
         temperature=result.temperature,
         random_seed=result.random_seed,
@@ -201,4 +250,5 @@ def _output(ask: Ask, request: SongRequest, result: SongResult) -> Output:
         generator=result.generator,
         created=time.time(),
         author=ask.author,
+        recipe=result.recipe or None,
     )

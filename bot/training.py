@@ -68,6 +68,20 @@ def train_lexicon(corpus: Path, captions: Path, train_list: Path, output: Path) 
     click.echo(f"{len(lexicon.entries):,} words, {len(lexicon.substitutes):,} substitutes", err=True)
 
 
+@train.command("novelty")
+@click.argument("corpus", type=path_type)
+@click.option("--output", type=path_type, required=True, help="novelty.safetensors, beside the generator.")
+@polite
+def train_novelty(corpus: Path, output: Path) -> None:
+    """Index the training songs, so that the generator trained on them can't copy them."""
+    needs_extra("tqdm")
+    from training.novelty import build_from_file
+
+    novelty = build_from_file(corpus)
+    novelty.save(output)
+    click.echo(f"{len(novelty):,} spans", err=True)
+
+
 @train.command("generator")
 @click.argument("corpus", type=path_type)
 @click.option("--lexicon", type=path_type, required=True, help="lexicon.json.xz, from `train lexicon`.")
@@ -164,6 +178,42 @@ def train_captioner(
         best = trainer.train()
         if here.first:
             click.echo(f"best dev CIDEr {best:.2f}: {run / 'captioner.safetensors'}", err=True)
+
+
+@train.command("names")
+@click.argument("captioner", type=path_type)
+@click.option("--lexicon", type=path_type, required=True, help="lexicon.json.xz, from `train lexicon`.")
+@click.option("--captions", type=path_type, required=True, help="Flickr8k.token.txt.")
+@click.option("--train-list", type=path_type, required=True)
+@click.option("--train-cache", type=path_type, required=True, help="From `train features`.")
+@click.option("--dev-list", type=path_type, required=True)
+@click.option("--dev-cache", type=path_type, required=True, help="From `train features`.")
+@click.option("--output", type=path_type, required=True, help="names.safetensors")
+@polite
+def train_names(
+    captioner: Path,
+    lexicon: Path,
+    captions: Path,
+    train_list: Path,
+    train_cache: Path,
+    dev_list: Path,
+    dev_cache: Path,
+    output: Path,
+) -> None:
+    """Build the second opinion for a CAPTIONER: ImageNet's classifier in words of songs."""
+    needs_extra("matplotlib", "nltk", "tqdm")
+    from model.captioner import load_captioner
+    from model.lexicon import Lexicon
+    from model.songwriter import limit_threads
+    from training.captioner import Flickr
+    from training.names import build
+
+    limit_threads()
+    encoder = load_captioner(captioner)[0].encoder
+    train_pictures = Flickr.open(captions, train_list, train_cache, encoder.backbone).cache
+    dev_pictures = Flickr.open(captions, dev_list, dev_cache, encoder.backbone).cache
+    figures = build(encoder, Lexicon.load(lexicon), train_pictures.trunk(), dev_pictures.trunk(), output)
+    click.echo("  ".join(f"{name} {value:.4g}" for name, value in figures.items()), err=True)
 
 
 @train.command("average")

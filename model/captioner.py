@@ -33,7 +33,8 @@ class Memory(NamedTuple):
 
     values: Tensor  # (rows, regions, hidden)
     keys: Tensor  # (rows, regions, attention)
-    mean: Tensor  # (rows, embedding)
+    mean: Tensor  # (rows, hidden)
+    gates: Tensor  # (rows, 5 * hidden), the mean's share of the gates, the same at every word
 
     def repeat(self, times: int) -> Memory:
         """Each row ``times`` times, in place."""
@@ -79,6 +80,7 @@ class Decoder(nn.Module):
         if tied:
             self.output.weight = self.embedding.weight
         self.dropout = nn.Dropout(dropout)
+        self.word_gates: Tensor | None = None
         self._initialise()
 
     def _initialise(self) -> None:
@@ -91,7 +93,9 @@ class Decoder(nn.Module):
         """Region features (pictures, regions, channels) -> what decoding needs of them."""
         grid = self.dropout(grid)
         values = torch.relu(self.region(grid))
-        return Memory(values, self.key(values), torch.relu(self.mean(grid.mean(1))))
+        mean = torch.relu(self.mean(grid.mean(1)))
+        gates = nn.functional.linear(mean, self.gates_input.weight[:, self.hidden :], self.gates_input.bias)
+        return Memory(values, self.key(values), mean, gates)
 
     def begin(self, memory: Memory) -> tuple[Tensor, Tensor]:
         """Initial hidden and cell state, each (rows, hidden)."""
@@ -101,7 +105,7 @@ class Decoder(nn.Module):
     def forward(self, memory: Memory, words: Tensor) -> Tensor:
         """Teacher forcing: (rows, time) input ids -> logits (rows, time, symbols)."""
         state = self.begin(memory)
-        inputs = self._inputs(words, memory.mean)
+        inputs = self._inputs(words, memory)
         hiddens, sentinels = [], []
         for step in range(words.shape[1]):
             state, sentinel = self._cell(inputs[:, step], state)
@@ -117,15 +121,23 @@ class Decoder(nn.Module):
 
         The attention's last entry is the sentinel's share.
         """
-        inputs = self._inputs(words[:, None], memory.mean)[:, 0]
+        inputs = self._inputs(words[:, None], memory)[:, 0]
         state, sentinel = self._cell(inputs, state)
         logits, attention = self._attend(memory, state[0][:, None], sentinel[:, None])
         return logits[:, 0], state, attention[:, 0]
 
-    def _inputs(self, words: Tensor, mean: Tensor) -> Tensor:
-        embedded = self.dropout(self.embedding(words))
-        picture = mean[:, None].expand(-1, words.shape[1], -1)
-        return self.gates_input(torch.cat([embedded, picture], 2))
+    @torch.no_grad()
+    def tabulate(self) -> None:
+        """Compute every word's share of the gates once: for weights that change no more."""
+        self.word_gates = self._gates_of(self.embedding.weight)
+
+    def _inputs(self, words: Tensor, memory: Memory) -> Tensor:
+        if self.word_gates is not None:
+            return self.word_gates[words] + memory.gates[:, None]
+        return self._gates_of(self.dropout(self.embedding(words))) + memory.gates[:, None]
+
+    def _gates_of(self, embedded: Tensor) -> Tensor:
+        return nn.functional.linear(embedded, self.gates_input.weight[:, : self.hidden])
 
     def _cell(self, inputs: Tensor, state: tuple[Tensor, Tensor]) -> tuple[tuple[Tensor, Tensor], Tensor]:
         gates = (inputs + self.gates_hidden(state[0])).float()
@@ -264,6 +276,13 @@ class Captioner(nn.Module):
     def __init__(self, encoder: Encoder, decoder: Decoder, vocabulary: WordVocabulary) -> None:
         super().__init__()
         self.encoder, self.decoder, self.vocabulary = encoder, decoder, vocabulary
+
+    def freeze(self, device: str | torch.device) -> Captioner:
+        """Move to a device for good, and compute there what depends on weights alone."""
+        self.encoder.fold_norms()
+        self.to(device).to(memory_format=torch.channels_last)
+        self.decoder.tabulate()
+        return self
 
     @torch.inference_mode()
     def caption(self, pictures: Tensor, beam: int = BEAM) -> list[Caption]:

@@ -1,8 +1,8 @@
 """Checkpoints: safetensors with a JSON header, written whole or not at all.
 
-Header keys: ``format``, ``kind``, then what the network needs to be built again
-(architecture, vocabulary, preprocessing) and what it should say of itself (training data
-hash, metrics). No pickle anywhere.
+Header keys: ``format``, ``kind``, ``int8`` (the tensors stored as bytes, if any), then what the
+network needs to be built again (architecture, vocabulary, preprocessing) and what it should say
+of itself (training data hash, metrics). No pickle anywhere; torch only where tensors are asked for.
 """
 
 from __future__ import annotations
@@ -13,18 +13,29 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
+import numpy as np
+import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-from torch import Tensor
+from safetensors.numpy import save
 
 from model.errors import BadCheckpoint, BadOption
 from model.files import write_whole
 
-FORMAT = 1
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+Array = npt.NDArray[Any]
+
+FORMAT = 2
+# Format 1 knew no bytes.
+_READ = (1, FORMAT)
 _KEY = "songwriter"
+_SCALE = ".scale"
+# Of shorter rows, such as a depthwise convolution's, a scale each would take back what bytes save.
+_LONG_ROW = 64
 
 
 @dataclass(frozen=True)
@@ -33,13 +44,20 @@ class Checkpoint:
 
     Attributes:
         header: the JSON header.
-        weights: tensors by name, float32 whatever they were stored as.
+        arrays: numbers by name, float32 whatever they were stored as.
         digest: first 12 hex digits of the file's SHA-256, which a reply can name.
     """
 
     header: dict[str, Any]
-    weights: dict[str, Tensor]
+    arrays: dict[str, Array]
     digest: str
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """The arrays as tensors, which share their memory."""
+        import torch
+
+        return {name: torch.from_numpy(array) for name, array in self.arrays.items()}
 
     def part(self, prefix: str) -> dict[str, Tensor]:
         """The weights under ``prefix.``, without it."""
@@ -48,7 +66,13 @@ class Checkpoint:
 
 
 def save_checkpoint(
-    path: Path, kind: str, header: Mapping[str, Any], weights: Mapping[str, Tensor], half: bool = False
+    path: Path,
+    kind: str,
+    header: Mapping[str, Any],
+    weights: Mapping[str, Tensor],
+    half: bool = False,
+    int8: bool = False,
+    spared: tuple[str, ...] = (),
 ) -> None:
     """Write a checkpoint beside its place, then rename it there: the old one survives any failure.
 
@@ -58,16 +82,23 @@ def save_checkpoint(
         header: JSON-able header.
         weights: tensors by name.
         half: store floating-point tensors as float16.
+        int8: store matrices, and convolutions as matrices of a row an output, as ``quantised``
+            rows with a float32 scale each. ``half`` is for the other tensors.
+        spared: beginnings of names that ``int8`` leaves to ``half``.
 
     Raises:
         OSError: the disk is full or the folder cannot be written.
     """
-    # Clones, because tied tensors share their memory, which the format does not allow.
-    stored = {
-        name: (tensor.half() if half and tensor.is_floating_point() else tensor).cpu().contiguous().clone()
-        for name, tensor in weights.items()
-    }
-    text = json.dumps({"format": FORMAT, "kind": kind, **header})
+    stored: dict[str, Array] = {}
+    as_bytes = []
+    for name, tensor in weights.items():
+        array = tensor.detach().cpu().contiguous().numpy()
+        if int8 and not name.startswith(spared) and _has_long_rows(array):
+            as_bytes.append(name)
+            stored[name], stored[name + _SCALE] = quantised(array)
+        else:
+            stored[name] = array.astype(np.float16) if half and _is_float(array) else array
+    text = json.dumps({**header, "format": FORMAT, "kind": kind, "int8": as_bytes})
     write_whole(path, save(stored, metadata={_KEY: text}))
 
 
@@ -79,21 +110,42 @@ def load_checkpoint(path: Path, kind: str) -> Checkpoint:
     """
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-        with safe_open(path, framework="pt") as file:
+        with safe_open(path, framework="np") as file:
             header = json.loads((file.metadata() or {})[_KEY])
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except OSError as error:
         raise BadCheckpoint(f"The checkpoint {path} cannot be read: {error.strerror}.") from error
     except (SafetensorError, KeyError, ValueError) as error:
         raise BadCheckpoint(f"The checkpoint {path} is damaged or not one of ours.") from error
     if not isinstance(header, dict):
         raise BadCheckpoint(f"The checkpoint {path} is damaged or not one of ours.")
-    if header.get("format") != FORMAT or header.get("kind") != kind:
+    if header.get("format") not in _READ or header.get("kind") != kind:
         raise BadCheckpoint(
             f"The checkpoint {path} is a {header.get('kind')} of format {header.get('format')}; "
             f"this version reads a {kind} of format {FORMAT}."
         )
-    return Checkpoint(header, {name: _widened(tensor) for name, tensor in weights.items()}, digest)
+    with described(path):
+        for name in header.get("int8", []):
+            arrays[name] = widened(arrays[name], arrays.pop(name + _SCALE))
+    wide = {name: a.astype(np.float32) if _is_float(a) else a for name, a in arrays.items()}
+    return Checkpoint(header, wide, digest)
+
+
+def quantised(array: Array) -> tuple[Array, Array]:
+    """A row an output, (rows, ...) -> integers from -127 to 127 and a scale a row, (rows,).
+
+    A row's largest number becomes 127 or -127; numbers are ``integers * scale``. Quantising
+    them again gives the same integers.
+    """
+    rows = array.reshape(len(array), -1)
+    scale = (np.abs(rows).max(1) / 127).astype(np.float32)
+    integers = np.rint(rows / np.where(scale > 0, scale, 1)[:, None]).astype(np.int8)
+    return integers.reshape(array.shape), scale
+
+
+def widened(integers: Array, scale: Array) -> Array:
+    """What ``quantised`` stands for, in float32."""
+    return integers.astype(np.float32) * scale.reshape(-1, *[1] * (integers.ndim - 1))
 
 
 @contextmanager
@@ -121,5 +173,9 @@ def fill(module: torch.nn.Module, weights: Mapping[str, Tensor], path: Path | st
         raise BadCheckpoint(f"The checkpoint {path} does not fit the network its header names.") from error
 
 
-def _widened(tensor: Tensor) -> Tensor:
-    return tensor.float() if tensor.is_floating_point() else tensor
+def _is_float(array: Array) -> bool:
+    return np.issubdtype(array.dtype, np.floating)
+
+
+def _has_long_rows(array: Array) -> bool:
+    return _is_float(array) and array.ndim > 1 and array[0].size >= _LONG_ROW

@@ -7,8 +7,8 @@ does not depend on its neighbours' draws.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
@@ -17,12 +17,15 @@ import numpy.typing as npt
 
 from model.errors import BadOption
 from model.keywords import MAX_KEYWORDS
+from model.rules import Mask, Rules
 from model.steering import Progress, State, Steering
 from model.text import IN_WORD, NEWLINE
+from model.trie import Trie
 from model.vocabulary import BOS, EOS, CharVocabulary
 
 Floats = npt.NDArray[np.float64]
 Ids = npt.NDArray[np.int64]
+Told = tuple[int, ...]
 
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.1, 2.0
 # Four lines of the longest width that the training songs have; most stanzas end by 180.
@@ -44,21 +47,32 @@ PROPOSAL = 0.6
 # A word that was asked for costs its row no more than this, in nats at the job's temperature:
 # a keyword is rare by its nature.
 KEYWORD_COST = 3.0
+# The same for a line's first word of the mood that was asked for.
+MOOD_COST = 2.0
 
 
 class Context(NamedTuple):
-    """What a batch is told beside the symbols: whose wish a row follows, and its ``Progress``."""
+    """What a batch is told beside the symbols: whose wish a row follows, and its ``State``."""
 
     asked: Ids  # (rows,) which of the steerings
     lines_left: Ids  # (rows,)
     waiting: Floats  # (rows, MAX_KEYWORDS), 0 where fewer were asked for
     written: Ids  # (rows, 2)
+    syllables: Ids  # (rows,) one more than are still to come in the line, 0 where none were asked for
+    rhyme: Ids  # (rows,) bucket of the class that the line should end in, or 0
 
     @classmethod
-    def of(cls, states: Sequence[State], asked: Sequence[int]) -> Context:
-        left, waiting, written = zip(*states, strict=True)
-        padded = [[*row, *[False] * (MAX_KEYWORDS - len(row))] for row in waiting]
-        return cls(np.array(asked), np.array(left), np.array(padded, dtype=float), np.array(written))
+    def of(cls, told: Sequence[Told]) -> Context:
+        """What ``told`` said of each row."""
+        table = np.array(told)
+        asked, left, syllables, rhyme = table[:, :4].T
+        return cls(asked, left, table[:, 6:].astype(float), table[:, 4:6], syllables, rhyme)
+
+
+def told(asked: int, state: State) -> Told:
+    """A row's part of a ``Context``, flat."""
+    padding = [0] * (MAX_KEYWORDS - len(state.waiting))
+    return (asked, state.lines_left, state.syllables, state.rhyme, *state.written, *state.waiting, *padding)
 
 
 class Stepper(Protocol):
@@ -72,9 +86,6 @@ class Stepper(Protocol):
 
     def step(self, ids: Ids, context: Context) -> Floats:
         """Feed one symbol a row, (rows,), and what is so after it -> logits (rows, symbols)."""
-
-    def keep(self, rows: Sequence[int]) -> None:
-        """Go on with these rows only, in this order."""
 
     def states(self, rows: Sequence[int]) -> list[object]:
         """The states of these rows, to come back to with ``resume``."""
@@ -169,12 +180,16 @@ class Job:
         seeds: a random seed a row.
         sampling: how to draw.
         prime: folded text that every stanza starts with.
+        rules: what may be written; None for anything.
+        stop: a stanza is over after so many lines, though more were asked for; 0 for never.
     """
 
     steering: Steering
     seeds: Sequence[int]
     sampling: Sampling = field(default_factory=Sampling)
     prime: str = ""
+    rules: Rules | None = None
+    stop: int = 0
 
 
 # Scores of stanzas, finished or not; higher is better.
@@ -185,7 +200,7 @@ def sample(stepper: Stepper, vocabulary: CharVocabulary, job: Job) -> list[Sampl
     """Draw one text a seed in one batch, each on its own, in the order of the seeds."""
     drawing = _Drawing(stepper, vocabulary)
     [rows] = drawing.begin([job])
-    drawing.draw(rows, paused=lambda _: False)
+    drawing.draw(rows)
     return [row.sample for row in rows]
 
 
@@ -244,7 +259,8 @@ def _branch(ranked: Sequence[_Row]) -> list[list[_Row]]:
         return [list(ranked)]
     distinct: dict[str, _Row] = {}
     for row in ranked:
-        distinct.setdefault(row.text, row)
+        if not row.dead:
+            distinct.setdefault(row.text, row)
     kept = list(distinct.values())[:SURVIVORS]
     over, growing = [row for row in kept if row.over], [row for row in kept if not row.over]
     if not growing:
@@ -254,8 +270,35 @@ def _branch(ranked: Sequence[_Row]) -> list[list[_Row]]:
     return [over, *_islands(rows)]
 
 
+class _Island:
+    """Rows that are drawn again among themselves, for the time of a line.
+
+    A first word that is likely is "and": drawn anew, too, hardly a line would begin otherwise.
+    """
+
+    def __init__(self, rows: Sequence[_Row]) -> None:
+        self.rows = [row for row in rows if not row.over]
+        self.beginning = any(row.at_line_start for row in self.rows)
+        for row in self.rows:
+            row.resting = False
+
+    def draw_again(self) -> None:
+        """Replace rows after a word by their weights; where it begins the line, only the dead ones."""
+        if self.beginning:
+            for row in self.rows:
+                row.weight = -math.inf if row.dead else 0.0
+        if not self.beginning or any(row.dead for row in self.rows):
+            _resample(self.rows)
+        for row in self.rows:
+            row.weight, row.resting = 0.0, False
+        self.rows = [row for row in self.rows if not (row.over or row.at_line_end)]
+        self.beginning = False
+
+
 def _resample(rows: Sequence[_Row]) -> None:
     """Draw the rows again by their weights, in place (systematic resampling)."""
+    if all(row.dead for row in rows):
+        return
     weights = np.exp(log_probabilities(np.array([[row.weight for row in rows]]))[0])
     marks = (rows[0].random.random() + np.arange(len(rows))) / len(rows)
     chosen = np.searchsorted(np.cumsum(weights), marks).clip(max=len(rows) - 1)
@@ -267,25 +310,31 @@ def _resample(rows: Sequence[_Row]) -> None:
 class _Row:
     """A stanza as it grows."""
 
-    def __init__(
-        self, sampling: Sampling, asked: int, random: np.random.Generator, progress: Progress
-    ) -> None:
-        self.asked, self.random, self.progress = asked, random, progress
-        self.lines = progress.lines_left
+    def __init__(self, job: Job, asked: int, random: np.random.Generator) -> None:
+        self.asked, self.random, self.rules, self.stop = asked, random, job.rules, job.stop
+        self.progress = Progress(job.steering)
+        self.lines = self.progress.lines_left
         # How symbols are drawn, and the temperature that words are to have.
-        self.sampling, self.temperature = sampling, sampling.temperature
+        self.sampling, self.temperature = job.sampling, job.sampling.temperature
         # Log weight of the word under way: its wanted probability over that of its proposal.
         self.weight = 0.0
         self.text = ""
         self.nats, self.drawn, self.line = 0.0, 0, 0
-        self.ended = self.cut = False
+        # Dead is what ran into a place where no symbol may follow.
+        self.ended = self.cut = self.dead = False
+        # Whether it has its word and waits for the others of its island.
+        self.resting = False
+        # Where the text leads in the trie.
+        self.place = Trie.START
         # The model's state before the last symbol, which is yet to be fed.
         self.state: object = None
         self.symbol = BOS
+        self.told = told(asked, self.state_asked)
 
     def child(self, random: np.random.Generator) -> _Row:
         """The same stanza so far, to be continued by other draws."""
-        twin = copy(self)
+        twin = _Row.__new__(_Row)
+        vars(twin).update(vars(self))
         twin.random, twin.progress = random, self.progress.copy()
         return twin
 
@@ -307,24 +356,26 @@ class _Row:
 
         Told of all from the start, it crams them into the first line.
         """
-        lines_left, waiting, written = self.progress.state
+        state = self.progress.state
         if not self.lines:
-            return lines_left, waiting, written
-        begun = (self.lines - lines_left) * len(waiting)
-        due = (begun >= number * self.lines for number in range(len(waiting)))
-        return lines_left, tuple(w and d for w, d in zip(waiting, due, strict=True)), written
+            return state
+        begun = (self.lines - state.lines_left) * len(state.waiting)
+        due = (begun >= number * self.lines for number in range(len(state.waiting)))
+        return state._replace(waiting=tuple(w and d for w, d in zip(state.waiting, due, strict=True)))
 
     @property
     def at_line_start(self) -> bool:
         return not self.text or self.at_line_end
 
     @property
-    def at_word_end(self) -> bool:
-        return self.text[-1] not in IN_WORD
-
-    @property
     def sample(self) -> Sample:
-        return Sample(self.text, self.ended, self.cut, self.nats / max(1, self.drawn))
+        nats = math.inf if self.dead else self.nats / max(1, self.drawn)
+        return Sample(self.text, self.ended, self.cut, nats)
+
+    def die(self) -> None:
+        """End where nothing may follow: drawing again replaces the row."""
+        self.dead = self.cut = True
+        self.weight = -math.inf
 
     def propose(self, temperature: float) -> None:
         """Draw symbols at this temperature at least."""
@@ -340,6 +391,10 @@ class _Row:
         self.symbol = symbol
         self.text += character
         self.progress.add(character)
+        if self.rules:
+            self.place = self.rules.spelling.trie.after(self.place, symbol)
+        if character not in IN_WORD:
+            self.told = told(self.asked, self.state_asked)
 
     def add(self, symbol: int, character: str | None) -> None:
         """Take in a drawn character, or None for the end token.
@@ -351,17 +406,24 @@ class _Row:
             self.text = self.text.rstrip(NEWLINE)
             self.ended = True
             return
-        if character is None or (character == NEWLINE and self.progress.lines_left == 1):
+        if character is None or (character == NEWLINE and self._in_last_line):
             self.ended = True
             return
-        waiting = self.progress.waiting.count(True)
+        waiting, moody = self.progress.waiting.count(True), len(self.progress.moody)
         self.write(symbol, character)
         if self.progress.waiting.count(True) < waiting:
             self.weight = max(self.weight, -KEYWORD_COST)
+        elif len(self.progress.moody) > moody:
+            self.weight = max(self.weight, -MOOD_COST)
         self.line = 0 if character == NEWLINE else self.line + 1
-        if self.line >= PATIENCE and self.progress.lines_left == 1:
+        if self.line == PATIENCE and self.progress.lines_left == 1:
             self.progress.let_off()
+            self.told = told(self.asked, self.state_asked)
         self.cut = len(self.text) >= self.sampling.max_characters or self.line > MAX_LINE
+
+    @property
+    def _in_last_line(self) -> bool:
+        return self.progress.lines_left == 1 or self.progress.line + 1 == self.stop
 
 
 class _Drawing:
@@ -375,42 +437,37 @@ class _Drawing:
         states = self.stepper.start([job.steering for job in jobs])
         batch = []
         for number, (job, state) in enumerate(zip(jobs, states, strict=True)):
-            first = _Row(job.sampling, number, np.random.default_rng(), Progress(job.steering))
+            first = _Row(job, number, np.random.default_rng())
             first.state = state
             self._prime(first, job.prime)
             batch.append([first.child(np.random.default_rng(seed)) for seed in job.seeds])
         return batch
 
     def draw_lines(self, islands: Sequence[Sequence[_Row]]) -> None:
-        """Draw one line in every row, the islands' rows anew after each word but the first.
+        """Draw one line in every row; an island's rows anew whenever all of them have a word more."""
+        writing = [_Island(rows) for rows in islands]
+        while writing := [island for island in writing if island.rows]:
+            self._step([row for island in writing for row in island.rows if not row.resting])
+            for island in writing:
+                if all(row.resting for row in island.rows):
+                    island.draw_again()
 
-        A first word that is likely is "and": drawn anew, too, hardly a line would begin otherwise.
-        """
-        writing = [[row for row in island if not row.over] for island in islands]
-        while any(writing):
-            first = [any(row.at_line_start for row in rows) for rows in writing]
-            self.draw([row for rows in writing for row in rows], paused=lambda row: row.at_word_end)
-            for rows, beginning in zip(writing, first, strict=True):
-                if rows and not beginning:
-                    _resample(rows)
-                for row in rows:
-                    row.weight = 0.0
-            writing = [[row for row in rows if not (row.over or row.at_line_end)] for rows in writing]
+    def draw(self, rows: Sequence[_Row]) -> None:
+        """Draw every row to its end."""
+        while alive := [row for row in rows if not row.over]:
+            self._step(alive)
 
-    def draw(self, rows: Sequence[_Row], paused: Callable[[_Row], bool]) -> None:
-        """Draw at least one symbol for every row that is not over."""
-        alive = [row for row in rows if not row.over]
-        self.stepper.resume([row.state for row in alive])
-        while alive:
-            logits = self.stepper.step(np.array([row.symbol for row in alive]), _context(alive))
-            self._add(alive, logits)
-            resting = [n for n, row in enumerate(alive) if not row.over and paused(row)]
-            for n, state in zip(resting, self.stepper.states(resting) if resting else (), strict=True):
-                alive[n].state = state
-            going = [n for n, row in enumerate(alive) if not (row.over or paused(row))]
-            if len(going) < len(alive):
-                self.stepper.keep(going)
-                alive = [alive[n] for n in going]
+    def _step(self, rows: Sequence[_Row]) -> None:
+        """Draw a symbol for each row. Rows that have the same text so far share the model's step."""
+        places: dict[tuple[int, str], int] = {}
+        which = [places.setdefault((row.asked, row.text), len(places)) for row in rows]
+        models = [rows[which.index(place)] for place in range(len(places))]
+        self.stepper.resume([row.state for row in models])
+        logits = self.stepper.step(np.array([row.symbol for row in models]), _context(models))
+        states = self.stepper.states(range(len(models)))
+        for row, place in zip(rows, which, strict=True):
+            row.state = states[place]
+        self._add(rows, logits[which])
 
     def _prime(self, row: _Row, prime: str) -> None:
         if not prime:
@@ -423,29 +480,45 @@ class _Drawing:
 
     def _add(self, rows: Sequence[_Row], logits: Floats) -> None:
         logits[:, :EOS] = -np.inf
-        empty = [number for number, row in enumerate(rows) if not row.text]
-        logits[empty, EOS] = -np.inf
+        allowed = self._allowed(rows, logits)
+        dead = np.flatnonzero(~allowed.any(axis=1))
+        allowed[dead] = True
         uniforms = np.array([row.random.random() for row in rows])
-        weights = _weights(rows, logits)
+        weights = _weights(rows, np.where(allowed, logits, -np.inf))
         ids = draw(weights, uniforms).tolist()
         drawn = np.arange(len(rows)), ids
         losses, proposed = -log_probabilities(logits)[drawn], -np.log(weights[drawn])
-        for row, number, loss, own in zip(rows, ids, losses.tolist(), proposed.tolist(), strict=True):
-            row.weigh(loss, own)
-            row.add(number, self.vocabulary.tokens[number] if number != EOS else None)
+        for number, row in enumerate(rows):
+            if number in dead:
+                row.die()
+            else:
+                row.weigh(float(losses[number]), float(proposed[number]))
+                row.add(ids[number], self.vocabulary.tokens[ids[number]] if ids[number] != EOS else None)
+            row.resting = row.over or row.text[-1] not in IN_WORD
+
+    def _allowed(self, rows: Sequence[_Row], logits: Floats) -> Mask:
+        allowed: Mask = np.isfinite(logits)
+        for number, row in enumerate(rows):
+            if row.rules:
+                allowed[number] &= row.rules.allowed(row.place, row.progress, row.text)
+            elif not row.text:
+                allowed[number, EOS] = False
+        return allowed
 
 
 def _weights(rows: Sequence[_Row], logits: Floats) -> Floats:
     """Each row's probabilities by its own sampling, (rows, symbols)."""
+    alike: dict[Sampling, list[int]] = {}
+    for number, row in enumerate(rows):
+        alike.setdefault(row.sampling, []).append(number)
     weights = np.empty_like(logits)
-    for sampling in dict.fromkeys(row.sampling for row in rows):
-        of_it = [number for number, row in enumerate(rows) if row.sampling == sampling]
-        weights[of_it] = probabilities(logits[of_it], sampling)
+    for sampling, numbers in alike.items():
+        weights[numbers] = probabilities(logits[numbers], sampling)
     return weights
 
 
 def _context(rows: Sequence[_Row]) -> Context:
-    return Context.of([row.state_asked for row in rows], [row.asked for row in rows])
+    return Context.of([row.told for row in rows])
 
 
 def log_probabilities(logits: Floats) -> Floats:

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from model.checkpoint import Checkpoint, described, fill, load_checkpoint
-from model.decoding import Context, Floats, Ids
+from model.decoding import Context, Floats, Ids, told
 from model.keywords import MAX_KEYWORDS
 from model.mood import MOODS
 from model.precision import native_bfloat16
+from model.rhyme import MAX_SYLLABLES, RHYMES
 from model.steering import BUCKETS, MAX_LINES, SPELLED, STYLES, Progress, Steering, spelling
 from model.text import LETTERS
 from model.vocabulary import CharVocabulary
@@ -41,6 +42,8 @@ class Conditions(NamedTuple):
     spellings: Tensor  # (batch, keywords, SPELLED)
     waiting: Tensor  # (batch, time, keywords) 0 or 1
     written: Tensor  # (batch, time, 2) buckets of the last words
+    syllables: Tensor  # (batch, time) one more than are to come in the line
+    rhyme: Tensor  # (batch, time) buckets of rhyme classes
 
     @classmethod
     def none(cls, rows: int, time: int) -> Conditions:
@@ -54,6 +57,8 @@ class Conditions(NamedTuple):
             spellings=words[..., None].repeat(1, 1, SPELLED),
             waiting=torch.zeros((rows, time, MAX_KEYWORDS)),
             written=torch.zeros((rows, time, 2), dtype=torch.long),
+            syllables=torch.zeros((rows, time), dtype=torch.long),
+            rhyme=torch.zeros((rows, time), dtype=torch.long),
         )
 
     def to(self, device: torch.device) -> Conditions:
@@ -99,6 +104,8 @@ class Generator(nn.Module):
         self.lines = nn.Embedding(MAX_LINES + 1, control, padding_idx=0)
         self.keyword = nn.Embedding(len(lemmas) + 1, control, padding_idx=0)
         self.spelling = nn.Embedding(SPELLED * len(LETTERS) + 1, control, padding_idx=0)
+        self.syllables = nn.Embedding(MAX_SYLLABLES + 2, control, padding_idx=0)
+        self.rhyme = nn.Embedding(RHYMES + 1, control, padding_idx=0)
         between = dropout if layers > 1 else 0.0
         inputs = embedding + control + 2 * word
         # Under the cell's own name, so that the weights' names say what they are.
@@ -108,7 +115,7 @@ class Generator(nn.Module):
         self._initialise()
 
     def _initialise(self) -> None:
-        for table, scale in ((self.keyword, 0.3), (self.spelling, 0.15), (self.word, 0.3)):
+        for table, scale in ((self.keyword, 0.3), (self.spelling, 0.15), (self.word, 0.3), (self.rhyme, 0.3)):
             with torch.no_grad():
                 table.weight.mul_(scale)
         for name, weights in self.recurrent.named_parameters():
@@ -134,7 +141,8 @@ class Generator(nn.Module):
         constant = self.style(conditions.style) + self.mood(conditions.mood)
         words = self.vectors(conditions.keywords, conditions.spellings)
         waiting = conditions.waiting.to(words.dtype) @ words
-        return constant[:, None] + self.lines(conditions.lines_left) + waiting
+        line = self.syllables(conditions.syllables) + self.rhyme(conditions.rhyme)
+        return constant[:, None] + self.lines(conditions.lines_left) + line + waiting
 
     def forward(
         self, symbols: Tensor, conditions: Conditions, state: State | None = None
@@ -180,7 +188,8 @@ def conditions_of(generator: Generator, wanted: Sequence[tuple[Steering, str]]) 
         context = _contexts(steering, text)
         found.lines_left[row, : len(text) + 1] = torch.from_numpy(context.lines_left)
         found.waiting[row, : len(text) + 1] = torch.from_numpy(context.waiting)
-        found.written[row, : len(text) + 1] = torch.from_numpy(context.written)
+        for name in ("written", "syllables", "rhyme"):
+            getattr(found, name)[row, : len(text) + 1] = torch.from_numpy(getattr(context, name))
     return found
 
 
@@ -191,7 +200,7 @@ def _contexts(steering: Steering, text: str) -> Context:
     for character in text:
         progress.add(character)
         states.append(progress.state)
-    return Context.of(states, [0] * len(states))
+    return Context.of([told(0, state) for state in states])
 
 
 class TorchStepper:
@@ -217,6 +226,8 @@ class TorchStepper:
         self._word = model.word.weight.detach()
         self._symbols = model.embedding.weight.detach() @ symbol_part + bias
         self._lines = model.lines.weight.detach() @ self._control_part
+        self._syllables = model.syllables.weight.detach() @ self._control_part
+        self._rhymes = model.rhyme.weight.detach()
         self._upper = [(torch.cat([below, own]).to(precision), bias) for below, own, bias in laid_out[1:]]
         self._output = model.output.weight.detach().t().contiguous()
         self._output_bias = model.output.bias.detach()
@@ -238,11 +249,15 @@ class TorchStepper:
 
     @torch.inference_mode()
     def step(self, ids: Ids, context: Context) -> Floats:
-        symbols, asked, left, written = (
+        symbols, asked, left, written, syllables, rhyme = (
             torch.from_numpy(array).to(self.device)
-            for array in (ids, context.asked, context.lines_left, context.written)
-        )
+            for array in (
+                ids, context.asked, context.lines_left, context.written, context.syllables, context.rhyme,
+            )
+        )  # fmt: skip
         inputs = self._symbols[symbols] + self._lines[left] + self._constant[asked]
+        inputs += self._syllables[syllables]
+        inputs.addmm_(self._rhymes[rhyme], self._control_part)
         inputs.addmm_(self._word[written].flatten(1), self._word_part)
         inputs.addmm_(self._waiting(context), self._keywords)
         inputs += self._product(self._state[0][0], self._first)
@@ -252,10 +267,6 @@ class TorchStepper:
             self._state[layer] = self._advance(self._product(below, weights) + bias, self._state[layer])
         logits = torch.addmm(self._output_bias, self._state[-1][0], self._output)
         return logits.double().cpu().numpy()
-
-    @torch.inference_mode()
-    def keep(self, rows: Sequence[int]) -> None:
-        self._state = [tuple(part[rows] for part in layer) for layer in self._state]
 
     @torch.inference_mode()
     def states(self, rows: Sequence[int]) -> list[object]:

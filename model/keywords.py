@@ -38,7 +38,7 @@ STOPWORDS = frozenset(
     without would ye yes yet you your yours yourself come came comes say said says make made makes take
     took taken put set give gave given thing things ah hath doth art dost hast wilt shalt tis till ay
     yea lo know knew see saw seen think thought tell told aren couldn didn doesn don hadn hasn haven isn
-    shouldn wasn weren won wouldn needn mustn mightn oughtn ain em""".split()
+    shouldn wasn weren won wouldn needn mustn mightn oughtn ain em perhaps""".split()
 )
 
 # True of half the pictures in Flickr8k, so they say nothing about this one.

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from model.errors import BadCheckpoint
 from model.files import write_whole
+from model.rhyme import Pronunciations
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,14 @@ class Lexicon:
         entries: folded word -> entry.
         names: folded word -> spelling with capitals, for names.
         substitutes: lemma the songs hardly know -> one they sing often ("frisbee" -> "toy").
+        sounds: syllables and rhyme classes.
         inflections: lemma -> the spellings that count as it.
     """
 
     entries: dict[str, Entry]
     names: dict[str, str]
     substitutes: dict[str, str]
+    sounds: Pronunciations = field(default_factory=Pronunciations, repr=False)
     inflections: dict[str, frozenset[str]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -71,6 +74,7 @@ class Lexicon:
             "words": {w: [e.count, e.pos, e.lemma, e.valence] for w, e in self.entries.items()},
             "names": self.names,
             "substitutes": self.substitutes,
+            "sounds": {w: [count, *classes] for w, (count, classes) in self.sounds.table.items()},
         }
         text = json.dumps(table, separators=(",", ":"), sort_keys=True)
         write_whole(path, lzma.compress(text.encode(), preset=9))
@@ -87,7 +91,8 @@ class Lexicon:
             if table["format"] != FORMAT:
                 raise BadCheckpoint(f"The lexicon {path} has format {table['format']}, not {FORMAT}.")
             entries = {w: Entry(*row) for w, row in table["words"].items()}
-            return cls(entries, table["names"], table["substitutes"])
+            sounds = {w: (count, tuple(classes)) for w, (count, *classes) in table["sounds"].items()}
+            return cls(entries, table["names"], table["substitutes"], Pronunciations(sounds))
         except OSError as error:
             raise BadCheckpoint(f"The lexicon {path} cannot be read: {error.strerror}.") from error
         except (lzma.LZMAError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -5,21 +5,26 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 
-from model.decoding import Rate, Sample
+from model.decoding import Sample
 from model.keywords import used
 from model.lexicon import Lexicon
+from model.mood import leaning
+from model.rhyme import FREE, last_word, partner
 from model.text import NEWLINE, words
 
 
 @dataclass(frozen=True)
 class Weights:
-    """What each part of the score counts, in nats a character.
+    """What each part of the score counts, in nats a character; a checkpoint's header may have its own.
 
     Attributes:
         keyword: for the first keyword used; each further one counts half of the one before.
+        rhyme: times the share of the scheme's pairs that rhyme.
+        mood: times how much more words of the mood there are than of the others.
+        uneven: for each syllable by which the lines differ from what was asked, on average.
         repetition: times the share of repeated words and word pairs beyond a song's own.
         opening: for each line that begins with the same word as an earlier one.
         unknown: times the share of words that the lexicon does not know.
@@ -28,6 +33,9 @@ class Weights:
     """
 
     keyword: float = 0.30
+    rhyme: float = 0.30
+    mood: float = 0.20
+    uneven: float = 0.02
     repetition: float = 1.0
     opening: float = 0.15
     unknown: float = 2.0
@@ -37,54 +45,107 @@ class Weights:
 
 @dataclass(frozen=True)
 class Score:
-    """A candidate's score, higher is better, and its parts."""
+    """A candidate's score, higher is better, as its parts: each in nats a character."""
 
     likelihood: float
     keywords: float
+    rhyme: float
+    mood: float
+    evenness: float
     repetition: float
     unknown: float
     form: float
 
     @property
+    def parts(self) -> dict[str, float]:
+        return asdict(self)
+
+    @property
     def total(self) -> float:
-        return self.likelihood + self.keywords - self.repetition - self.unknown - self.form
+        return sum(self.parts.values())
 
 
-def score(
-    candidate: Sample, keywords: Sequence[str], lines: int, lexicon: Lexicon, weights: Weights
-) -> Score:
-    """Score one candidate, finished or not.
+@dataclass(frozen=True)
+class Candidate:
+    """A stanza that was in the running.
 
-    Keywords count as much as there is of the stanza, and only as many as are due by then: they
-    need not all stand in line one.
+    Attributes:
+        text: folded.
+        score: higher is better.
+        ended: the generator ended it; otherwise it met a limit.
+    """
 
-    Args:
-        candidate: a sampled stanza.
+    text: str
+    score: Score
+    ended: bool
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What a stanza is scored against.
+
+    Attributes:
         keywords: lemmas it should use.
-        lines: how many lines were asked for.
+        lines: how many were asked for.
         lexicon: word table.
+        mood: one of ``mood.MOODS``, or None for any.
+        scheme: one of ``rhyme.SCHEMES``.
+        syllables: of each line, or none.
         weights: what each part counts.
     """
-    found = words(candidate.text)
-    present = len(used(keywords, candidate.text, lexicon))
-    written = candidate.text.count(NEWLINE) + (not candidate.text.endswith(NEWLINE))
-    over = candidate.ended or candidate.cut
-    share = 1.0 if over else min(1.0, written / lines)
-    due = math.ceil(len(keywords) * share)
-    short = max(0, lines - written) if over else 0
-    return Score(
-        likelihood=-candidate.nats,
-        keywords=weights.keyword * share * sum(0.5**n for n in range(min(present, due))),
-        repetition=weights.repetition * repetition(found) + weights.opening * _same_openings(candidate.text),
-        unknown=weights.unknown * unknown_share(found, lexicon),
-        form=weights.unfinished * candidate.cut + weights.missing_line * short,
-    )
 
+    keywords: Sequence[str]
+    lines: int
+    lexicon: Lexicon
+    mood: str | None = None
+    scheme: str = FREE
+    syllables: Sequence[int] = ()
+    weights: Weights = field(default_factory=Weights)
 
-def rater(keywords: Sequence[str], lines: int, lexicon: Lexicon, weights: Weights | None = None) -> Rate:
-    """Total scores of candidates for one wish; see ``score``."""
-    weights = weights or Weights()
-    return lambda found: [score(one, keywords, lines, lexicon, weights).total for one in found]
+    def score(self, candidate: Sample) -> Score:
+        """Score one candidate, finished or not.
+
+        Keywords count as much as there is of the stanza, and only as many as are due by then: they
+        need not all stand in line one.
+        """
+        text, weights = candidate.text, self.weights
+        found, lines = words(text), text.strip(NEWLINE).split(NEWLINE)
+        over = candidate.ended or candidate.cut
+        share = 1.0 if over else min(1.0, len(lines) / self.lines)
+        present = len(used(self.keywords, text, self.lexicon))
+        due = math.ceil(len(self.keywords) * share)
+        short = max(0, self.lines - len(lines)) if over else 0
+        return Score(
+            likelihood=-candidate.nats,
+            keywords=weights.keyword * share * sum(0.5**n for n in range(min(present, due))),
+            rhyme=weights.rhyme * self._rhymed(lines),
+            mood=weights.mood * leaning(text, self.mood, self.lexicon) if self.mood else 0.0,
+            evenness=-weights.uneven * self._uneven(lines),
+            repetition=-weights.repetition * repetition(found) - weights.opening * _same_openings(lines),
+            unknown=-weights.unknown * unknown_share(found, self.lexicon),
+            form=-weights.unfinished * candidate.cut - weights.missing_line * short,
+        )
+
+    def rate(self, candidates: Sequence[Sample]) -> list[float]:
+        """Total scores."""
+        return [self.score(one).total for one in candidates]
+
+    def _rhymed(self, lines: Sequence[str]) -> float:
+        """Pairs of the scheme that rhyme, as a share of all of them."""
+        numbers = range(self.lines)
+        pairs = [(line, other) for line in numbers if (other := partner(self.scheme, line)) is not None]
+        ends = [last_word(line) for line in lines]
+        rhymed = [line for line, other in pairs if line < len(ends) and self._rhyme(ends[line], ends[other])]
+        return len(rhymed) / len(pairs) if pairs else 0.0
+
+    def _rhyme(self, one: str, other: str) -> bool:
+        return self.lexicon.sounds.rhyme(one, other)
+
+    def _uneven(self, lines: Sequence[str]) -> float:
+        spoken = [sum(map(self.lexicon.sounds.syllables, words(line))) for line in lines]
+        asked = zip(spoken, self.syllables, strict=False)
+        differences = [abs(count - syllables) for count, syllables in asked if syllables]
+        return sum(differences) / len(differences) if differences else 0.0
 
 
 def repetition(found: Sequence[str]) -> float:
@@ -99,8 +160,8 @@ def repetition(found: Sequence[str]) -> float:
     return max(0.0, again - 0.1)
 
 
-def _same_openings(text: str) -> int:
-    return _repeated([line.partition(" ")[0] for line in text.strip(NEWLINE).split(NEWLINE)])
+def _same_openings(lines: Sequence[str]) -> int:
+    return _repeated([line.partition(" ")[0] for line in lines])
 
 
 def unknown_share(found: Sequence[str], lexicon: Lexicon) -> float:

@@ -11,14 +11,19 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from model.keywords import MAX_KEYWORDS
 from model.lexicon import Lexicon
+from model.mood import signs
+from model.rhyme import FREE, Pronunciations, partner, rhyme_bucket
 from model.text import IN_WORD, LETTERS, NEWLINE
 
 STYLES = ("song", "nursery", "hymn", "ballad", "poem")
 MAX_LINES = 4
+# Of a line, as people may ask for them: shorter ones are shouts, longer ones prose.
+LEAST_SYLLABLES, MOST_SYLLABLES = 3, 14
 # Stanzas drawn for a wish, of which the best is kept.
 CANDIDATES = 48
 # Letters of a keyword that the generator is shown.
@@ -27,7 +32,15 @@ SPELLED = 10
 # words has to be kept, and a rare word that shares a bucket does little harm.
 BUCKETS = 8192
 
-State = tuple[int, tuple[bool, ...], tuple[int, int]]
+
+class State(NamedTuple):
+    """What of a wish is open at a character; see ``Progress``."""
+
+    lines_left: int
+    waiting: tuple[bool, ...]
+    written: tuple[int, int]
+    syllables: int
+    rhyme: int
 
 
 @dataclass(frozen=True)
@@ -40,6 +53,11 @@ class Steering:
         lines: 1 to ``MAX_LINES``.
         keywords: at most ``MAX_KEYWORDS`` lemmas.
         forms: for each keyword the spellings that count as it.
+        signs: the spellings that speak of the mood.
+        syllables: how many each line should have, 1 to ``MAX_SYLLABLES``, or 0.
+        rhymes: the bucket of the rhyme class that each line should end in, or 0.
+        scheme: one of ``rhyme.SCHEMES``: lines without a class take that of the line they rhyme with.
+        sounds: counts the syllables and knows the classes.
     """
 
     style: str | None = None
@@ -47,6 +65,11 @@ class Steering:
     lines: int | None = None
     keywords: tuple[str, ...] = ()
     forms: tuple[frozenset[str], ...] = ()
+    signs: frozenset[str] = frozenset()
+    syllables: tuple[int, ...] = ()
+    rhymes: tuple[int, ...] = ()
+    scheme: str = FREE
+    sounds: Pronunciations = field(default_factory=Pronunciations, repr=False, compare=False)
 
     @classmethod
     def of(
@@ -59,7 +82,8 @@ class Steering:
     ) -> Steering:
         """A wish with the inflections that the lexicon knows."""
         kept = tuple(keywords[:MAX_KEYWORDS])
-        return cls(style, mood, lines, kept, tuple(lexicon.forms(word) for word in kept))
+        forms = tuple(lexicon.forms(word) for word in kept)
+        return cls(style, mood, lines, kept, forms, signs(mood, lexicon), sounds=lexicon.sounds)
 
 
 class Progress:
@@ -69,19 +93,41 @@ class Progress:
         lines_left: lines still to write, the one under way included; 0 where none were asked for.
         waiting: for each keyword whether it is still to be written.
         written: buckets of the last two whole words, the last one first; 0 for none yet.
+        moody: the lines that have a word of the mood.
+        spoken: syllables of the line's whole words.
+        line: the one under way, from 0.
+        asked: syllables that it should have, or 0.
+        rhyme: bucket of the class that the line under way should end in, 0 for any.
+        ends: the last word of each line that is done.
+        word: the letters of the word under way.
+        words: those that are whole.
     """
 
     def __init__(self, steering: Steering) -> None:
+        self.steering = steering
         self.lines_left = steering.lines or 0
         self.waiting = [True] * len(steering.keywords)
         self.written = (0, 0)
-        self._forms = steering.forms
-        self._word = ""
+        self.moody: frozenset[int] = frozenset()
+        self.ends: tuple[str, ...] = ()
+        self._begin_line()
+        self.word = ""
+        self.words: tuple[str, ...] = ()
 
     @property
     def state(self) -> State:
-        """``lines_left``, ``waiting`` and ``written`` as they are now."""
-        return self.lines_left, tuple(self.waiting), self.written
+        """What the generator is told."""
+        return State(self.lines_left, tuple(self.waiting), self.written, self.syllables, self.rhyme)
+
+    @property
+    def syllables(self) -> int:
+        """One more than the line's coming words should have, 0 where no number was asked for."""
+        return 1 + max(0, self.asked - self.spoken) if self.asked else 0
+
+    @property
+    def last(self) -> str:
+        """The last whole word, or ""."""
+        return self.words[-1] if self.words else ""
 
     def copy(self) -> Progress:
         """The same progress, to go on from independently."""
@@ -96,16 +142,46 @@ class Progress:
     def add(self, character: str) -> None:
         """Take in the next character. A keyword is written once the character after it is there."""
         if character in IN_WORD:
-            self._word += character
+            self.word += character
             return
-        if word := self._word.strip("'"):
-            self.written = (bucket(word), self.written[0])
-            for number, forms in enumerate(self._forms):
-                if self.waiting[number] and word in forms:
-                    self.waiting[number] = False
-        self._word = ""
-        if character == NEWLINE and self.lines_left > 1:
-            self.lines_left -= 1
+        if word := self.word.strip("'"):
+            self._take_in(word)
+        self.word = ""
+        if character == NEWLINE:
+            self._end_line()
+
+    def _take_in(self, word: str) -> None:
+        self.written = (bucket(word), self.written[0])
+        self.words = (*self.words, word)
+        self.spoken += self.steering.sounds.syllables(word)
+        if word in self.steering.signs:
+            self.moody |= {self.line}
+        for number, forms in enumerate(self.steering.forms):
+            if self.waiting[number] and word in forms:
+                self.waiting[number] = False
+
+    def _end_line(self) -> None:
+        self.lines_left = max(min(1, self.lines_left), self.lines_left - 1)
+        self.ends = (*self.ends, self.last)
+        self._begin_line()
+
+    def _begin_line(self) -> None:
+        self.line, self.spoken = len(self.ends), 0
+        self.asked = _at(self.steering.syllables, self.line)
+        self.rhyme = self._rhyme()
+
+    def _rhyme(self) -> int:
+        if asked := _at(self.steering.rhymes, self.line):
+            return asked
+        model = partner(self.steering.scheme, self.line)
+        if model is None:
+            return 0
+        found = self.steering.sounds.classes(self.ends[model])
+        return rhyme_bucket(found[0]) if found else 0
+
+
+def _at(values: Sequence[int], place: int) -> int:
+    return values[place] if place < len(values) else 0
 
 
 def bucket(word: str) -> int:

@@ -121,3 +121,23 @@ def test_a_backbone_without_stages_is_refused() -> None:
 def test_batch_normalisation_stays_as_it_is_in_training() -> None:
     encoder = Encoder("mobilenetv3_small_050", tunable=1).train()
     assert not any(module.training for module in encoder.modules())
+
+
+@pytest.mark.parametrize("backbone", ["mobilenetv3_small_050", "torchvision:resnet18"])
+def test_freezing_changes_neither_features_nor_captions(backbone: str) -> None:
+    torch.manual_seed(2)
+    encoder = Encoder(backbone, tunable=2)
+    for module in encoder.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.running_mean, -0.5, 0.5)
+            torch.nn.init.uniform_(module.running_var, 0.5, 2.0)
+    captioner = Captioner(encoder, Decoder(encoder.channels, len(VOCABULARY), 16, 8), VOCABULARY).eval()
+    pictures = torch.randn(3, 3, 64, 64)
+    features, before = encoder(pictures), captioner.caption(pictures, 3)
+    captioner.freeze("cpu")
+    norms = [m for m in captioner.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    assert not norms
+    torch.testing.assert_close(captioner.encoder(pictures), features, rtol=1e-3, atol=1e-3)
+    after = captioner.caption(pictures, 3)
+    assert [one.text for one in after] == [one.text for one in before]
+    assert [a.log_probability for a in after] == pytest.approx([b.log_probability for b in before], rel=1e-3)

@@ -34,6 +34,49 @@ def test_round_trip_widens_half_weights_and_keeps_integers(path: Path) -> None:
     assert len(found.digest) == 12
 
 
+def test_matrices_stored_as_bytes_come_back_close(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    weights = {
+        "matrix": torch.randn(5, 300) * torch.tensor([[1e-3], [1], [50], [0], [1e-8]]),
+        "convolution": torch.randn(4, 64, 3, 3),
+        "depthwise": torch.randn(70, 1, 3, 3),
+        "bias": torch.randn(300),
+        "steps": torch.tensor(3),
+    }
+    path = tmp_path / "model.safetensors"
+    save_checkpoint(path, "captioner", {}, weights, half=True, int8=True)
+    assert path.stat().st_size < 1.1 * sum(w.numel() for w in weights.values()) + 1500
+    found = load_checkpoint(path, "captioner").weights
+    assert found.keys() == weights.keys()
+    for name in ("matrix", "convolution"):
+        rows = weights[name].flatten(1)
+        # Half a step of 127 to the row's largest number.
+        assert ((found[name].flatten(1) - rows).abs() <= rows.abs().amax(1, keepdim=True) / 253).all()
+    for name in ("depthwise", "bias"):
+        assert torch.equal(found[name], weights[name].half().float())
+    assert found["steps"] == 3
+    again = tmp_path / "again.safetensors"
+    save_checkpoint(
+        again, "captioner", load_checkpoint(path, "captioner").header, found, half=True, int8=True
+    )
+    assert all(torch.equal(w, found[name]) for name, w in load_checkpoint(again, "captioner").weights.items())
+
+
+def test_files_of_the_first_format_still_load(tmp_path: Path) -> None:
+    path = tmp_path / "old.safetensors"
+    halves = {"layer.weight": WEIGHTS["layer.weight"].half(), "steps": WEIGHTS["steps"]}
+    save_file(halves, path, metadata={"songwriter": json.dumps({"format": 1, "kind": "generator"})})
+    found = load_checkpoint(path, "generator").weights
+    assert all(torch.equal(found[name], weight) for name, weight in WEIGHTS.items())
+
+
+def test_bytes_without_their_scale_are_refused(path: Path) -> None:
+    header = json.dumps({"format": FORMAT, "kind": "generator", "int8": ["layer.weight"]})
+    save_file(WEIGHTS, path, metadata={"songwriter": header})
+    with pytest.raises(BadCheckpoint, match=r"layer\.weight\.scale"):
+        load_checkpoint(path, "generator")
+
+
 def test_missing(tmp_path: Path) -> None:
     with pytest.raises(BadCheckpoint, match="cannot be read"):
         load_checkpoint(tmp_path / "none.safetensors", "generator")

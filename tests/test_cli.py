@@ -31,7 +31,7 @@ def test_sing_json(photograph: Path) -> None:
     assert set(found["model"]) == {"captioner", "generator"}
     assert len(found["stanzas"]) == 2
     for number, stanza in enumerate(found["stanzas"]):
-        assert set(stanza) == {"lines", "text", "random_seed", "temperature"}
+        assert set(stanza) == {"lines", "text", "random_seed", "temperature", "recipe"}
         assert stanza["text"] == "\n".join(stanza["lines"])
         assert stanza["random_seed"] == 7 + number
         assert stanza["temperature"] == 0.4
@@ -65,6 +65,103 @@ def test_lyrics_from_nothing() -> None:
     result = run("lyrics", "-r", "3")
     assert result.exit_code == 0
     assert result.stdout.strip()
+
+
+def test_stdout_is_verse_and_the_recipe_is_beside_it() -> None:
+    result = run("lyrics", "-r", "3", "-n", "2", "--candidates", "8")
+    stanzas = json.loads(run("lyrics", "-r", "3", "-n", "2", "--candidates", "8", "--json").stdout)["stanzas"]
+    assert result.stdout == "\n\n".join(stanza["text"] for stanza in stanzas) + "\n"
+    assert result.stderr.split() == ["recipe", stanzas[0]["recipe"], "recipe", stanzas[1]["recipe"]]
+
+
+def test_a_recipe_writes_the_stanza_again_byte_for_byte(photograph: Path) -> None:
+    options = ("-t", "0.8", "-r", "11", "--scheme", "abab", "--syllables", "8", "--mood", "sad", "--explain",
+               "--candidates", "8")  # fmt: skip
+    first = json.loads(run("sing", photograph, *options, "--json").stdout)
+    [stanza] = first["stanzas"]
+    again = run("lyrics", "--replay", stanza["recipe"])
+    assert again.stdout == stanza["text"] + "\n"
+    assert again.stderr == f"recipe {stanza['recipe']}\n"
+    sung = json.loads(run("sing", "--replay", stanza["recipe"].upper(), "--explain", "--json").stdout)
+    assert sung["image"] is sung["caption"] is None
+    assert sung["keywords"] == first["keywords"]
+    [replayed] = sung["stanzas"]
+    # Only the caption is not in a recipe, so nobody can say which of its words led where.
+    for why in (stanza, replayed):
+        for word in why["explanation"]["words"]:
+            word.pop("said")
+    assert replayed == stanza
+
+
+def test_a_line_is_rewritten_and_the_others_stay() -> None:
+    stanza = json.loads(run("lyrics", "-s", "the sea", "-r", "5", "--candidates", "8", "--json").stdout)[
+        "stanzas"
+    ][0]
+    replay = ("lyrics", "--replay", stanza["recipe"], "--rewrite", "2")
+    once = json.loads(run(*replay, "-r", "1", "--json").stdout)["stanzas"][0]
+    changed = [
+        one for one, other in enumerate(zip(stanza["lines"], once["lines"], strict=True)) if len({*other}) > 1
+    ]
+    assert changed == [1]
+    assert run(*replay, "-r", "1").stdout == run("lyrics", "--replay", once["recipe"]).stdout
+    twice = json.loads(run(*replay, "--rewrite", "3", "-r", "1", "--json").stdout)["stanzas"][0]
+    assert twice["lines"][:2] == once["lines"][:2]
+    assert twice["lines"][2] != once["lines"][2]
+
+
+def test_the_mood_of_a_picture(tmp_path: Path) -> None:
+    dark = tmp_path / "dark.png"
+    Image.new("RGB", (64, 64), (10, 10, 40)).save(dark)
+    words = ("sing", dark, "-r", "1", "--candidates", "8", "--mood")
+    found = [json.loads(run(*words, mood, "--json").stdout) for mood in ("picture", "dreamy")]
+    assert found[0] == found[1]
+    assert "'picture' is not one of" in refused(run("lyrics", "--mood", "picture"), 2)
+
+
+def test_an_explanation_says_what_led_where(photograph: Path) -> None:
+    found = json.loads(run("sing", photograph, "-r", "7", "--candidates", "8", "--explain", "--json").stdout)
+    [stanza] = found["stanzas"]
+    why = stanza["explanation"]
+    assert set(why) == {"words", "mood", "scheme", "syllables", "copied", "rivals", "candidates"}
+    assert [word["keyword"] for word in why["words"]] == found["keywords"]
+    for word in why["words"]:
+        assert word["said"]
+        assert set(word["said"]) <= set(found["caption"].split())
+        assert all(1 <= line <= len(stanza["lines"]) for line in word["lines"])
+    assert len(why["scheme"]) == len(why["syllables"]) == len(stanza["lines"])
+    scores = [rival["score"] for rival in why["rivals"]]
+    assert scores == sorted(scores, reverse=True)
+    assert len({tuple(rival["lines"]) for rival in why["rivals"]}) == len(scores) <= why["candidates"]
+    for rival in why["rivals"]:
+        assert sum(rival["parts"].values()) == pytest.approx(rival["score"])
+    text = run("sing", photograph, "-r", "7", "--candidates", "8", "--explain").stdout
+    assert text.index(stanza["text"]) < text.index(f"rhymes     {why['scheme']}")
+    assert f"{scores[0]:+.2f}" in text
+
+
+RECIPE = "040j6hb7h6nxxbdyxw00mt3fe9spa83jd5j6a3dcv330"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("lyrics", "--replay", RECIPE[:-1]), 2, "not a recipe"),
+        (("sing", "--replay", ""), 2, "not a recipe"),
+        (("lyrics", "--replay", RECIPE), 65, "made by other models (0123456789ab, int8) than these"),
+        (("lyrics", "--replay", RECIPE, "-t", "0.4", "--mood", "sad"), 2, "leave out --temperature, --mood"),
+        (("lyrics", "--replay", RECIPE, "-r", "4"), 2, "leave out --random-seed"),
+        (("sing", "photo.jpg", "--replay", RECIPE), 2, "leave out IMAGE"),
+        (("lyrics", "--rewrite", "2"), 2, "--rewrite needs a stanza to start from"),
+        (("lyrics", "--replay", RECIPE, "--rewrite", "5"), 2, "5 is not in the range"),
+        (("lyrics", "--scheme", "AABA"), 2, "'AABA' is not one of"),
+        (("lyrics", "--syllables", "2"), 2, "2 is not in the range"),
+        (("sing",), 2, "Missing argument 'IMAGE'"),
+    ],
+)
+def test_what_cannot_be_replayed_or_asked_for_is_one_sentence(
+    words: tuple[str, ...], code: int, said: str
+) -> None:
+    assert said in refused(run(*words), code)
 
 
 def test_caption_goes_on_after_a_bad_file(photograph: Path, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The sampler is tested with small stand-in models: it knows logits, not networks."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import numpy as np
 import pytest
@@ -24,8 +24,12 @@ from model.decoding import (
     sample,
 )
 from model.errors import BadOption
+from model.lexicon import Entry, Lexicon
+from model.rules import Rules, Spelling
 from model.steering import Progress, Steering
+from model.text import words
 from model.vocabulary import EOS, CharVocabulary
+from model.wordfilter import Forbidden
 
 VOCABULARY = CharVocabulary()
 FREE = Steering()
@@ -52,9 +56,6 @@ class Uniform:
         logits = np.zeros((len(ids), len(VOCABULARY)))
         logits[:, EOS] = self.end
         return logits
-
-    def keep(self, rows: Sequence[int]) -> None:
-        self.rows = [self.rows[number] for number in rows]
 
     def states(self, rows: Sequence[int]) -> list[object]:
         return [self.rows[number] for number in rows]
@@ -159,9 +160,8 @@ def test_the_prime_starts_every_text() -> None:
 
 def test_nats_are_those_of_temperature_one() -> None:
     found = drawn(Uniform(), [1], Sampling(0.2, max_characters=50))[0]
-    # 34 printing symbols and line end, plus the end token after the first symbol.
-    choices = len(VOCABULARY.alphabet)
-    assert math.log(choices) <= found.nats <= math.log(choices + 1)
+    # The alphabet and the end token, which only the drawing bars at the beginning.
+    assert found.nats == pytest.approx(math.log(len(VOCABULARY.alphabet) + 1))
 
 
 def test_the_model_is_told_what_is_still_open() -> None:
@@ -281,3 +281,91 @@ def test_a_composed_stanza_does_not_depend_on_its_neighbours() -> None:
     ]
     together = compose(Uniform(), VOCABULARY, jobs)
     assert together == [compose(Uniform(), VOCABULARY, [job])[0] for job in jobs]
+
+
+class Counting(Forked):
+    """Forked, and says how many rows it was given at each step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given: list[int] = []
+
+    def step(self, ids: Ids, context: Context) -> Floats:
+        self.given.append(len(ids))
+        return super().step(ids, context)
+
+
+def test_rows_with_the_same_text_share_a_step() -> None:
+    """Two beginnings and four words are all that there is."""
+    stepper = Counting()
+    found = drawn(stepper, range(200), Sampling(1.0), prime="so ")
+    assert {one.text for one in found} == {"so sa", "so se", "so so", "so th"}
+    prime, first, *others = stepper.given[2:]
+    assert (prime, first) == (1, 1)
+    assert others == [2, 4]
+
+
+def test_rows_of_two_wishes_never_share_a_step() -> None:
+    stepper = Counting()
+    jobs = [(Job(Steering(lines=1), range(16), Sampling(0.3), "so "), liking("x"))] * 2
+    compose(stepper, VOCABULARY, jobs)
+    assert max(stepper.given) <= 8
+    assert stepper.given[-1] >= 2
+
+
+def test_sharing_a_step_changes_no_text() -> None:
+    together = drawn(Forked(), range(40), Sampling(1.0), prime="so ")
+    assert together == [drawn(Forked(), [seed], Sampling(1.0), prime="so ")[0] for seed in range(40)]
+
+
+def test_a_line_to_stop_after_is_the_last() -> None:
+    job = Job(Steering(lines=4), range(16), Sampling(1.0), "so\nme\n", stop=3)
+    [found] = compose(Uniform(-50.0), VOCABULARY, [(job, liking("e"))])
+    assert {one.text.count("\n") for one in found if one.ended} == {2}
+    assert any(one.ended for one in found)
+
+
+# All words of one syllable, so that a line of three has one to five of them.
+WORDS = Lexicon({word: Entry(500, "n", word, 0.0) for word in ("cat", "dog", "sea", "sun")}, {}, {})
+
+
+def ruled(forbidden: Collection[str], seeds: Sequence[int]) -> tuple[Job, Callable[..., list[float]]]:
+    """One line of known words. A row that has spelled a forbidden one has nowhere to go."""
+    steering = Steering(lines=1, syllables=(3,), sounds=WORDS.sounds)
+    rules = Rules(Spelling(WORDS, VOCABULARY), steering, Forbidden(frozenset(forbidden)))
+    return Job(steering, seeds, Sampling(1.0), rules=rules), likely
+
+
+def likely(found: Sequence[Sample]) -> list[float]:
+    return [-one.nats for one in found]
+
+
+def test_rows_that_run_into_a_dead_end_are_replaced() -> None:
+    """Of rows alone one word in four is the last; a row dies only with all the others of its island."""
+    hard = ruled(["cat"], range(64))
+    alone = sample(Uniform(), VOCABULARY, hard[0])
+    [found] = compose(Uniform(), VOCABULARY, [hard])
+    assert len(found) == 64
+    assert sum(math.isinf(one.nats) for one in alone) > 20
+    assert sum(math.isinf(one.nats) for one in found) < 5
+    assert all(one.ended == math.isfinite(one.nats) for one in found)
+    written = {part for one in found if one.ended for part in words(one.text.replace("-", " "))}
+    assert written == {"dog", "sea", "sun"}
+
+
+def test_a_wish_of_which_nothing_comes_leaves_its_neighbours_alone() -> None:
+    hopeless, easy = ruled(WORDS.entries, range(16)), ruled((), range(16))
+    nothing, found = compose(Uniform(), VOCABULARY, [hopeless, easy])
+    assert all(math.isinf(one.nats) and one.cut and not one.ended for one in nothing)
+    assert [found] == compose(Uniform(), VOCABULARY, [easy])
+    assert all(one.ended for one in found)
+
+
+def test_an_island_of_which_nothing_comes_leaves_the_others_alone() -> None:
+    """Among so many rows of eight there are some that all spell the forbidden words."""
+    [found] = compose(Uniform(), VOCABULARY, [ruled(["cat", "dog", "sea"], range(256))])
+    dead = [math.isinf(one.nats) for one in found]
+    assert 0 < sum(dead) < len(found)
+    # The dead come last.
+    assert dead == sorted(dead)
+    assert {part for one in found if one.ended for part in words(one.text.replace("-", " "))} == {"sun"}

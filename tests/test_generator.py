@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from model.checkpoint import save_checkpoint
-from model.decoding import Context, Job, Sampling, sample
+from model.decoding import Context, Job, Sampling, sample, told
 from model.errors import BadCheckpoint
 from model.generator import Conditions, Generator, TorchStepper, conditions_of, load_generator
 from model.steering import SPELLED, Progress, Steering, spelling
@@ -37,7 +37,7 @@ def contexts(steering: Steering, asked: int = 0) -> list[Context]:
     for character in ["", *TEXT]:
         if character:
             progress.add(character)
-        found.append(Context.of([progress.state], [asked]))
+        found.append(Context.of([told(asked, progress.state)]))
     return found
 
 
@@ -91,12 +91,12 @@ def _last(conditions: Conditions) -> Conditions:
 
 
 def _time(conditions: Conditions, part: slice) -> Conditions:
-    over = ("lines_left", "waiting", "written")
+    over = ("lines_left", "waiting", "written", "syllables", "rhyme")
     return conditions._replace(**{name: getattr(conditions, name)[:, part] for name in over})
 
 
 def free(rows: int) -> Context:
-    return Context.of([Progress(Steering()).state] * rows, [0] * rows)
+    return Context.of([told(0, Progress(Steering()).state)] * rows)
 
 
 def test_rows_go_on_from_their_own_state(model: Generator) -> None:
@@ -104,7 +104,7 @@ def test_rows_go_on_from_their_own_state(model: Generator) -> None:
     stepper.resume(stepper.start([Steering()]) * 3)
     stepper.step(np.array([5, 6, 7]), free(3))
     saved = stepper.states([1])
-    stepper.keep([2, 0])
+    stepper.resume(stepper.states([2, 0]))
     kept = stepper.step(np.array([9, 9]), free(2))
     stepper.resume([*saved, *saved])
     resumed = stepper.step(np.array([9, 9]), free(2))

@@ -27,7 +27,10 @@ def test_the_models_know_nothing_of_discord_or_training() -> None:
 
 
 def test_text_policy_is_free_of_torch() -> None:
-    parts = ("text", "lexicon", "keywords", "mood", "ranking", "decoding", "vocabulary", "pictures")
+    parts = (
+        "text", "lexicon", "keywords", "mood", "ranking", "decoding", "vocabulary", "pictures", "rhyme",
+        "wish", "recipe", "explanation",
+    )  # fmt: skip
     assert "torch" not in imported(*(f"model.{part}" for part in parts))
 
 

@@ -2,17 +2,20 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
 from bot.cli import main
 from model.errors import BadOption
+from training.samples import slips
 from training.temperature import temperatures
 
 SAMPLES = (
     "stanzas temperature candidates dictionary_words ended one_keyword two_keywords copied_span_median "
     "copied_span_p99 copied_span_longest characters_median distinct_1 distinct_2 distinct_3 repeated_4grams "
-    "novel_20grams lines_per_stanza rhymes corpus generator random_seed provenance"
+    "novel_20grams lines_per_stanza rhymes corpus generator random_seed provenance "
+    "copied_over_30 copied_over_40 looping filtered"
 ).split()
 COPIED = "i hear the silver river run"
 
@@ -47,6 +50,8 @@ def test_samples_are_measured_beside_the_songs(songs: Path, nltk_data: None, tmp
     # Held-back songs share their second line with the training songs, and the words around it.
     assert found["corpus"]["copied_span_longest"] >= len("rk sings to the tree\n" + COPIED)
     assert found["corpus"]["lines_per_stanza"] == 2
+    assert found["corpus"]["copied_over_40"] == 1
+    assert found["corpus"]["looping"] == found["corpus"]["filtered"] == 0
     again = songwriter(*words, "--json")
     assert json.loads(again.stdout) == found | {"provenance": json.loads(again.stdout)["provenance"]}
 
@@ -112,3 +117,10 @@ def test_the_shipped_generator_keeps_its_promises(data: Path, nltk_data: None) -
     assert found["ended"] > 0.9
     assert found["one_keyword"] > 0.5
     assert found["copied_span_median"] <= 25
+
+
+def test_what_the_guards_are_to_keep_out_is_counted() -> None:
+    texts = ["oh the big bad wolf, the big bad wolf, the sea", "oh big bad wolf", "a wolf", "the wolves"]
+    spans = [np.array([length]) for length in (41, 40, 31, 30)]
+    found = slips(texts, spans, frozenset({"wolf"}))
+    assert found == {"copied_over_30": 0.75, "copied_over_40": 0.25, "looping": 0.25, "filtered": 0.75}

@@ -7,6 +7,7 @@ import resource
 import signal
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,16 +22,20 @@ from model.captioner import Captioner, Decoder, load_captioner
 from model.checkpoint import load_checkpoint, save_checkpoint
 from model.encoder import Encoder
 from model.errors import BadCheckpoint, BadInput, BadOption
-from model.generator import load_generator
+from model.generator import Conditions, Generator, load_generator
 from model.lexicon import Lexicon
 from model.pictures import Preprocessing
-from model.vocabulary import WordVocabulary
+from model.rhyme import rhyme_bucket
+from model.vocabulary import CharVocabulary, WordVocabulary
 from tests import tiny
+from tests.shipped import LEXICON
 from tests.tiny import TINY, write_songs
 from training.captioner import CaptionerTrainer, Flickr, cache_features, start_stage
 from training.generator import GeneratorTrainer, nats_per_character, stanza_nats
 from training.options import DEFAULT_BACKBONE, CaptionerOptions, GeneratorOptions
 from training.stanzas import IGNORE, encode, plan
+
+VOCABULARY = CharVocabulary()
 
 
 @pytest.fixture
@@ -168,6 +173,58 @@ def test_what_is_asked_for_is_in_the_stanza(corpus: Path, lexicon: Lexicon, tmp_
         assert not conditions.waiting[row, len(text)].any() or text.endswith(("oak", "elm"))
         assert int(conditions.lines_left[row, 0]) in (0, text.count("\n") + 1)
         assert int(conditions.lines_left[row, len(text)]) in (0, 1)
+
+
+# "read" is said in two ways; the second stanza rhymes with the one that is not the likelier.
+RED, REED = "the words i read\nare in my head", "the words i read\nare what i need"
+WAYS = ("EH D", "IY D")
+
+
+def conditions(text: str) -> Conditions:
+    """What the network is told of a stanza, in many draws of wishes."""
+    network = Generator(len(VOCABULARY), [], 4, 4, 4, 1, word=4)
+    return encode([(text, "song")] * 100, LEXICON, VOCABULARY, network, seed=1)[2]
+
+
+def test_the_syllables_that_are_asked_for_are_those_to_come() -> None:
+    """One more than them, and nought where none are asked for."""
+    told = conditions("o sea, the rose-tree\nis water").syllables
+    #       o_ sea ,_ the_ rose- tree \n is_ water
+    after = [6, 6, 5, 5, 5, 5, 4, 4, *[4] * 3, 3, *[3] * 4, 2, *[2] * 4, 4, 4, 4, 3, *[3] * 5]
+    asked = told[told[:, 0] > 0]
+    assert 0 < len(asked) < len(told)
+    assert (asked == torch.tensor(after)).all()
+    assert not told[told[:, 0] == 0].any()
+
+
+def test_a_line_too_long_to_be_counted_is_asked_for_no_syllables() -> None:
+    told = conditions("sea " * 17 + "\nthe sea").syllables
+    asked = told[told[:, -1] > 0]
+    assert len(asked)
+    assert not asked[:, : 4 * 17].any()
+
+
+@pytest.mark.parametrize(("text", "way"), [(RED, "EH D"), (REED, "IY D")])
+def test_the_rhyme_that_is_asked_for_is_the_one_that_lines_share(text: str, way: str) -> None:
+    assert set(WAYS) <= set(LEXICON.sounds.classes("read"))
+    told = conditions(text).rhyme
+    first, second = told[:, 0], told[:, -1]
+    bucket = rhyme_bucket(way)
+    # Each line is asked for all along its own characters, and no further.
+    end = text.index("\n")
+    assert (told[:, : end + 1] == first[:, None]).all()
+    assert (told[:, end + 1 :] == second[:, None]).all()
+    found = Counter(zip(first.tolist(), second.tolist(), strict=True))
+    # No rhyme at all, only that of the line that follows, or both.
+    assert set(found) == {(0, 0), (0, bucket), (bucket, bucket)}
+    assert all(count > 10 for count in found.values())
+
+
+def test_lines_without_a_rhyme_may_be_asked_for_their_own() -> None:
+    told = conditions("beneath the sun\nbeside the zzxq").rhyme
+    [own] = LEXICON.sounds.classes("sun")
+    assert set(told[:, 0].tolist()) == {0, rhyme_bucket(own)}
+    assert not told[:, -1].any()
 
 
 def test_ctrl_c_saves_the_run_and_a_second_command_ends_it(

@@ -180,7 +180,7 @@ def test_ctrl_c_saves_a_run_over_songs(corpus: Path, tmp_path: Path) -> None:
 GOLDEN = {
     "stanzas": (
         replace(TINY, dropout=0.0),
-        [3.65793, 3.62085, 3.54444, 3.46237, 3.37731, 3.28826, 3.22862, 3.12867, 3.15193],
+        [3.7039, 3.66314, 3.57924, 3.48912, 3.38283, 3.2948, 3.20964, 3.06273, 3.11542],
     ),
     "songs": (
         replace(SONGS, cell="gru", optimiser="rmsprop", dropout=0.0),

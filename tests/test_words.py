@@ -1,5 +1,7 @@
 """Lexicon, keywords, mood and ranking, on the lexicon that ships."""
 
+import json
+import lzma
 from pathlib import Path
 
 import pytest
@@ -11,9 +13,9 @@ from model.errors import BadCheckpoint
 from model.keywords import MAX_KEYWORDS, extract, sung, used
 from model.lexicon import Entry, Lexicon
 from model.mood import MOODS, mood_of
-from model.ranking import Weights, rater, repetition, score
-
-LEXICON = Lexicon.load(Path(__file__).parent.parent / "data" / "checkpoints" / "lexicon.json.xz")
+from model.ranking import Aim, Weights, repetition
+from model.rhyme import Pronunciations
+from tests.shipped import LEXICON
 
 
 @pytest.mark.parametrize(
@@ -68,7 +70,7 @@ def test_moods(text: str, mood: str | None) -> None:
 
 
 def preferred(found: list[Sample], keywords: list[str], lines: int = 1) -> Sample:
-    scores = rater(keywords, lines, LEXICON)(found)
+    scores = Aim(keywords, lines, LEXICON).rate(found)
     return found[scores.index(max(scores))]
 
 
@@ -106,20 +108,44 @@ def test_lines_that_open_alike_lose() -> None:
 
 def test_scores_explain_their_total() -> None:
     candidate = Sample("the dog zzxqy", False, True, 1.2)
-    found = score(candidate, ["dog"], 2, LEXICON, Weights())
+    found = Aim(["dog"], 2, LEXICON).score(candidate)
     assert found.likelihood == -1.2
-    assert found.keywords > 0
-    assert found.unknown > 0
-    assert found.form > Weights().unfinished
-    assert found.total == pytest.approx(
-        found.likelihood + found.keywords - found.repetition - found.unknown - found.form
-    )
+    assert found.keywords > 0 > found.unknown
+    assert found.form < -Weights().unfinished
+    assert found.total == pytest.approx(sum(found.parts.values()))
+
+
+def test_rhymes_that_were_asked_for_count() -> None:
+    rhymed = Sample("i saw the light\nand then the night", True, False, 1.0)
+    same = Sample("i saw the light\nand then the light", True, False, 1.0)
+    aim = Aim([], 2, LEXICON, scheme="AABB")
+    assert aim.score(rhymed).rhyme == Weights().rhyme
+    assert aim.score(same).rhyme == 0
+    assert Aim([], 2, LEXICON).score(rhymed).rhyme == 0
+
+
+def test_lines_far_from_the_syllables_that_were_asked_for_lose() -> None:
+    short = Sample("the sea\nthe sea is wide and i am far from home", True, False, 0.9)
+    even = Sample("the sea is wide and i am\nso very far from my home", True, False, 0.9)
+    aim = Aim([], 2, LEXICON, syllables=(7, 7))
+    assert aim.score(even).evenness > aim.score(short).evenness
 
 
 def test_a_lexicon_survives_its_file(tmp_path: Path) -> None:
-    lexicon = Lexicon({"dogs": Entry(3, "n", "dog", 0.5)}, {"rex": "Rex"}, {"hound": "dog"})
+    # A word that is read in two ways, and one without a vowel.
+    sounds = Pronunciations({"read": (1, ("EH D", "IY D")), "dogs": (1, ("AO G Z",)), "hm": (0, ())})
+    lexicon = Lexicon({"dogs": Entry(3, "n", "dog", 0.5)}, {"rex": "Rex"}, {"hound": "dog"}, sounds)
     lexicon.save(tmp_path / "lexicon.json.xz")
-    assert Lexicon.load(tmp_path / "lexicon.json.xz") == lexicon
+    loaded = Lexicon.load(tmp_path / "lexicon.json.xz")
+    assert loaded == lexicon
+
+
+def test_a_lexicon_without_sounds_is_of_another_format(tmp_path: Path) -> None:
+    old = {"format": 1, "words": {}, "names": {}, "substitutes": {}}
+    path = tmp_path / "old.json.xz"
+    path.write_bytes(lzma.compress(json.dumps(old).encode()))
+    with pytest.raises(BadCheckpoint, match="format 1"):
+        Lexicon.load(path)
 
 
 def test_damaged_and_missing_lexicons_say_so(tmp_path: Path) -> None:

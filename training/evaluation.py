@@ -11,14 +11,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tqdm import tqdm
 
 from model.captioner import Caption
+from model.decoding import Context, Stepper, log_probabilities, told
 from model.errors import BadInput
 from model.files import write_whole
 from model.generator import load_generator
+from model.onnx_stepper import load_stepper
 from model.songwriter import Eye
+from model.steering import Progress, Steering
 from model.text import ALPHABET
+from model.vocabulary import BOS, EOS, CharVocabulary
 from training.corpus import Song, pieces, read_songs, split
 from training.features import Gallery
 from training.flickr8k import read_split_captions
@@ -30,6 +35,8 @@ from training.ngram import AdaptiveNgram
 # Stands for the end token where plain text is compressed or counted.
 _END = "\x03"
 _BATCH = 8
+# Stanzas that are stepped through side by side.
+_ROWS = 256
 
 
 def evaluate_captions(
@@ -121,7 +128,7 @@ def caption_all(eye: Eye, images: Path, names: Sequence[str], beam: int) -> dict
 
 
 def evaluate_lyrics(
-    checkpoints: Path, file: Path, part: str = "all", primer: Path | None = None
+    checkpoints: Path, file: Path, part: str = "all", primer: Path | None = None, engine: str = "torch"
 ) -> dict[str, Any]:
     """Nats and bits a character of the generator, conditioned on nothing, beside two baselines.
 
@@ -134,11 +141,11 @@ def evaluate_lyrics(
         part: "all", or one side of the training split.
         primer: a corpus whose training songs the 6-gram model learns first. Without it
             that model, like xz, knows only the text itself.
+        engine: one of ``model.pen.ENGINES``: what runs the generator.
 
     Raises:
         BadInput: the corpus cannot be read or holds nothing for the part.
     """
-    model, vocabulary, checkpoint = load_generator(checkpoints / "generator.safetensors")
     songs = _part(read_songs(file), part, file)
     styles = _styles(songs)
     texts = list(styles)
@@ -147,7 +154,13 @@ def evaluate_lyrics(
     ngram = AdaptiveNgram(len(ALPHABET) + 1)
     if primer is not None:
         ngram.bits(_ended(pieces(split(read_songs(primer))["train"])))
-    losses = stanza_nats(model, texts, vocabulary, progress=True)
+    path = checkpoints / "generator.safetensors"
+    if engine == "torch":
+        model, vocabulary, checkpoint = load_generator(path)
+        losses = stanza_nats(model, texts, vocabulary, progress=True)
+    else:
+        stepper, vocabulary, checkpoint = load_stepper(path, int8=engine == "int8")
+        losses = stepped_nats(stepper, texts, vocabulary)
     nats, characters = math.fsum(losses), sum(len(text) + 1 for text in texts)
     ngram_bits, ngram_characters = ngram.bits(_ended(texts))
     packed = lzma.compress("".join(_ended(texts)).encode(), preset=9 | lzma.PRESET_EXTREME)
@@ -161,7 +174,50 @@ def evaluate_lyrics(
         "songs": len(songs),
         "nats_per_char_by_style": _by_style(styles, losses),
         "generator": checkpoint.digest,
+        "engine": engine,
     }
+
+
+def stepped_nats(stepper: Stepper, texts: Sequence[str], vocabulary: CharVocabulary) -> list[float]:
+    """What ``generator.stanza_nats`` measures, through a stepper as drawing uses it."""
+    order = sorted(range(len(texts)), key=lambda number: -len(texts[number]))
+    nats = [0.0] * len(texts)
+    [fresh] = stepper.start([Steering()])
+    for start in tqdm(range(0, len(order), _ROWS), desc="nats"):
+        numbers = order[start : start + _ROWS]
+        rows = [_Read(texts[number], vocabulary) for number in numbers]
+        states = [fresh] * len(rows)
+        while rows:
+            stepper.resume(states)
+            context = Context.of([told(0, row.progress.state) for row in rows])
+            logits = stepper.step(np.array([row.symbol for row in rows]), context)
+            for row, logs in zip(rows, log_probabilities(logits).tolist(), strict=True):
+                row.read(logs)
+            # The longest come first.
+            going = [row for row in rows if row.coming]
+            states = stepper.states(range(len(going)))
+            for number, row in zip(numbers[len(going) : len(rows)], rows[len(going) :], strict=True):
+                nats[number] = row.nats
+            rows = going
+    return nats
+
+
+class _Read:
+    """A text on its way through a stepper."""
+
+    def __init__(self, text: str, vocabulary: CharVocabulary) -> None:
+        self.vocabulary = vocabulary
+        self.progress = Progress(Steering())
+        self.symbol = BOS
+        # The last one first.
+        self.coming = [EOS, *reversed(vocabulary.encode(text))]
+        self.nats = 0.0
+
+    def read(self, log_probabilities: Sequence[float]) -> None:
+        self.symbol = self.coming.pop()
+        self.nats -= log_probabilities[self.symbol]
+        if self.symbol != EOS:
+            self.progress.add(self.vocabulary.tokens[self.symbol])
 
 
 def _part(songs: Sequence[Song], part: str, file: Path) -> Sequence[Song]:

@@ -206,3 +206,15 @@ class Gallery:
             tqdm.write(f"left out: {error}", file=sys.stderr)
             return None
         return torch.from_numpy(to_tensor(square, self.preprocessing))
+
+
+@torch.inference_mode()
+def pooled(encoder: Encoder, trunk: np.ndarray) -> np.ndarray:
+    """Mean features (pictures, channels) float32 of the unmirrored views, from cached trunk activations."""
+    encoder = encoder.eval().to(memory_format=torch.channels_last)
+    rows = []
+    for start in tqdm(range(0, len(trunk), 8), desc="features", mininterval=5):
+        batch = torch.from_numpy(np.array(trunk[start : start + 8, 0])).float()
+        grid = encoder.grid(batch.contiguous(memory_format=torch.channels_last))
+        rows.append(grid.mean(1).numpy())
+    return np.concatenate(rows)

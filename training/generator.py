@@ -20,11 +20,13 @@ from model.generator import Conditions, Generator, State, conditions_of
 from model.keywords import sung
 from model.lexicon import Lexicon
 from model.precision import native_bfloat16
+from model.ranking import Weights
 from model.steering import Steering
 from model.vocabulary import CharVocabulary
 from training.corpus import pieces, read_songs, split
 from training.curves import Curves, Panel
 from training.keeping import Shelf
+from training.memory import keep_freed_memory
 from training.options import GeneratorOptions
 from training.processes import Processes
 from training.schedule import Ema, Interrupt, RunState, check_finite, cosine, decay, optimiser
@@ -61,6 +63,7 @@ class GeneratorTrainer:
         options: GeneratorOptions,
         processes: Processes | None = None,
     ) -> None:
+        keep_freed_memory()
         self.options, self.run, self.lexicon = options, run, lexicon
         self.processes = processes or Processes()
         self.device = self.processes.device
@@ -304,8 +307,9 @@ class GeneratorTrainer:
             "data": self.data_hash,
             "training": {**self.progress, **asdict(self.options)},
             "metrics": {"dev_sample_nats_per_char": nats},
+            "ranking": asdict(Weights()),
         }
-        save_checkpoint(path, "generator", header, self.model.state_dict(), half=True)
+        save_checkpoint(path, "generator", header, self.model.state_dict(), half=True, int8=True)
 
 
 def nats_per_character(model: Generator, texts: list[str], vocabulary: CharVocabulary) -> float:

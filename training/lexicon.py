@@ -19,6 +19,7 @@ from model.text import fold, words
 from training.collecting.nltk_data import corpus
 from training.corpus import Song, read_rows, read_songs, split
 from training.flickr8k import read_captions, read_split
+from training.pronunciations import pronunciations
 
 MIN_COUNT = 3
 # SemCor occurrences that make a noun common.
@@ -56,7 +57,7 @@ def build(songs: Sequence[Song], raw_lines: Iterable[str], captions: Iterable[st
     found = {lemma: _substitute(lemma, lexicon, wordnet) for lemma in lemmas}
     substitutes = {lemma: substitute for lemma, substitute in found.items() if substitute}
     substitutes |= {lemma: chosen for lemma, chosen in _chosen().items() if sung(lemma, lexicon) < KNOWN}
-    return Lexicon(entries, lexicon.names, substitutes)
+    return Lexicon(entries, lexicon.names, substitutes, pronunciations(entries))
 
 
 def build_from_files(corpus: Path, captions: Path, train_list: Path) -> Lexicon:
@@ -146,7 +147,7 @@ def _substitute(lemma: str, lexicon: Lexicon, wordnet: Any) -> str | None:
         names = [s.name().lower() for synset in frontier for s in synset.lemmas()]
         # "skate_board" and "ice_hockey" end in the word that can be sung.
         heads = [name.rpartition("_")[2] for name in names]
-        sung = [h for h in heads if h != lemma and lexicon.count(h) >= 2 * KNOWN and h not in _ABSTRACT]
+        sung = [h for h in heads if h != lemma and lexicon.count(h) >= 2 * KNOWN and h not in ABSTRACT]
         if sung:
             best: str = max(sung, key=lexicon.count)
             return best
@@ -200,7 +201,7 @@ def _chosen() -> dict[str, str]:
 
 
 # Hypernyms so general that they say nothing, and words whose sense in a song is another.
-_ABSTRACT = STOPWORDS | frozenset(
+ABSTRACT = STOPWORDS | frozenset(
     """whole object entity artifact unit matter part person individual body act event way state being
     device instrumentality conveyance cause agent action soul mortal little color colour point plant ray
     move language tongue check sound drink country tramp creature beast work deed feature scheme lead

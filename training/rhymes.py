@@ -36,16 +36,16 @@ class Rhymes:
         """
         if first == second:
             return SAME_WORD
-        one, other = self._sounds(first), self._sounds(second)
+        one, other = self.pronunciations(first), self.pronunciations(second)
         if not one or not other:
             return UNKNOWN
-        if {_tail(sounds, "12") for sounds in one} & {_tail(sounds, "12") for sounds in other}:
+        if {strict_tail(sounds) for sounds in one} & {strict_tail(sounds) for sounds in other}:
             return STRICT
         if {_tail(sounds, "012") for sounds in one} & {_tail(sounds, "012") for sounds in other}:
             return LAST_SYLLABLE
         return NONE
 
-    def _sounds(self, word: str) -> list[list[str]]:
+    def pronunciations(self, word: str) -> list[list[str]]:
         """Pronunciations of the word, of its last part ("rose-tree"), of its full form ("wander'd")."""
         last = word.rpartition("-")[2]
         spellings = (word, last, last.removesuffix("'d") + "ed", last.removesuffix("'s"))
@@ -94,6 +94,11 @@ def _rhyming_lines(ends: Sequence[Sequence[str]], rhymes: Rhymes) -> float | Non
         rhyming += len(set(chain.from_iterable(strict)))
     lines = sum(map(len, ends))
     return rhyming / lines if lines else None
+
+
+def strict_tail(sounds: Sequence[str]) -> Sounds:
+    """What strict rhymes share: the sounds from the last stressed vowel on, without stress marks."""
+    return _tail(sounds, "12")
 
 
 def _tail(sounds: Sequence[str], stresses: str) -> Sounds:

@@ -12,17 +12,22 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from model.decoding import Sample, Sampling
+from model.decoding import Job, Sample, Sampling, sample
 from model.errors import BadInput
 from model.files import CHECKPOINTS
 from model.keywords import MAX_KEYWORDS, extract, used
+from model.ranking import Candidate
 from model.songwriter import Pen, Wish
+from model.steering import Steering
 from model.text import NEWLINE
+from model.wordfilter import is_forbidden
 from training.corpus import pieces, read_songs, split
 from training.rhymes import Rhymes
 from training.suffixes import Ints, longest, novel, shared_spans
-from training.verse import Dictionary, as_many_words, count_words, describe
+from training.verse import Dictionary, as_many_words, count_words, describe, repeated_ngrams
 
+# What a generator wrote, or people.
+Written = Sample | Candidate
 # Characters of a gram that is novel where no training stanza has it.
 NOVEL = 20
 # Candidates drawn in one batch.
@@ -68,7 +73,14 @@ class Songs:
 
 
 def evaluate_samples(
-    checkpoints: Path, corpus: Path, count: int, temperature: float, candidates: int, random_seed: int
+    checkpoints: Path,
+    corpus: Path,
+    count: int,
+    temperature: float,
+    candidates: int,
+    random_seed: int,
+    forbidden: frozenset[str] = frozenset(),
+    engine: str | None = None,
 ) -> dict[str, Any]:
     """Write stanzas for keywords of held-back songs and measure them.
 
@@ -79,10 +91,12 @@ def evaluate_samples(
         temperature: as in ``Sampling``.
         candidates: drawn for each stanza; 1 measures the bare generator.
         random_seed: decides keywords and draws.
+        forbidden: words that the stanzas must not have; see ``wordfilter.is_forbidden``.
+        engine: as in ``Pen.load``.
 
     Returns:
-        shares (0..1) and lengths in characters, as in ``verse.describe`` and ``copying``; under
-        ``corpus`` the same of held-back stanzas with as many words.
+        shares (0..1) and lengths in characters, as in ``verse.describe``, ``copying`` and ``slips``;
+        under ``corpus`` the same of held-back stanzas with as many words.
 
     Raises:
         BadInput: the corpus cannot be read, or NLTK's word lists are not here.
@@ -90,9 +104,9 @@ def evaluate_samples(
     songs = Songs.read(corpus)
     about = songs.some(count, random_seed)
     dictionary, rhymes = Dictionary(), Rhymes()
-    pen = Pen.load(checkpoints, lexicon=lexicon_of(checkpoints))
+    pen = Pen.load(checkpoints, lexicon=lexicon_of(checkpoints), engine=engine)
     keywords = [extract(text, pen.lexicon, MAX_KEYWORDS) for text in about]
-    found = write(pen, keywords, temperature, candidates, random_seed)
+    found = write(pen, keywords, temperature, candidates, random_seed, forbidden)
     texts = [one.text for one in found]
     human = as_many_words(songs.shuffled(random_seed), count_words(texts))
     spans = shared_spans([*texts, *human], songs.sung)
@@ -106,12 +120,15 @@ def evaluate_samples(
         "two_keywords": sum(number > 1 for number in asked) / count,
         **describe(texts, dictionary, rhymes),
         **copying(spans[:count]),
+        **slips(texts, spans[:count], forbidden),
         "corpus": {
             "stanzas": len(human),
             **describe(human, dictionary, rhymes),
             **copying(spans[count:]),
+            **slips(human, spans[count:], forbidden),
         },
         "generator": pen.digest,
+        "engine": pen.engine,
         "random_seed": random_seed,
     }
 
@@ -123,20 +140,43 @@ def lexicon_of(checkpoints: Path) -> Path:
 
 
 def write(
-    pen: Pen, keywords: Sequence[Sequence[str]], temperature: float, candidates: int, random_seed: int
-) -> list[Sample]:
-    """A stanza for each list of keywords; the same seed gives each the same draws at any temperature."""
+    pen: Pen,
+    keywords: Sequence[Sequence[str]],
+    temperature: float,
+    candidates: int,
+    random_seed: int,
+    forbidden: frozenset[str] = frozenset(),
+) -> Sequence[Written]:
+    """A stanza for each list of keywords; the same seed gives each the same draws at any temperature.
+
+    One candidate is what the bare generator writes, without any rule.
+    """
     draw = random.Random(random_seed)
     wanted = [
-        (asked, Wish(Sampling(temperature), random_seed=draw.randrange(2**32), candidates=candidates))
+        (
+            asked,
+            Wish(
+                Sampling(temperature),
+                random_seed=draw.randrange(2**32),
+                candidates=candidates,
+                forbidden=forbidden,
+            ),
+        )
         for asked in keywords
     ]
     batch = max(1, _ROWS // candidates)
-    found: list[Sample] = []
+    found: list[Written] = []
     with tqdm(total=len(wanted), desc=f"temperature {temperature:g}", unit="stanza") as progress:
         for start in range(0, len(wanted), batch):
-            found += pen.compose(wanted[start : start + batch])
+            some = wanted[start : start + batch]
+            found += [_bare(pen, *one) for one in some] if candidates == 1 else pen.compose(some)
             progress.update(len(found) - start)
+    return found
+
+
+def _bare(pen: Pen, keywords: Sequence[str], wish: Wish) -> Sample:
+    steering = Steering.of(keywords, pen.lexicon, wish.style, wish.mood, wish.lines)
+    [found] = sample(pen.stepper, pen.vocabulary, Job(steering, [wish.random_seed], wish.sampling))
     return found
 
 
@@ -156,4 +196,21 @@ def copying(spans: Sequence[Ints]) -> dict[str, Any]:
         "copied_span_p99": float(np.quantile(longests, 0.99)),
         "copied_span_longest": max(longests),
         "novel_20grams": new / total if total else None,
+    }
+
+
+def slips(texts: Sequence[str], spans: Sequence[Ints], forbidden: frozenset[str]) -> dict[str, float]:
+    """Shares (0..1) of stanzas that have what the generator's guards are to keep out.
+
+    Args:
+        texts: folded stanzas.
+        spans: of each, from ``suffixes.shared_spans``.
+        forbidden: words that none must have.
+    """
+    longests = np.array([longest(found) for found in spans])
+    return {
+        "copied_over_30": float(np.mean(longests > 30)),
+        "copied_over_40": float(np.mean(longests > 40)),
+        "looping": statistics.fmean(repeated_ngrams([text], 4) > 0 for text in texts),
+        "filtered": statistics.fmean(is_forbidden(text, forbidden) for text in texts),
     }

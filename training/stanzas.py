@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import random
+from collections import Counter
 from collections.abc import Iterator, Sequence, Set
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -13,6 +15,7 @@ from model.generator import Conditions, Generator, conditions_of
 from model.keywords import MAX_KEYWORDS, extract, used
 from model.lexicon import Lexicon
 from model.mood import mood_of
+from model.rhyme import MAX_SYLLABLES, Pronunciations, last_word, rhyme_bucket
 from model.steering import MAX_LINES, STYLES, Steering
 from model.text import words
 from model.vocabulary import BOS, EOS, PAD, CharVocabulary
@@ -22,6 +25,9 @@ IGNORE = -100
 
 # Chance that a part of the wish is left out, so that each can be asked for alone.
 FREE, NO_STYLE, NO_MOOD, NO_LINES, NO_KEYWORDS = 0.25, 0.3, 0.5, 0.3, 0.15
+NO_SYLLABLES, NO_RHYMES = 0.4, 0.4
+# Chance that a line is told its rhyme only where an earlier line has it, as when songs are written.
+FOLLOWERS = 0.6
 # Chance that a stanza is cut into short pieces of one to three lines.
 SHORT = 0.15
 
@@ -110,13 +116,35 @@ def _by_length(examples: list[Example], batch: int, draw: random.Random) -> list
 def _wish(text: str, style: str, lexicon: Lexicon, draw: random.Random) -> Steering:
     if draw.random() < FREE:
         return Steering()
-    return Steering.of(
+    asked = Steering.of(
         keywords=[] if draw.random() < NO_KEYWORDS else _some_keywords(text, lexicon, draw),
         lexicon=lexicon,
         style=None if draw.random() < NO_STYLE or style not in STYLES else style,
         mood=None if draw.random() < NO_MOOD else mood_of(text, lexicon),
         lines=None if draw.random() < NO_LINES else text.count("\n") + 1,
     )
+    lines = text.split("\n")
+    return replace(
+        asked,
+        syllables=() if draw.random() < NO_SYLLABLES else line_syllables(lines, lexicon.sounds),
+        rhymes=() if draw.random() < NO_RHYMES else _rhymes(lines, lexicon.sounds, draw),
+    )
+
+
+def line_syllables(lines: Sequence[str], sounds: Pronunciations) -> tuple[int, ...]:
+    """Syllables of each folded line, 0 for one too long to be counted."""
+    counts = (sum(map(sounds.syllables, words(line))) for line in lines)
+    return tuple(count if count <= MAX_SYLLABLES else 0 for count in counts)
+
+
+def _rhymes(lines: Sequence[str], sounds: Pronunciations, draw: random.Random) -> tuple[int, ...]:
+    """The bucket of each line's rhyme class, the one shared with another line where there is one."""
+    classes = [sounds.classes(last_word(line)) for line in lines]
+    counts = Counter(sound for found in classes for sound in set(found))
+    chosen = [max(found, key=lambda sound: counts[sound], default="") for found in classes]
+    if draw.random() < FOLLOWERS:
+        chosen = [sound if sound in chosen[:line] else "" for line, sound in enumerate(chosen)]
+    return tuple(rhyme_bucket(sound) if sound else 0 for sound in chosen)
 
 
 def _some_keywords(text: str, lexicon: Lexicon, draw: random.Random) -> list[str]:

@@ -15,7 +15,7 @@ from model.generator import load_generator
 from model.keywords import MAX_KEYWORDS, extract
 from model.songwriter import Pen
 from training.generator import nats_per_character
-from training.samples import Songs, copying, lexicon_of, write
+from training.samples import Songs, Written, copying, lexicon_of, write
 from training.suffixes import shared_spans
 from training.verse import (
     Dictionary,
@@ -98,7 +98,7 @@ def study(
     if songs:
         keywords = [extract(text, pen.lexicon, MAX_KEYWORDS) for text in songs.some(count, random_seed)]
     drawn = {step: write(pen, keywords, step, candidates, random_seed) for step in steps}
-    human: list[Sample] = []
+    human: list[Written] = []
     if songs:
         size = max(count_words(one.text for one in found) for found in drawn.values())
         chosen = as_many_words(songs.shuffled(random_seed), size)
@@ -137,7 +137,7 @@ def plot(result: dict[str, Any], path: Path) -> None:
 
 
 def _figures(
-    sets: Sequence[Sequence[Sample]], checkpoints: Path, songs: Songs | None, dictionary: Dictionary
+    sets: Sequence[Sequence[Written]], checkpoints: Path, songs: Songs | None, dictionary: Dictionary
 ) -> list[dict[str, Any]]:
     """The figures of each set of stanzas, distinct n-grams of as many words of each."""
     model, vocabulary, _ = load_generator(checkpoints / "generator.safetensors")
@@ -159,7 +159,7 @@ def _figures(
     ]
 
 
-def whole(one: Sample, dictionary: Dictionary) -> bool:
+def whole(one: Written, dictionary: Dictionary) -> bool:
     """Whether a stanza ends by itself and at most a tenth of its words are unknown."""
     return one.ended and dictionary_share([one.text], dictionary) >= WHOLE_WORDS
 

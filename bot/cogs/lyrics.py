@@ -9,20 +9,28 @@ from discord import app_commands
 from discord.app_commands import Choice, Range
 from discord.ext import commands
 
+from bot.asking import differences, once_more, read_recipe, recipe_of
 from bot.config import MAX_TEMPERATURE, MIN_TEMPERATURE
 from bot.images import PictureRef, pictures_of
 from bot.refusals import Refusal
 from bot.seedwords import starting_with
 from bot.songs import Ask
 from bot.thinking import think
-from model.mood import MOODS
+from model.mood import MOODS, PICTURE
+from model.recipe import LONGEST_RECIPE, SHORTEST_RECIPE
+from model.rhyme import SCHEMES
 from model.seeds import MAX_SEED
-from model.steering import MAX_LINES, STYLES
+from model.steering import LEAST_SYLLABLES, MAX_LINES, MOST_SYLLABLES, STYLES
 
 if TYPE_CHECKING:
     from bot.client import SongwriterBot
 
 _NO_PICTURE = "There is no picture in that message that I can read: JPEG, PNG, WebP and GIF are fine."
+
+_NO_MOOD = "There is no picture whose mood I could take: attach one, or choose another mood."
+_UNKNOWN = (
+    "I know no such song: give me what stands at the end of one of mine, or the recipe from its Why this one?"
+)
 
 Temperature = Range[float, MIN_TEMPERATURE, MAX_TEMPERATURE]
 Interaction = discord.Interaction["SongwriterBot"]
@@ -46,14 +54,17 @@ class Lyrics(commands.Cog):
         temp="0.1 is safe, 1.2 is wild",
         picture="what to sing about",
         seed="a word or phrase to start with",
-        mood="how it should feel",
+        mood="how it should feel; picture: as the picture does",
         style="what it should read like",
         lines="how many lines",
+        scheme="which lines rhyme",
+        syllables="how long each line is",
         private="only you see it",
     )
     @app_commands.choices(
-        mood=[Choice(name=mood, value=mood) for mood in MOODS],
+        mood=[Choice(name=mood, value=mood) for mood in (*MOODS, PICTURE)],
         style=[Choice(name=style, value=style) for style in STYLES],
+        scheme=[Choice(name=scheme, value=scheme) for scheme in SCHEMES],
     )
     async def lyrics(
         self,
@@ -64,9 +75,13 @@ class Lyrics(commands.Cog):
         mood: str | None = None,
         style: str | None = None,
         lines: Range[int, 1, MAX_LINES] | None = None,
+        scheme: str | None = None,
+        syllables: Range[int, LEAST_SYLLABLES, MOST_SYLLABLES] | None = None,
         private: bool = False,
     ) -> None:
         await think(interaction, ephemeral=private)
+        if mood == PICTURE and picture is None:
+            raise Refusal(_NO_MOOD)
         ask = Ask(
             interaction.user.id,
             interaction.guild_id,
@@ -77,6 +92,8 @@ class Lyrics(commands.Cog):
             mood=mood,
             style=style,
             lines=lines,
+            scheme=scheme,
+            syllables=syllables,
             author=interaction.user.id if picture else None,
         )
         await self._write(interaction, ask)
@@ -108,9 +125,31 @@ class Lyrics(commands.Cog):
         )
         await self._write(interaction, ask)
 
+    @app_commands.command(name="replay", description="The same song once more, letter by letter.")
+    @app_commands.describe(
+        recipe="what stands at the end of a song, or its recipe from Why this one?", private="only you see it"
+    )
+    async def replay(
+        self, interaction: Interaction, recipe: Range[str, 1, LONGEST_RECIPE], private: bool = False
+    ) -> None:
+        await think(interaction, ephemeral=private)
+        ask = await self._named(interaction, recipe.strip("` "))
+        async with self.bot.songs.written(ask) as output:
+            await self.bot.poster.answer(interaction, output, differences(ask, output))
+
     async def _write(self, interaction: Interaction, ask: Ask) -> None:
         async with self.bot.songs.written(ask) as output:
             await self.bot.poster.answer(interaction, output)
+
+    async def _named(self, interaction: Interaction, name: str) -> Ask:
+        """What to write again: a song by its number, or what a recipe describes."""
+        if len(name) < SHORTEST_RECIPE:
+            before = await self.bot.store.output(name)
+            if before is None:
+                raise Refusal(_UNKNOWN)
+            return once_more(before, interaction, "replay", recipe_of(before))
+        user, server = interaction.user.id, interaction.guild_id
+        return Ask(user, server, "replay", recipe=read_recipe(name))
 
 
 def _attached(picture: discord.Attachment) -> PictureRef:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from bot.engine.requests import SongRequest
-from bot.engine.worker import Draft, Setup
+from bot.engine.worker import Draft, Setup, Written
+from model.decoding import Sampling
+from model.explanation import explain
 from model.files import CHECKPOINTS
+from model.mood import picture_mood
+from model.recipe import Recipe
+from model.wish import Wish
 
 if TYPE_CHECKING:
     import torch
     from PIL import Image
 
-    from model.songwriter import Eye, Pen, Wish
+    from model.songwriter import Eye, Pen, Song
 
 T = TypeVar("T")
 
@@ -47,6 +53,8 @@ class Songwriter:
     def __init__(self, eye: Eye, pen: Pen, device: torch.device, max_pixels: int) -> None:
         self._eye, self._pen, self._device, self._max_pixels = eye, pen, device, max_pixels
         self.device, self.captioner, self.generator = str(device), eye.digest, pen.digest
+        self.origin = pen.origin
+        self.engine = pen.engine
 
     def warm_up(self) -> None:
         from PIL import Image
@@ -62,28 +70,41 @@ class Songwriter:
         return self._eye.preprocessing.square(open_picture(picture, self._max_pixels))
 
     def caption(self, picture: Image.Image) -> str:
-        return _on_device(lambda: self._eye.caption(picture).text)
+        return _on_device(lambda: self._eye.see(picture).told)
+
+    def mood(self, picture: Image.Image, caption: str) -> str | None:
+        return picture_mood(picture, caption, self._pen.lexicon)
 
     def keywords(self, caption: str | None, seed: str) -> Sequence[str]:
         return self._pen.keywords(caption, seed)
 
-    def write(self, drafts: Sequence[Draft]) -> list[Sequence[str]]:
+    def write(self, drafts: Sequence[Draft]) -> list[Written]:
         wanted = [(draft.keywords, _wish(draft)) for draft in drafts]
-        return _on_device(lambda: list(self._pen.write(wanted)))
+        songs = _on_device(lambda: self._pen.sung(wanted))
+        return [self._written(draft, song) for draft, song in zip(drafts, songs, strict=True)]
+
+    def _written(self, draft: Draft, song: Song) -> Written:
+        recipe = Recipe.of(song.keywords, song.wish, self.origin, self.engine).text
+        if not draft.request.explain:
+            return Written(song.lines, recipe)
+        seen = replace(song, caption=draft.caption)
+        return Written(song.lines, recipe, explain(seen, self._pen.lexicon, self._pen.tools.novelty))
 
 
 def _wish(draft: Draft) -> Wish:
-    from model.decoding import Sampling
-    from model.songwriter import Wish
-
     request = draft.request
+    if request.replay is not None:
+        return replace(request.replay.wish, forbidden=request.forbidden)
     return Wish(
         sampling=Sampling(request.temperature),
         seed=request.seed,
         random_seed=draft.random_seed,
         style=request.style,
-        mood=request.mood,
+        mood=draft.mood,
         lines=request.lines,
+        scheme=request.scheme,
+        syllables=request.syllables,
+        forbidden=request.forbidden,
     )
 
 

@@ -6,6 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from model.explanation import Explanation
+from model.recipe import Recipe
+
 
 @dataclass(frozen=True)
 class SongRequest:
@@ -22,9 +25,13 @@ class SongRequest:
         caption: a caption known from before, instead of pictures ("another one").
         seed: the stanza starts with it; folded and checked, "" for none.
         style: one of ``model.steering.STYLES``.
-        mood: one of ``model.mood.MOODS`` or None.
+        mood: one of ``model.mood.MOODS``, ``PICTURE`` to take that of its pictures, or None.
         lines: 1 to 4.
         forbidden: folded words that the stanza must not contain.
+        scheme: one of ``model.rhyme.SCHEMES``, or None: rhymed where it is cheap.
+        syllables: of every line, 3 to 14, or None.
+        replay: a stanza to write again, instead of all that describes one above.
+        explain: say why it is as it is, too.
     """
 
     request_id: str
@@ -39,6 +46,10 @@ class SongRequest:
     mood: str | None = None
     lines: int = 4
     forbidden: frozenset[str] = frozenset()
+    scheme: str | None = None
+    syllables: int | None = None
+    replay: Recipe | None = None
+    explain: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,9 +62,12 @@ class SongResult:
         lines: as they are shown; never empty.
         random_seed: of the attempt that passed the word filter.
         temperature: as asked.
+        mood: as asked, or the picture's.
         captioner: digest of the captioner's checkpoint, "" where no picture was read.
         generator: digest of the generator's checkpoint.
         seconds: how long each stage took ("queue", "decode", "caption", "write").
+        recipe: see ``model.recipe``; "" from models that have none.
+        explanation: why it is as it is, where that was asked for.
     """
 
     caption: str | None
@@ -64,6 +78,9 @@ class SongResult:
     captioner: str
     generator: str
     seconds: Mapping[str, float] = field(default_factory=dict)
+    recipe: str = ""
+    mood: str | None = None
+    explanation: Explanation | None = None
 
 
 # Downloads the pictures of a request, once it has its place in the queue.
@@ -112,6 +129,10 @@ class BadPicture(EngineError):
 
 class Declined(EngineError):
     """Every attempt met the word filter."""
+
+
+class Unrepeatable(EngineError):
+    """A stanza that these models cannot write again: others wrote it."""
 
 
 class WorkerFailed(EngineError):

@@ -29,11 +29,15 @@ from bot.engine.requests import (
     SongRequest,
     SongResult,
     TooSlow,
+    Unrepeatable,
     WorkerFailed,
 )
 from bot.engine.sentences import FAILED, TOO_SLOW
 from bot.wordfilter import is_forbidden
 from model.errors import BadInput, BadOption
+from model.explanation import Explanation
+from model.mood import PICTURE
+from model.recipe import Recipe
 from model.text import fold, words
 
 # What a worker may need beyond its models: a picture of 50 million pixels with
@@ -48,6 +52,7 @@ MAX_FILES_OPEN = 256
 NICENESS = 5
 
 _SECRETS = "DISCORD_TOKEN"
+_UNSUNG = "That song has words that I do not sing here."
 _NO_LUCK = "No stanza came out that I would sing in public: try again, or something else."
 
 
@@ -98,6 +103,7 @@ class Draft:
         until: when it has to be started, in the monotonic clock's seconds.
         caption: what is on its pictures, or was known before.
         keywords: lemmas that steer the stanza.
+        mood: as asked, or its pictures'.
         random_seed: of the next attempt.
         seconds: how long each stage took.
         outcome: a stanza or an error, once there is one.
@@ -107,6 +113,7 @@ class Draft:
     until: float
     caption: str | None = None
     keywords: tuple[str, ...] = ()
+    mood: str | None = None
     random_seed: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     outcome: SongResult | EngineError | None = None
@@ -125,6 +132,21 @@ class Draft:
             self.outcome.add_note(trace(error))
 
 
+@dataclass(frozen=True)
+class Written:
+    """A stanza as models hand it over.
+
+    Attributes:
+        lines: as they are shown.
+        recipe: see ``model.recipe``.
+        explanation: where the request asks for one.
+    """
+
+    lines: Sequence[str]
+    recipe: str = ""
+    explanation: Explanation | None = None
+
+
 class Models(Protocol):
     """What a loader returns.
 
@@ -132,11 +154,15 @@ class Models(Protocol):
         device: where they run.
         captioner: digest of the captioner's checkpoint.
         generator: digest of the generator's checkpoint.
+        origin: digest of all files that decide what is written, see ``model.recipe``.
+        engine: what runs the generator, see ``model.recipe``.
     """
 
     device: str
     captioner: str
     generator: str
+    origin: str
+    engine: str
 
     def warm_up(self) -> None:
         """Do everything once, so that the first request is no slower than the second."""
@@ -151,11 +177,14 @@ class Models(Protocol):
     def caption(self, picture: Any) -> str:
         """A decoded picture -> what is on it."""
 
+    def mood(self, picture: Any, caption: str) -> str | None:
+        """The mood that a decoded picture suggests, if any."""
+
     def keywords(self, caption: str | None, seed: str) -> Sequence[str]:
         """The lemmas that steer, the most telling first."""
 
-    def write(self, drafts: Sequence[Draft]) -> list[Sequence[str]]:
-        """Lines of a stanza for each draft, all drawn in one batch.
+    def write(self, drafts: Sequence[Draft]) -> list[Written]:
+        """A stanza for each draft, all drawn in one batch.
 
         Raises:
             BadOption: one of them asks for something that cannot be had.
@@ -212,7 +241,13 @@ def write_batch(requests: Sequence[SongRequest], left: Sequence[float]) -> list[
         raise RuntimeError("load() has to run first")
     models, started = _state.models, time.monotonic()
     drafts = [
-        Draft(request, started + seconds, request.caption, random_seed=request.random_seed)
+        Draft(
+            request,
+            started + seconds,
+            request.caption,
+            mood=None if request.mood == PICTURE else request.mood,
+            random_seed=request.random_seed,
+        )
         for request, seconds in zip(requests, left, strict=True)
     ]
     for draft in drafts:
@@ -241,9 +276,12 @@ def _prepare(models: Models, draft: Draft) -> None:
     if is_forbidden(request.seed, request.forbidden):
         raise Declined("I do not sing about that: try another word.")
     if request.pictures:
-        draft.caption = _look(models, request.pictures, draft.seconds)
+        _look(models, draft)
     if draft.caption is not None:
         draft.caption = _without(draft.caption, request)
+    if request.replay is not None:
+        draft.keywords = _again(models, request.replay, request.forbidden)
+        return
     found = models.keywords(draft.caption, request.seed)
     draft.keywords = tuple(word for word in found if not is_forbidden(word, request.forbidden))
 
@@ -260,30 +298,47 @@ def _attempt(models: Models, drafts: Sequence[Draft]) -> None:
             with draft.settled():
                 _judge(models, draft, models.write([draft])[0], began)
         return
-    for draft, lines in zip(drafts, written, strict=True):
-        _judge(models, draft, lines, began)
+    for draft, one in zip(drafts, written, strict=True):
+        _judge(models, draft, one, began)
 
 
-def _judge(models: Models, draft: Draft, lines: Sequence[str], began: float) -> None:
+def _again(models: Models, recipe: Recipe, forbidden: frozenset[str]) -> tuple[str, ...]:
+    """The keywords of a stanza that is to be written again."""
+    try:
+        recipe.check(models.origin, models.engine)
+    except BadInput as error:
+        raise Unrepeatable(str(error)) from error
+    if is_forbidden("\n".join([recipe.wish.seed, *recipe.keywords]), forbidden):
+        raise Declined(_UNSUNG)
+    return recipe.keywords
+
+
+def _judge(models: Models, draft: Draft, written: Written, began: float) -> None:
     """A stanza without forbidden words is the outcome."""
     request = draft.request
     draft.seconds["write"] = draft.seconds.get("write", 0.0) + time.monotonic() - began
-    if is_forbidden("\n".join(lines), request.forbidden):
+    if is_forbidden("\n".join(written.lines), request.forbidden):
+        # Another attempt would be another stanza.
+        draft.outcome = Declined(_UNSUNG) if request.replay else None
         return
     draft.outcome = SongResult(
         draft.caption,
         draft.keywords,
-        tuple(lines),
+        tuple(written.lines),
         draft.random_seed,
         request.temperature,
         models.captioner if request.pictures else "",
         models.generator,
         draft.seconds,
+        written.recipe,
+        draft.mood,
+        written.explanation,
     )
 
 
-def _look(models: Models, pictures: Sequence[bytes], seconds: dict[str, float]) -> str:
-    """The pictures' captions, joined; adds the time of each stage to ``seconds``."""
+def _look(models: Models, draft: Draft) -> None:
+    """Caption the pictures, and take the mood of the first one that has any where that is asked for."""
+    pictures, seconds = draft.request.pictures, draft.seconds
     seconds.update(decode=0.0, caption=0.0)
     captions = []
     for number, picture in enumerate(pictures, start=1):
@@ -297,9 +352,11 @@ def _look(models: Models, pictures: Sequence[bytes], seconds: dict[str, float]) 
             raise BadPicture(f"{name} needs too much memory: make it smaller.") from error
         opened = time.monotonic()
         captions.append(models.caption(decoded))
+        if draft.request.mood == PICTURE:
+            draft.mood = draft.mood or models.mood(decoded, captions[-1])
         seconds["decode"] += opened - began
         seconds["caption"] += time.monotonic() - opened
-    return "; ".join(captions)
+    draft.caption = "; ".join(captions)
 
 
 def _without(caption: str, request: SongRequest) -> str:

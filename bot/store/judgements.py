@@ -29,7 +29,7 @@ _REACTIONS = f"""
 COLUMNS = (
     "output", "person", "server", "reaction", "self_rating", "bot", "rated_at", "created", "caption",
     "keywords", "text", "line_count", "seed", "style", "mood", "temperature", "random_seed", "captioner",
-    "generator",
+    "generator", "recipe",
 )  # fmt: skip
 
 

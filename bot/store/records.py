@@ -58,6 +58,7 @@ class Output:
         generator: digest of the generator's checkpoint.
         created: seconds since 1970.
         author: who posted the pictures, None without one.
+        recipe: see ``model.recipe``; None for those from before there were any.
     """
 
     id: str
@@ -78,6 +79,7 @@ class Output:
     generator: str
     created: float
     author: int | None = None
+    recipe: str | None = None
 
 
 @dataclass(frozen=True)

@@ -91,3 +91,9 @@ def authors(db: Database) -> None:
     db.execute("ALTER TABLE outputs ADD COLUMN author INTEGER")
     db.execute("UPDATE outputs SET author = user WHERE caption IS NOT NULL")
     db.execute("CREATE INDEX outputs_author ON outputs (author)")
+
+
+@migrations()
+def recipes(db: Database) -> None:
+    """How to write an output again; older programs cannot be asked to."""
+    db.execute("ALTER TABLE outputs ADD COLUMN recipe TEXT")

@@ -20,6 +20,7 @@ from bot.limits import Quota
 from bot.songs import Songs
 from bot.store import Store
 from bot.wordfilter import forbidden_words
+from tests.bot.songs import song
 
 SEED_WORDS = (("kind", 200), ("king", 900), ("kiss", 500), ("sea", 800))
 
@@ -46,11 +47,7 @@ class StubEngine:
         if self.failure is not None:
             raise self.failure
         caption = f"picture {zlib.crc32(b''.join(request.pictures))}" if request.pictures else request.caption
-        lines = tuple(f"Line {number} of a song" for number in range(1, request.lines + 1))
-        eye = "eye" if request.pictures else ""
-        return SongResult(
-            caption, ("song",), lines, request.random_seed, request.temperature, eye, "pen", {"write": 0.01}
-        )
+        return song(request, caption, [f"Line {number} of a song" for number in range(1, request.lines + 1)])
 
     async def close(self, grace: float) -> None:
         pass

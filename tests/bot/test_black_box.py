@@ -21,6 +21,7 @@ import pytest_asyncio
 from bot.console import BAD_CONFIGURATION, BAD_DATA, UNAVAILABLE
 from tests.bot import reader
 from tests.bot.program import HIDDEN_ADDRESS, STUB, Program, by_connector, by_hosts, no_hosts, running
+from tests.bot.test_contract import BUTTONS
 from tests.conftest import ROOT
 from tests.discord import Channel, Guild, LoopbackDiscord, Message, User
 from tests.zoo import photograph as small_photograph
@@ -140,7 +141,7 @@ async def looks_and_sings(place: Place, program: Program, photograph: Path) -> N
     assert facts.startswith("-# ")
     assert SEEN & {*facts.split()}, facts
     await place.server.wait_until(lambda: len(reply.reactions) == 2)
-    assert [part["label"] for part in reply.buttons] == ["Another one", "Warmer", "Cooler", "Delete"]
+    assert [part["label"] for part in reply.buttons] == BUTTONS
     program.signal(signal.SIGTERM)
     assert await program.ended() == 0
     assert place.server.token not in program.log

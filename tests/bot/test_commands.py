@@ -40,6 +40,19 @@ async def test_lyrics_takes_every_option(place, engine: StubEngine) -> None:
     assert len(asked.pictures) == 1
 
 
+async def test_the_mood_can_be_the_pictures(simcord_env, place, store: Store, engine: StubEngine) -> None:
+    _, channel, ann, _ = place
+    song = await ann.slash(channel, "lyrics", mood="picture", picture=("a.png", b"x"))
+    assert engine.asked[0].mood == "picture"
+    assert (await store.export_user(ann.id))["outputs"][0]["mood"] == "dreamy"
+    await ann.click(song.response, label="Another one")
+    assert engine.asked[1].mood == "dreamy"
+    refused = await ann.slash(channel, "lyrics", mood="picture")
+    assert simcord_env.errors
+    assert "no picture whose mood" in refused.followups[0].content
+    assert len(engine.asked) == 2
+
+
 async def test_lyrics_alone_uses_the_servers_settings(place, store: Store, engine: StubEngine) -> None:
     guild, channel, ann, _ = place
     await store.change_settings(guild.id, lambda _: ServerSettings(temperature=0.9, reactions=("❤️", "💩")))

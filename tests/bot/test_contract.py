@@ -21,16 +21,18 @@ from bot.engine.sentences import BROKEN
 from bot.refusals import Refusal
 from bot.store import ServerSettings, Store
 from bot.store.lane import Lane
+from model.recipe import LONGEST_RECIPE
 from tests.bot.conftest import StubEngine
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.asyncio
 
 PNG = ("photo.png", b"\x89PNG\r\n\x1a\n")
-# How each is used; a channel is filled in for "here".
+# How each is used; a channel is filled in for "here", and a song's number for "song".
 COMMANDS: dict[str, dict[str, Any]] = {
     "lyrics": {},
     "seed": {"words": "kiss"},
+    "replay": {"recipe": "song"},
     "about": {},
     "stats": {},
     "privacy show": {},
@@ -46,9 +48,13 @@ COMMANDS: dict[str, dict[str, Any]] = {
     "settings ratings": {"on": True},
 }
 MENUS = ["Write lyrics"]
-BUTTONS = ["Another one", "Warmer", "Cooler", "Delete"]
-EVERYTHING = [*COMMANDS, *MENUS, *BUTTONS]
-SONGS = {"lyrics", "seed", "Write lyrics", "Another one", "Warmer", "Cooler"}
+BUTTONS = ["Another one", "Warmer", "Cooler", "Rewrite a line", "Why this one?", "Delete"]
+# What a button offers to choose from.
+CHOICES = ["Which line?"]
+COMPONENTS = [*BUTTONS, *CHOICES]
+EVERYTHING = [*COMMANDS, *MENUS, *COMPONENTS]
+WRITES = ["Write lyrics", "Another one", "Warmer", "Cooler", "Why this one?", "Which line?"]
+SONGS = {"lyrics", "seed", "replay", *WRITES}
 UNLIMITED = {"Delete": "a song can be deleted only once, by who asked for it or a moderator"}
 
 # Discord's limits: https://discord.com/developers/docs/interactions/application-commands
@@ -70,13 +76,22 @@ class Scene:
     person: Any
     picture: Any
     song: Any
+    offered: Any = None
+
+    async def reach(self, name: str) -> None:
+        """Go where it is: a choice has to be offered first."""
+        if name in CHOICES:
+            self.offered = (await self.person.click(self.song, label="Rewrite a line")).response
 
     async def use(self, name: str) -> Any:
+        if name in CHOICES:
+            return await self.person.select(self.offered, ["1"])
         if name in BUTTONS:
             return await self.person.click(self.song, label=name)
         if name in MENUS:
             return await self.person.context_menu(self.channel, name, self.picture)
-        options = {key: self.channel if value == "here" else value for key, value in COMMANDS[name].items()}
+        known = {"here": self.channel, "song": self.song.content.split("`")[-2]}
+        options = {key: known.get(value, value) for key, value in COMMANDS[name].items()}
         return await self.person.slash(self.channel, name, **options)
 
     async def said(self, name: str) -> list[tuple[str, bool]]:
@@ -174,7 +189,8 @@ async def test_it_is_within_discords_limits(simcord_env: Any, name: str) -> None
             assert option.min_value is not None
             assert option.max_value is not None
         if kind is discord.AppCommandOptionType.string:
-            assert option.choices or 0 < (option.max_value or 0) <= 100, option.name
+            longest = LONGEST_RECIPE if option.name == "recipe" else 100
+            assert option.choices or 0 < (option.max_value or 0) <= longest, option.name
 
 
 @pytest.mark.parametrize("name", [*COMMANDS, *MENUS])
@@ -204,6 +220,7 @@ async def test_a_button_is_within_discords_limits(name: str) -> None:
 
 @pytest.mark.parametrize("name", EVERYTHING)
 async def test_it_works_and_is_acknowledged_once(scene: Scene, name: str) -> None:
+    await scene.reach(name)
     before = scene.acknowledgements()
     said = await scene.said(name)
     assert scene.acknowledgements() == before + 1
@@ -213,11 +230,12 @@ async def test_it_works_and_is_acknowledged_once(scene: Scene, name: str) -> Non
 @pytest.mark.parametrize("name", [name for name in EVERYTHING if name not in UNLIMITED])
 async def test_it_is_limited(scene: Scene, store: Store, name: str) -> None:
     await store.change_settings(scene.channel.guild.id, lambda _: ServerSettings(cooldown=60))
+    await scene.reach(name)
     times = 1 if name in SONGS else 3
     for _ in range(times):
         assert "ask again" not in (await scene.said(name))[0][0]
     ((text, private),) = await scene.said(name)
-    assert bool(scene.env.errors) is (name not in BUTTONS)
+    assert bool(scene.env.errors) is (name not in COMPONENTS)
     assert re.search(r"ask again <t:\d+:R>\.$", text)
     assert private
 
@@ -269,11 +287,12 @@ async def test_a_failure_is_one_sentence_for_the_person_alone(
     error: Exception,
     expected: str,
 ) -> None:
+    await scene.reach(name)
     before = scene.acknowledgements()
     breakage(name)(monkeypatch, engine, error)
     ((text, private),) = await scene.said(name)
     assert scene.acknowledgements() == before + 1
-    assert bool(scene.env.errors) is (name not in BUTTONS)
+    assert bool(scene.env.errors) is (name not in COMPONENTS)
     assert private
     assert text.startswith(expected)
     assert text.endswith(".")

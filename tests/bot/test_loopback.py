@@ -36,6 +36,7 @@ from model.errors import Unavailable
 from model.lexicon import Entry, Lexicon
 from tests.bot import reader
 from tests.bot.engine.harness import until_ready
+from tests.bot.songs import song
 from tests.conftest import ROOT, real_data
 from tests.discord import Channel, Guild, Interaction, LoopbackDiscord, Message, User
 from tests.discord.commands import NotOffered
@@ -67,10 +68,7 @@ class Pen:
         self.asked.append(request)
         self.gate.wait(20)
         lines = (f"{FIRST_LINE} {request.seed}".strip(), "Line two")
-        caption = self.caption if request.pictures else request.caption
-        return SongResult(
-            caption, ("dog",), lines, request.random_seed, request.temperature, "eye", "pen", {"write": 0.01}
-        )
+        return song(request, self.caption if request.pictures else request.caption, lines)
 
 
 @dataclass
@@ -805,7 +803,8 @@ async def test_every_command_conforms_to_discords_description(scene: Scene, data
     if description(data) is None:
         pytest.skip("Discord's description is not here: discord/openapi.json in the data folder")
     server, ann, channel = scene.server, scene.ann, scene.channel
-    options = {"temp": 0.7, "picture": PHOTO, "seed": "kiss", "mood": "sad", "style": "ballad", "lines": 2}
+    options = {"temp": 0.7, "picture": PHOTO, "seed": "kiss", "mood": "sad", "style": "ballad", "lines": 2,
+               "scheme": "ABAB", "syllables": 8}  # fmt: skip
     used = await (await scene.lyrics(**options)).answered()
     assert used.original is not None
     await (await scene.lyrics(private=True)).answered()
@@ -814,8 +813,14 @@ async def test_every_command_conforms_to_discords_description(scene: Scene, data
     assert "kiss" in [one["value"] for one in typed.choices or []]
     posted = await scene.posts()
     await (await server.context_menu(ann, posted, "Write lyrics")).answered()
-    for button in (":again:", ":warmer:", ":cooler:"):
+    for button in (":again:", ":warmer:", ":cooler:", ":why:"):
         await (await server.click(ann, used.original, button)).answered()
+    offered = await (await server.click(ann, used.original, ":rewrite:")).answered()
+    assert offered.original is not None
+    anew = await (await server.click(ann, offered.original, "line:", ["2"])).answered()
+    assert "Line 2 anew" in anew.text
+    number = anew.text.split("`")[-2]
+    assert (await (await server.slash(ann, channel, "replay", {"recipe": number})).answered()).text
     await server.click(ann, used.original, ":delete:")
     await server.wait_until(lambda: used.original is not None and used.original.deleted)
     for name in ("about", "stats", "privacy show", "privacy export", "privacy opt-out", "privacy opt-in",

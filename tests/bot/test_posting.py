@@ -40,7 +40,8 @@ async def test_a_picture_gets_a_stanza(simcord_env, place, store: Store, engine:
     assert [str(one.emoji) for one in reply.reactions] == ["👍", "👎"]
     assert reply.mentions == []
     labels = [button.label for row in reply.components for button in row.children]
-    assert labels == ["Another one", "Warmer", "Cooler", "Delete"]
+    assert labels == ["Another one", "Warmer", "Cooler", "Rewrite a line", "Why this one?", "Delete"]
+    assert [len(row.children) for row in reply.components] == [3, 3]
     assert engine.asked[0].user == ann.id
     (job,) = (await store.export_user(ann.id))["jobs"]
     assert set(job["seconds"]) == {"fetch", "write", "reply", "all"}

@@ -23,7 +23,7 @@ from tests.bot.test_store import ADA, BOB, EVE, NOON, PEOPLE, SERVER, stanza
 COLUMNS = [
     "output", "person", "server", "reaction", "self_rating", "bot", "rated_at", "created", "caption",
     "keywords", "text", "line_count", "seed", "style", "mood", "temperature", "random_seed", "captioner",
-    "generator",
+    "generator", "recipe",
 ]  # fmt: skip
 
 

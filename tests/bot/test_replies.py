@@ -43,10 +43,10 @@ def test_no_text_is_markup(text: str) -> None:
 
 @given(st.lists(st.text(max_size=500) | texts, min_size=1, max_size=4), st.none() | st.text(max_size=900))
 def test_a_stanza_fits_into_a_message_and_ends_with_its_facts(lines: list[str], caption: str | None) -> None:
-    text = stanza_message(lines, caption, 0.4)
+    text = stanza_message(lines, caption, 0.4, "Zk3_-dA9xQ2b", ["another word filter"])
     assert len(text) <= MAX_MESSAGE
     assert text.rpartition("\n")[2].startswith("-# ")
-    assert text.endswith("temperature 0.4")
+    assert text.endswith("temperature 0.4 · another word filter · `Zk3_-dA9xQ2b`")
 
 
 @pytest.mark.asyncio

@@ -62,6 +62,7 @@ def stanza(**changes: Any) -> Output:
             captioner="0123456789ab",
             generator="ba9876543210",
             created=NOON,
+            recipe="040j6hb7h6nxxbdyxw00mt3fe9spa83jd5j6a3dcv330",
         ),
         **changes,
     )

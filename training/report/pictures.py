@@ -51,6 +51,7 @@ class Photograph:
         thumbnail: a data URI, or None where pictures are not embedded.
         caption: in words.
         log_probability: of the caption, in nats, its end included.
+        told: what steered the stanzas, where a second opinion overruled the caption.
         certainty: geometric mean of its words' probabilities.
         cider: CIDEr-D times 100, or None without references.
         words: of the caption.
@@ -64,6 +65,7 @@ class Photograph:
     size: tuple[int, int] = (1, 1)
     thumbnail: str | None = None
     caption: str = ""
+    told: str = ""
     log_probability: float = 0.0
     certainty: float = 0.0
     cider: float | None = None
@@ -138,20 +140,22 @@ def look(
         except BadInput as error:
             yield Photograph(name, error=str(error))
             continue
-        found = eye.caption(picture, beam)
-        songs = pen.songs([(found.text, wish) for wish in wishes], eye.digest)
+        seen = eye.see(picture, beam)
+        found = seen.caption
+        songs = pen.songs([(seen.told, wish) for wish in wishes], eye.digest)
         small = _small(picture)
         yield Photograph(
             name=name,
             size=small.size if embed else (THUMBNAIL, THUMBNAIL),
             thumbnail=_uri(small, "JPEG", quality=_QUALITY) if embed else None,
             caption=found.text,
+            told=seen.told if seen.told != found.text else "",
             log_probability=found.log_probability,
             certainty=math.exp(found.log_probability / (len(found.words) + 1)),
             cider=judge.score(name, found.text),
             words=tuple(_words(found, embed)),
             references=tuple(references.get(name, ())),
-            keywords=pen.keywords(found.text, ""),
+            keywords=pen.keywords(seen.told, ""),
             stanzas=tuple(song.lines for song in songs),
         )
 

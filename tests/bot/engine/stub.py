@@ -9,8 +9,11 @@ import sys
 import time
 from collections.abc import Sequence
 
-from bot.engine.worker import Draft, Setup
+from bot.engine.worker import Draft, Setup, Written
+from model.decoding import Sampling
 from model.errors import BadInput
+from model.recipe import Recipe
+from model.wish import Wish
 
 
 class Stub:
@@ -18,7 +21,8 @@ class Stub:
 
     def __init__(self, setup: Setup) -> None:
         self.device = "cpu" if setup.device == "auto" else setup.device
-        self.captioner, self.generator = "captioner", "generator"
+        self.captioner, self.generator, self.engine = "captioner", "0123456789ab", "torch"
+        self.origin = self.generator
         self.written = 0
 
     def warm_up(self) -> None:
@@ -50,11 +54,23 @@ class Stub:
     def caption(self, picture: str) -> str:
         return picture[:40]
 
+    def mood(self, picture: str, caption: str) -> str | None:
+        """Night is dreamy, everything else is nothing."""
+        return "dreamy" if "night" in picture else None
+
     def keywords(self, caption: str | None, seed: str) -> Sequence[str]:
         return [*seed.split(), *(caption or "").split()]
 
-    def write(self, drafts: Sequence[Draft]) -> list[Sequence[str]]:
-        return [self.lines(draft) for draft in drafts]
+    def write(self, drafts: Sequence[Draft]) -> list[Written]:
+        return [Written(self.lines(draft), self.recipe(draft).text) for draft in drafts]
+
+    def recipe(self, draft: Draft) -> Recipe:
+        request = draft.request
+        if request.replay is not None:
+            return request.replay
+        sampling = Sampling(request.temperature)
+        wish = Wish(sampling, request.seed, draft.random_seed, forbidden=request.forbidden)
+        return Recipe.of(("stub",), wish, self.generator, self.engine)
 
     def lines(self, draft: Draft) -> Sequence[str]:
         """The keywords, then which process wrote it and how many it wrote so far.

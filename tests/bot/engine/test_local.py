@@ -51,7 +51,7 @@ async def test_a_picture_becomes_a_stanza_with_everything_to_write_it_again(
     assert result.keywords == ("kiss", "dog", "in", "snow")
     assert result.lines[0] == "kiss dog in snow"
     assert (result.random_seed, result.temperature) == (7, 0.4)
-    assert (result.captioner, result.generator) == ("captioner", "generator")
+    assert (result.captioner, result.generator) == ("captioner", "0123456789ab")
     assert set(result.seconds) == {"queue", "decode", "caption", "write"}
     assert all(0 <= seconds < 1 for seconds in result.seconds.values())
     assert counts.stages[-1] == result.seconds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from PIL import Image
 from bot.config import Engine, Filter, Limits, Pictures
 from bot.engine import models
 from bot.engine.local import LocalEngine
-from bot.engine.requests import BadPicture
+from bot.engine.requests import BadPicture, Unrepeatable
+from model.recipe import Recipe
 from tests.bot.engine.harness import request, until_ready
 
 pytestmark = pytest.mark.asyncio
@@ -37,7 +39,22 @@ async def test_a_photograph_becomes_a_stanza_that_can_be_written_again(photograp
         assert len(first.captioner) == len(first.generator) > 8
         again = await engine.write(request(caption=first.caption, random_seed=5, lines=3))
         assert again.lines == first.lines
-        seeded = await engine.write(request(seed="kiss me", random_seed=5))
+        recipe = Recipe.parse(first.recipe)
+        assert (recipe.keywords, recipe.wish.lines) == (first.keywords, 3)
+        why = await engine.write(request(caption=first.caption, random_seed=5, replay=recipe, explain=True))
+        assert (why.lines, why.recipe) == (first.lines, first.recipe)
+        assert why.explanation is not None
+        assert [word.keyword for word in why.explanation.words] == list(first.keywords)
+        assert why.explanation.rivals
+        anew = recipe.rewriting(2, 7)
+        other = await engine.write(request(replay=anew, random_seed=5))
+        assert [a == b for a, b in zip(other.lines, first.lines, strict=True)] == [True, False, True]
+        assert other.recipe == anew.text
+        foreign = replace(recipe, origin="0123456789ab")
+        with pytest.raises(Unrepeatable, match="other models"):
+            await engine.write(request(replay=foreign))
+        seeded = await engine.write(request(seed="kiss me", random_seed=5, mood="picture"))
+        assert seeded.mood is None
         assert seeded.lines[0].lower().startswith("kiss me")
         with pytest.raises(BadPicture, match=r"more than 0\.5 million pixels"):
             await engine.write(request(pictures=(png(1000, 1000),)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from dataclasses import replace
 
 import pytest
 
@@ -14,9 +15,12 @@ from bot.engine.requests import (
     SongRequest,
     SongResult,
     TooSlow,
+    Unrepeatable,
     WorkerFailed,
 )
 from bot.engine.worker import Setup
+from model.recipe import Recipe
+from model.wish import Wish
 from tests.bot.engine.harness import STUB, request
 
 pytestmark = pytest.mark.usefixtures("loaded")
@@ -86,3 +90,41 @@ def test_another_attempt_has_the_same_random_seed_each_time() -> None:
     first, second = song(asked), song(asked)
     assert first.random_seed == second.random_seed != asked.random_seed
     assert 0 <= first.random_seed < 2**32
+
+
+def test_the_mood_is_that_of_the_first_picture_with_any() -> None:
+    assert song(request("a dog", "a night", mood="picture")).mood == "dreamy"
+    assert song(request("a dog", mood="picture")).mood is None
+    assert song(request("a night", mood="happy")).mood == "happy"
+    assert song(request("a night")).mood is None
+
+
+RECIPE = Recipe.of(("dog", "sea"), Wish(random_seed=5), "0123456789ab", "torch")
+
+
+def test_a_replay_has_the_recipes_keywords_and_no_other_attempt() -> None:
+    assert song(request(caption="a cat", replay=RECIPE)).keywords == ("dog", "sea")
+    swears = request(replay=RECIPE, mood="sad", random_seed=5, forbidden=frozenset({"damn"}))
+    [declined] = write(swears)
+    assert isinstance(declined, Declined)
+    assert "words that I do not sing here" in str(declined)
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        Recipe.of(("dog", "damn"), Wish(), "0123456789ab", "torch"),
+        Recipe.of((), Wish(seed="damn the sea"), "0123456789ab", "torch"),
+    ],
+    ids=["keyword", "seed"],
+)
+def test_a_replay_smuggles_no_word_in(recipe: Recipe) -> None:
+    [declined] = write(request(replay=recipe, forbidden=frozenset({"damn"})))
+    assert isinstance(declined, Declined)
+
+
+@pytest.mark.parametrize(("origin", "engine"), [("ba9876543210", "torch"), ("0123456789ab", "int8")])
+def test_what_other_models_wrote_is_not_replayed(origin: str, engine: str) -> None:
+    [refused] = write(request(replay=replace(RECIPE, origin=origin, engine=engine)))
+    assert isinstance(refused, Unrepeatable)
+    assert "other models" in str(refused)

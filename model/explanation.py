@@ -1,0 +1,133 @@
+"""Why a stanza is as it is: words and their lines, how the lines sound, who else was in the running."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from model.keywords import extract, used
+from model.lexicon import Lexicon
+from model.novelty import SPAN, Novelty
+from model.rhyme import last_word
+from model.text import NEWLINE, fold, words
+
+if TYPE_CHECKING:
+    from model.pen import Song
+
+_LETTERS = "ABCD"
+# More candidates than anybody reads.
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A keyword and where it went.
+
+    Attributes:
+        keyword: the lemma that steered.
+        said: the words of the caption and the seed that it stands for; none in a replay, whose
+            recipe has no caption.
+        lines: those that contain it, from 1.
+    """
+
+    keyword: str
+    said: tuple[str, ...]
+    lines: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A candidate of the last choice.
+
+    Attributes:
+        lines: folded.
+        score: the total, higher is better.
+        parts: what each part adds to the total, by name.
+    """
+
+    lines: tuple[str, ...]
+    score: float
+    parts: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why this stanza.
+
+    Attributes:
+        words: one for each keyword.
+        mood: as asked, or as the picture suggested it; None without one.
+        scheme: a letter a line, the same where lines rhyme strictly ("ABCB").
+        syllables: of each line.
+        copied: characters of the longest stretch that looks copied from the training songs, 0 where none has
+            ``novelty.SPAN``; None where there is no index of them.
+        rivals: the best candidates, the chosen one first.
+        candidates: how many different ones there were in the end.
+    """
+
+    words: tuple[Placed, ...]
+    mood: str | None
+    scheme: str
+    syllables: tuple[int, ...]
+    copied: int | None
+    rivals: tuple[Rival, ...]
+    candidates: int
+
+
+def described(words: Sequence[Placed]) -> str:
+    """Which word is in which line: "wheel, for skateboard (line 1), ride (lines 2 and 3)"."""
+    return ", ".join(f"{_named(word)} ({_numbers(word.lines)})" for word in words)
+
+
+def originality(copied: int) -> str:
+    """How much looks copied, in words."""
+    return f"{copied} characters in a row" if copied else f"fewer than {SPAN} characters in a row"
+
+
+def explain(song: Song, lexicon: Lexicon, novelty: Novelty | None) -> Explanation:
+    """Explain a stanza that was just written."""
+    # Rows that grew from one beginning may have ended alike.
+    rivals = list({one.text: one for one in song.candidates}.values())
+    folded = [fold(line) for line in song.lines]
+    given = words(fold(f"{song.wish.seed} {song.caption or ''}"))
+    return Explanation(
+        words=tuple(
+            Placed(
+                keyword,
+                tuple(dict.fromkeys(word for word in given if extract(word, lexicon, 1) == [keyword])),
+                tuple(n for n, line in enumerate(folded, start=1) if used([keyword], line, lexicon)),
+            )
+            for keyword in song.keywords
+        ),
+        mood=song.wish.mood,
+        scheme=scheme_of(folded, lexicon),
+        syllables=tuple(sum(map(lexicon.sounds.syllables, words(line))) for line in folded),
+        copied=None if novelty is None else novelty.span(song.candidates[0].text),
+        rivals=tuple(
+            Rival(tuple(one.text.split(NEWLINE)), one.score.total, one.score.parts) for one in rivals[:_SHOWN]
+        ),
+        candidates=len(rivals),
+    )
+
+
+def scheme_of(lines: Sequence[str], lexicon: Lexicon) -> str:
+    """The scheme in which folded lines really rhyme: a letter a line, the same one for rhymes."""
+    ends = [last_word(line) for line in lines]
+    letters = ""
+    for number, end in enumerate(ends):
+        partner = next((n for n in range(number) if lexicon.sounds.rhyme(ends[n], end)), None)
+        letters += _LETTERS[len(set(letters))] if partner is None else letters[partner]
+    return letters
+
+
+def _named(word: Placed) -> str:
+    """A keyword, and what of the caption it stands for where that is another word."""
+    others = [said for said in word.said if said != word.keyword]
+    return word.keyword + (f", for {' and '.join(others)}" if others else "")
+
+
+def _numbers(lines: Sequence[int]) -> str:
+    if not lines:
+        return "in no line"
+    return f"line{'s' if len(lines) > 1 else ''} {' and '.join(map(str, lines))}"

@@ -1,0 +1,309 @@
+"""Steps the generator on a CPU: an ONNX graph of one step, its weights 8-bit integers. Free of torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+
+from model.checkpoint import Array, Checkpoint, described, load_checkpoint, quantised
+from model.decoding import Context, Floats, Ids
+from model.errors import BadCheckpoint
+from model.keywords import MAX_KEYWORDS
+from model.mood import MOODS
+from model.rhyme import MAX_SYLLABLES, RHYMES
+from model.steering import BUCKETS, MAX_LINES, SPELLED, STYLES, Steering, spelling
+from model.vocabulary import CharVocabulary
+
+Singles = npt.NDArray[np.float32]
+
+# What a wish is looked up in.
+_TABLES = ("style", "mood", "lines", "syllables", "rhyme", "keyword", "spelling")
+# Wishes whose part of the gates is kept: 32 MB where a layer has 2048 gates.
+_KEPT = 4096
+# What cells put out lies between -1 and 1, so a fixed scale serves. With one that is measured
+# on the batch, a stanza would depend on its neighbours.
+_UNIT, _ZERO = np.array(1 / 127, np.float32), np.array(128, np.uint8)
+_ONNX, _MICROSOFT = helper.make_opsetid("", 21), helper.make_opsetid("com.microsoft", 1)
+_IR = 10
+
+
+class OnnxStepper:
+    """Steps a generator's weights by one symbol a row (``model.decoding.Stepper``).
+
+    A layer is one product of its input and state with its weights, all of 8 bits, a scale a
+    gate; sums, gates and the output layer are float32. The first layer's input is, but for the
+    words before, the sum of two rows of tables: one of symbols, one of wishes as they come up.
+    A state is a row of all layers' parts, one after the other.
+
+    Args:
+        weights: of a ``model.generator.Generator``, by their names there.
+        lemmas: keywords with a vector of their own.
+        cell: "lstm", "gru" or "rnn".
+        int8: False for products in float32, the reference.
+
+    Raises:
+        KeyError: weights are missing, or the cell is none of these.
+    """
+
+    def __init__(
+        self, weights: Mapping[str, Array], lemmas: Sequence[str], cell: str = "lstm", int8: bool = True
+    ) -> None:
+        self._tables = {name: weights[f"{name}.weight"] for name in _TABLES}
+        self._lemmas = {lemma: number for number, lemma in enumerate(lemmas, start=1)}
+        layers = _layers(weights, cell)
+        self._parts = _CELLS[cell][1] * len(layers)
+        self._hidden = weights["output.weight"].shape[1]
+        size, control = weights["embedding.weight"].shape[1], weights["keyword.weight"].shape[1]
+        symbol_part, self._control_part, word_part = np.split(layers[0][0], [size, size + control])
+        symbols = weights["embedding.weight"] @ symbol_part + layers[0][2]
+        layers[0] = (word_part, *layers[0][1:])
+        self._session = _session(_step(weights, symbols, layers, cell, int8))
+        self._rows = np.empty((_KEPT, symbols.shape[1]), dtype=np.float32)
+
+    def start(self, steerings: Sequence[Steering]) -> list[object]:
+        words = [_word_ids(steering, self._lemmas) for steering in steerings]
+        ids, letters = (np.array(part) for part in zip(*words, strict=True))
+        styles = [1 + STYLES.index(one.style) if one.style else 0 for one in steerings]
+        moods = [1 + MOODS.index(one.mood) if one.mood else 0 for one in steerings]
+        self._keywords = self._vectors("keyword", ids) + self._vectors("spelling", letters).sum(2)
+        self._constant = self._vectors("style", styles) + self._vectors("mood", moods)
+        self._known: dict[int, int] = {}
+        fresh = np.zeros((1, self._parts * self._hidden), dtype=np.float32)
+        return [fresh] * len(steerings)
+
+    def resume(self, states: Sequence[object]) -> None:
+        self._state = np.concatenate(cast("list[Singles]", list(states)))
+
+    def step(self, ids: Ids, context: Context) -> Floats:
+        wishes, written = self._wishes(context), context.written
+        fed = {"symbols": ids, "written": written, "wishes": wishes, "state": self._state}
+        logits, self._state = self._session.run(None, fed)
+        return cast("Singles", logits).astype(np.float64)
+
+    def states(self, rows: Sequence[int]) -> list[object]:
+        return [self._state[row : row + 1] for row in rows]
+
+    def _wishes(self, context: Context) -> Singles:
+        """The wishes' part of the first layer's gates, (rows, gates); few differ in a batch."""
+        parts = (context.asked, context.lines_left, context.syllables, context.rhyme)
+        sizes = (len(self._constant), MAX_LINES + 1, MAX_SYLLABLES + 2, RHYMES + 1, *[2] * MAX_KEYWORDS)
+        waiting = context.waiting.T.astype(np.int64)
+        codes: list[int] = np.ravel_multi_index((*parts, *waiting), sizes).tolist()
+        new = set(codes) - self._known.keys()
+        if len(self._known) + len(new) > len(self._rows):
+            self._known, new = {}, set(codes)
+            self._rows = np.empty((max(_KEPT, len(new)), self._rows.shape[1]), dtype=np.float32)
+        if new:
+            first = len(self._known)
+            self._rows[first : first + len(new)] = self._gates(*np.unravel_index(list(new), sizes))
+            self._known |= {code: place for place, code in enumerate(new, start=first)}
+        rows: Singles = self._rows[[self._known[code] for code in codes]]
+        return rows
+
+    def _gates(self, asked: Ids, left: Ids, syllables: Ids, rhyme: Ids, *waiting: Ids) -> Singles:
+        """The same of wishes that are not known yet."""
+        controls = self._constant[asked] + self._vectors("lines", left)
+        controls += self._vectors("syllables", syllables) + self._vectors("rhyme", rhyme)
+        controls += (np.stack(waiting, 1)[..., None] * self._keywords[asked]).sum(1)
+        # One by one: several at once would be rounded by how many they are. Not "@": the threads of
+        # NumPy's BLAS would keep a second core busy.
+        rows = [np.einsum("c,cg->g", control, self._control_part) for control in controls.astype(np.float32)]
+        return np.array(rows)
+
+    def _vectors(self, table: str, ids: npt.ArrayLike) -> Array:
+        vectors: Array = self._tables[table][np.asarray(ids)]
+        return vectors
+
+
+def load_stepper(path: Path, int8: bool = True) -> tuple[OnnxStepper, CharVocabulary, Checkpoint]:
+    """A stepper of the generator that a checkpoint holds.
+
+    Raises:
+        BadCheckpoint: see ``model.checkpoint``.
+    """
+    checkpoint = load_checkpoint(path, "generator")
+    with described(path):
+        vocabulary = CharVocabulary(checkpoint.header["alphabet"])
+        architecture, lemmas = checkpoint.header["architecture"], checkpoint.header["lemmas"]
+        cell = architecture.get("cell", "lstm")
+        fits = {
+            "embedding.weight": (len(vocabulary), architecture["embedding"]),
+            "keyword.weight": (len(lemmas) + 1, architecture["control"]),
+            "word.weight": (BUCKETS + 1, architecture["word"]),
+            "output.weight": (len(vocabulary), architecture["hidden"]),
+        }
+        layers = len(_layers(checkpoint.arrays, cell))
+        if layers != architecture["layers"] or any(
+            checkpoint.arrays[name].shape != shape for name, shape in fits.items()
+        ):
+            raise BadCheckpoint(f"The checkpoint {path} does not fit the network its header names.")
+        stepper = OnnxStepper(checkpoint.arrays, lemmas, cell, int8)
+    return stepper, vocabulary, checkpoint
+
+
+def _word_ids(steering: Steering, lemmas: Mapping[str, int]) -> tuple[list[int], list[list[int]]]:
+    """For each keyword its lemma's number, or its letters where it is no lemma."""
+    ids, letters = [0] * MAX_KEYWORDS, [[0] * SPELLED for _ in range(MAX_KEYWORDS)]
+    for place, keyword in enumerate(steering.keywords):
+        if keyword in lemmas:
+            ids[place] = lemmas[keyword]
+        else:
+            letters[place] = spelling(keyword)
+    return ids, letters
+
+
+# Weights from the input and from the state, (size, gates), and one bias.
+_Layer = tuple[Array, Array, Array]
+
+
+def _layers(weights: Mapping[str, Array], cell: str) -> list[_Layer]:
+    depth = sum(name.startswith(f"{cell}.weight_ih") for name in weights)
+    return [_laid_out(weights, cell, layer) for layer in range(depth)]
+
+
+def _laid_out(weights: Mapping[str, Array], cell: str, layer: int) -> _Layer:
+    """A layer's weights; see ``generator._laid_out`` for a GRU's two columns of candidates."""
+    below, own, bias, own_bias = (
+        weights[f"{cell}.{name}_l{layer}"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    )
+    if cell == "gru":
+        gates = 2 * own.shape[1]
+        below, bias = (np.concatenate([a, np.zeros_like(a[gates:])]) for a in (below, bias))
+        own, own_bias = (
+            np.concatenate([a[:gates], np.zeros_like(a[gates:]), a[gates:]]) for a in (own, own_bias)
+        )
+    return below.T, own.T, bias + own_bias
+
+
+def _session(model: bytes) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    # Steps are too small to share; whole batches are shared out among processes.
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _step(
+    weights: Mapping[str, Array], symbols: Array, layers: Sequence[_Layer], cell: str, int8: bool
+) -> bytes:
+    """The ONNX model of a step: symbols, written, wishes, state -> logits, state after."""
+    graph = _Graph(int8)
+    advance, parts = _CELLS[cell]
+    states = graph.split("state", parts * len(layers))
+    # The first layer's is in the table of symbols.
+    biases = [graph.add("Add", graph.add("Gather", graph.constant(symbols), "symbols"), "wishes")]
+    biases += [graph.constant(bias) for _, _, bias in layers[1:]]
+    below_rows, scale = graph.words(weights["word.weight"])
+    after: list[str] = []
+    for number, ((below, own, _), bias) in enumerate(zip(layers, biases, strict=True)):
+        state = states[number * parts : (number + 1) * parts]
+        matrix = np.concatenate([below if number else scale * below, own])
+        product = graph.product(graph.add("Concat", *below_rows, graph.rounded(state[0]), axis=1), matrix)
+        moved = advance(graph, graph.add("Add", product, bias), state)
+        after += moved
+        below_rows = [graph.rounded(moved[0])]
+    output = graph.constant(weights["output.weight"].T), graph.constant(weights["output.bias"])
+    graph.add("Gemm", moved[0], *output, to="logits")
+    graph.add("Concat", *after, axis=1, to="after")
+    return graph.model(
+        {"symbols": (TensorProto.INT64, []), "written": (TensorProto.INT64, [2]),
+         "wishes": (TensorProto.FLOAT, [symbols.shape[1]]),
+         "state": (TensorProto.FLOAT, [len(states) * weights["output.weight"].shape[1]])},
+        ["logits", "after"],
+    )  # fmt: skip
+
+
+class _Graph:
+    """Nodes and constants of an ONNX graph, named as they come."""
+
+    def __init__(self, int8: bool) -> None:
+        self.int8 = int8
+        self.nodes: list[Any] = []
+        self.constants: list[TensorProto] = []
+        self.unit, self.zero = (self.constant(_UNIT), self.constant(_ZERO)) if int8 else ("", "")
+
+    def add(self, operator: str, *inputs: str, to: str = "", **more: Any) -> str:
+        to = to or f"{operator}{len(self.nodes)}"
+        self.nodes.append(helper.make_node(operator, inputs, [to], **more))
+        return to
+
+    def split(self, rows: str, parts: int) -> list[str]:
+        names = [f"{rows}.{part}" for part in range(parts)]
+        self.nodes.append(helper.make_node("Split", [rows], names, axis=1, num_outputs=parts))
+        return names
+
+    def constant(self, array: Array) -> str:
+        name = f"constant{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        return name
+
+    def rounded(self, rows: str) -> str:
+        """Numbers from -1 to 1 as they go into a product."""
+        return self.add("QuantizeLinear", rows, self.unit, self.zero) if self.int8 else rows
+
+    def words(self, table: Array) -> tuple[list[str], float]:
+        """The vectors of the last words as they go into a product, and what they are to be multiplied by.
+
+        None where a network is not told of them.
+        """
+        scale = 1.0
+        if table.shape[1] == 0:
+            return [], scale
+        if self.int8:
+            scale = float(np.abs(table).max())
+            table = (np.rint(table / scale / _UNIT) + _ZERO).astype(np.uint8)
+        found = self.add("Gather", self.constant(table), "written")
+        return [self.add("Reshape", found, self.constant(np.array([-1, 2 * table.shape[1]])))], scale
+
+    def product(self, rows: str, matrix: Array) -> str:
+        if not self.int8:
+            return self.add("MatMul", rows, self.constant(matrix))
+        integers, scale = quantised(matrix.T)
+        operands = rows, self.constant(integers.T), self.unit, self.constant(scale), self.zero
+        return self.add("MatMulIntegerToFloat", *operands, domain=_MICROSOFT.domain)
+
+    def model(self, inputs: Mapping[str, tuple[int, list[int]]], outputs: Sequence[str]) -> bytes:
+        """The graph; every input has the shape (rows, ...)."""
+        asked = [
+            helper.make_tensor_value_info(name, kind, ["rows", *shape])
+            for name, (kind, shape) in inputs.items()
+        ]
+        given = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs]
+        graph = helper.make_graph(self.nodes, "step", asked, given, self.constants)
+        model = helper.make_model(graph, opset_imports=[_ONNX, _MICROSOFT], ir_version=_IR)
+        data: bytes = model.SerializeToString()
+        return data
+
+
+def _rnn(graph: _Graph, gates: str, _state: Sequence[str]) -> list[str]:
+    return [graph.add("Tanh", gates)]
+
+
+def _lstm(graph: _Graph, gates: str, state: Sequence[str]) -> list[str]:
+    # PyTorch's order.
+    let_in, keep, candidate, let_out = graph.split(gates, 4)
+    kept = graph.add("Mul", graph.add("Sigmoid", keep), state[1])
+    new = graph.add("Mul", graph.add("Sigmoid", let_in), graph.add("Tanh", candidate))
+    memory = graph.add("Add", kept, new)
+    return [graph.add("Mul", graph.add("Sigmoid", let_out), graph.add("Tanh", memory)), memory]
+
+
+def _gru(graph: _Graph, gates: str, state: Sequence[str]) -> list[str]:
+    reset, keep, candidate, own = graph.split(gates, 4)
+    recalled = graph.add("Mul", graph.add("Sigmoid", reset), own)
+    candidate = graph.add("Tanh", graph.add("Add", candidate, recalled))
+    kept = graph.add("Mul", graph.add("Sigmoid", keep), graph.add("Sub", state[0], candidate))
+    return [graph.add("Add", candidate, kept)]
+
+
+# How a cell goes one step on, and the parts of its state.
+_CELLS: dict[str, tuple[Callable[[_Graph, str, Sequence[str]], list[str]], int]] = {
+    "rnn": (_rnn, 1),
+    "lstm": (_lstm, 2),
+    "gru": (_gru, 1),
+}

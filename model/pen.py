@@ -1,0 +1,235 @@
+"""From keywords and a wish to a stanza. Free of torch where the generator runs without it."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from model.checkpoint import described
+from model.decoding import Sample, Stepper, compose
+from model.errors import BadOption
+from model.files import CHECKPOINTS
+from model.keywords import MAX_KEYWORDS, distinct, extract
+from model.lexicon import Lexicon
+from model.novelty import Novelty
+from model.onnx_stepper import load_stepper
+from model.ranking import Candidate, Weights
+from model.rules import Spelling
+from model.tasks import Task, Tools, line_task, stanza_task
+from model.text import LETTERS, NEWLINE, print_lines
+from model.vocabulary import CharVocabulary
+from model.wish import Wish
+
+# What can run the generator: ONNX Runtime with weights of 8 bits or in float32, or PyTorch.
+ENGINES = ("int8", "float32", "torch")
+# Words of a seed and of a caption that steer. More crowd a stanza of four lines: each line then
+# bends around one.
+FROM_SEED, FROM_CAPTION = 2, 2
+# All candidates may have run into dead ends, or be nothing but commas.
+_ATTEMPTS = 10
+# After so many a scheme that cannot be had is only liked.
+_BOUND = 3
+
+
+@dataclass(frozen=True)
+class Song:
+    """A stanza and everything needed to write it again.
+
+    Attributes:
+        caption: what the captioner saw, or None without a picture.
+        keywords: lemmas that steered the stanza.
+        lines: as they are shown; never empty.
+        wish: what was asked for, random seed included.
+        captioner: digest of the captioner's checkpoint.
+        generator: digest of the generator's checkpoint.
+        candidates: those of the last choice, the best first.
+    """
+
+    caption: str | None
+    keywords: tuple[str, ...]
+    lines: tuple[str, ...]
+    wish: Wish
+    captioner: str
+    generator: str
+    candidates: tuple[Candidate, ...] = ()
+
+    @property
+    def text(self) -> str:
+        return NEWLINE.join(self.lines)
+
+
+class Pen:
+    """Keywords and seeds to stanzas.
+
+    Args:
+        stepper: runs the generator.
+        vocabulary: its symbols.
+        lexicon: what is known about words.
+        digest: of the generator's checkpoint.
+        weights: what makes a stanza the best of its candidates.
+        engine: what runs the generator, by name.
+        novelty: tells copies of the training songs, or None.
+        origin: digest of all files that decide what is written, for recipes; ``digest`` where it is "".
+    """
+
+    def __init__(
+        self,
+        stepper: Stepper,
+        vocabulary: CharVocabulary,
+        lexicon: Lexicon,
+        digest: str,
+        weights: Weights | None = None,
+        engine: str = "torch",
+        novelty: Novelty | None = None,
+        origin: str = "",
+    ) -> None:
+        self.stepper, self.vocabulary = stepper, vocabulary
+        self.lexicon, self.digest, self.engine = lexicon, digest, engine
+        self.origin = origin or digest
+        self.tools = Tools(lexicon, Spelling(lexicon, vocabulary), weights or Weights(), novelty)
+
+    @classmethod
+    def load(
+        cls,
+        folder: Path = CHECKPOINTS,
+        device: str = "cpu",
+        lexicon: Path | None = None,
+        engine: str | None = None,
+    ) -> Pen:
+        """The generator of a folder with its lexicon, or with another one.
+
+        Args:
+            folder: of the checkpoints.
+            device: "cpu" or a GPU that torch knows.
+            lexicon: file of another lexicon.
+            engine: one of ``ENGINES``; None for "int8" on a CPU and "torch" elsewhere.
+
+        Raises:
+            BadCheckpoint: a file is missing or damaged.
+        """
+        engine = engine or ("int8" if device == "cpu" else "torch")
+        path = folder / "generator.safetensors"
+        if engine == "torch":
+            from model.generator import fast_stepper, load_generator
+
+            model, vocabulary, checkpoint = load_generator(path)
+            stepper: Stepper = fast_stepper(model.to(device))
+        else:
+            stepper, vocabulary, checkpoint = load_stepper(path, int8=engine == "int8")
+        words = lexicon or folder / "lexicon.json.xz"
+        known = Lexicon.load(words)
+        with described(path):
+            weights = Weights(**checkpoint.header.get("ranking", {}))
+        # Whoever trains on songs of their own need not have an index of them.
+        index = folder / "novelty.safetensors"
+        novelty = Novelty.load(index) if index.exists() else None
+        origin = _digest([path, words, *([index] if novelty else [])])
+        return cls(stepper, vocabulary, known, checkpoint.digest, weights, engine, novelty, origin)
+
+    def keywords(self, caption: str | None, seed: str) -> tuple[str, ...]:
+        """The words that steer: the seed's first, then the caption's."""
+        from_seed = extract(seed, self.lexicon, FROM_SEED) if seed else []
+        from_caption = extract(caption, self.lexicon, FROM_CAPTION) if caption else []
+        return tuple(distinct([*from_seed, *from_caption])[:MAX_KEYWORDS])
+
+    def song(self, caption: str | None, wish: Wish, captioner: str = "") -> Song:
+        """A stanza about a caption, or about the seed alone.
+
+        Args:
+            caption: what a picture shows, or None.
+            wish: what the stanza should be like.
+            captioner: digest of the captioner that wrote the caption.
+        """
+        return self.songs([(caption, wish)], captioner)[0]
+
+    def songs(self, wanted: Sequence[tuple[str | None, Wish]], captioner: str = "") -> list[Song]:
+        """Several stanzas drawn in one batch; each is the one that ``song`` would write."""
+        found = self.sung([(self.keywords(caption, wish.seed), wish) for caption, wish in wanted])
+        return [
+            replace(song, caption=caption, captioner=captioner)
+            for song, (caption, _) in zip(found, wanted, strict=True)
+        ]
+
+    def sung(self, wanted: Sequence[tuple[Sequence[str], Wish]]) -> list[Song]:
+        """The same from keywords that are known already, as those of a recipe; no caption is named.
+
+        Raises:
+            BadOption: see ``candidates``.
+        """
+        return [
+            Song(None, tuple(keywords), self.shown(found[0].text), wish, "", self.digest, tuple(found))
+            for (keywords, wish), found in zip(wanted, self.candidates(wanted), strict=True)
+        ]
+
+    def shown(self, text: str) -> tuple[str, ...]:
+        """A folded stanza as its lines are shown."""
+        return tuple(print_lines(text, self.lexicon.names))
+
+    def write(self, wanted: Sequence[tuple[Sequence[str], Wish]]) -> list[tuple[str, ...]]:
+        """Keywords and wishes -> for each the best of its candidates, as lines to show.
+
+        Raises:
+            BadOption: see ``candidates``.
+        """
+        return [self.shown(one.text) for one in self.compose(wanted)]
+
+    def compose(self, wanted: Sequence[tuple[Sequence[str], Wish]]) -> list[Candidate]:
+        """Keywords and wishes -> for each the best of its candidates.
+
+        Raises:
+            BadOption: see ``candidates``.
+        """
+        return [found[0] for found in self.candidates(wanted)]
+
+    def candidates(self, wanted: Sequence[tuple[Sequence[str], Wish]]) -> list[list[Candidate]]:
+        """Keywords and wishes -> for each the candidates of its last choice, folded, the best first.
+
+        Raises:
+            BadOption: nothing but punctuation came out, as it may at high temperatures.
+        """
+        found = self._drawn(dict(enumerate(partial(self._stanza, *one) for one in wanted)))
+        for step in range(max((len(wish.rewritten) for _, wish in wanted), default=0)):
+            lines = {
+                number: partial(self._line, *one, step, found[number][0].text)
+                for number, one in enumerate(wanted)
+                if step < len(one[1].rewritten)
+            }
+            found |= self._drawn(lines)
+        return [found[number] for number in range(len(wanted))]
+
+    def _stanza(self, keywords: Sequence[str], wish: Wish, attempt: int) -> Task:
+        return stanza_task(self.tools, keywords, wish, attempt, bound=attempt < _BOUND)
+
+    def _line(self, keywords: Sequence[str], wish: Wish, step: int, text: str, attempt: int) -> Task:
+        lines, bound = text.split(NEWLINE), attempt < _BOUND
+        return line_task(self.tools, keywords, wish, lines, wish.rewritten[step], attempt, bound)
+
+    def _drawn(self, tasks: Mapping[int, Callable[[int], Task]]) -> dict[int, list[Candidate]]:
+        """Draw tasks, which take the number of the attempt, again while nothing comes out."""
+        found: dict[int, list[Candidate]] = {}
+        for attempt in range(_ATTEMPTS):
+            waiting = {number: task(attempt) for number, task in tasks.items() if number not in found}
+            if waiting:
+                jobs = [(one.job, one.rate) for one in waiting.values()]
+                drawn = compose(self.stepper, self.vocabulary, jobs)
+                for (number, one), samples in zip(waiting.items(), drawn, strict=True):
+                    candidates = [one.candidate(sample) for sample in samples if _spoken(sample)]
+                    if fit := [candidate for candidate in candidates if not one.bars(candidate)]:
+                        found[number] = fit
+        if len(found) < len(tasks):
+            raise BadOption("No stanza came out: ask for a lower temperature.")
+        return found
+
+
+def _digest(files: Sequence[Path]) -> str:
+    """First 12 hex digits of the SHA-256 of the files' SHA-256s, one after the other."""
+    parts = [hashlib.sha256(path.read_bytes()).digest() for path in files]
+    return hashlib.sha256(b"".join(parts)).hexdigest()[:12]
+
+
+def _spoken(one: Sample) -> bool:
+    return math.isfinite(one.nats) and any(character in LETTERS for character in one.text)

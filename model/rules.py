@@ -1,0 +1,249 @@
+"""What a stanza may be, beside well spelled: where its words and its lines may end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from model.lexicon import Lexicon
+from model.novelty import Novelty
+from model.rhyme import FREE
+from model.steering import Progress, Steering
+from model.text import IN_WORD, NEWLINE, words
+from model.trie import NOWHERE, Trie, spellable
+from model.vocabulary import EOS, CharVocabulary
+from model.wordfilter import Forbidden, is_forbidden
+
+# A line may be so many syllables longer or shorter than was asked for.
+SLACK = 2
+# With so many syllables left, or fewer, the next word is the line's last.
+LAST = 2
+# A line that others will have to rhyme with ends in a word that has so many short rhymes.
+RICH = 12
+# No run of so many words comes twice in a stanza.
+LOOP = 4
+# Words whose rhymes are kept, laid out over the trie.
+_KEPT = 256
+# Of a state that no word goes through, or where no syllables are asked for.
+_FAR = 99
+# With more syllables left than this, any word will do.
+_NEAR = 5
+
+Mask = npt.NDArray[np.bool_]
+# For each state of the trie, and last for ``NOWHERE``, the syllables of the shortest of some words
+# that goes through it.
+Nearest = npt.NDArray[np.int8]
+
+
+class Spelling:
+    """The words that may be written, laid out for the sampler; one serves all wishes."""
+
+    def __init__(self, lexicon: Lexicon, vocabulary: CharVocabulary) -> None:
+        self.sounds = lexicon.sounds
+        self.words = spellable(lexicon)
+        self._rhyming: dict[str, list[str]] = {}
+        for word in self.words:
+            for sound in self.sounds.classes(word):
+                self._rhyming.setdefault(sound, []).append(word)
+        tokens = vocabulary.tokens
+        self.between = np.array([token not in IN_WORD for token in tokens])
+        self.line_end = np.array([token == NEWLINE or number == EOS for number, token in enumerate(tokens)])
+        self.newline = vocabulary.ids[NEWLINE]
+        self.full_stop = np.array([token in tuple(".;:!?") for token in tokens])
+        self.going_on = np.array([token in (" ", "-") for token in tokens])
+        self._lay_out(Trie.of(self.words, vocabulary))
+        self.any = self._nearest(self.words)
+        self.rich = self._nearest([word for word in self.words if self.is_rich(word)])
+
+    def extended(self, words: Sequence[str]) -> Spelling:
+        """The same with more words without hyphens, which rhyme with none."""
+        twin = copy(self)
+        twin.words = [*self.words, *words]
+        twin._lay_out(self.trie.extended(words))
+        new = np.full(len(twin.ends) - len(self.ends), _FAR, dtype=np.int8)
+        twin.rich = np.concatenate([self.rich, new])
+        twin.any = np.minimum(np.concatenate([self.any, new]), twin._nearest(words))
+        return twin
+
+    def __contains__(self, word: str) -> bool:
+        try:
+            path = self.trie.path(word)
+        except LookupError:
+            return False
+        return self.ends[path[-1]]
+
+    def is_rich(self, word: str) -> bool:
+        """Whether a word leaves a choice of rhymes."""
+        return any(len(self._rhyming.get(sound, ())) >= RICH for sound in self.sounds.classes(word))
+
+    def _lay_out(self, trie: Trie) -> None:
+        self.trie = trie
+        self.open: Mask = trie.follow != NOWHERE
+        # A list, because the sampler asks for one state at a time.
+        self.ends: list[bool] = trie.ends.tolist()
+        self.rhymes = lru_cache(_KEPT)(self._rhymes)
+
+    def _rhymes(self, word: str) -> Nearest | None:
+        """The rhymes of a word, None where there are none."""
+        found = {rhyme for sound in self.sounds.classes(word) for rhyme in self._rhyming.get(sound, ())}
+        rhymes = [rhyme for rhyme in found if self.sounds.rhyme(word, rhyme)]
+        return self._nearest(rhymes) if rhymes else None
+
+    def _nearest(self, words: Sequence[str]) -> Nearest:
+        nearest = np.full(len(self.ends) + 1, _FAR, dtype=np.int8)
+        # The shortest last, so that it stays where paths meet.
+        counted = [(self.sounds.syllables(word.strip("'")), word) for word in words]
+        for count, word in sorted(counted, reverse=True):
+            nearest[self.trie.path(word)] = count
+        return nearest
+
+
+@dataclass
+class Rules:
+    """What the rows of one wish may write.
+
+    Attributes:
+        spelling: known words.
+        steering: syllables and scheme.
+        forbidden: words that can't be finished.
+        novelty: tells copies of the training songs; None where that is not known.
+        ends: last words of lines by number, where other lines are already there.
+        seed: what the stanza begins with. It is the person's own: only what comes behind it is judged.
+    """
+
+    spelling: Spelling
+    steering: Steering
+    forbidden: Forbidden = field(default_factory=Forbidden)
+    novelty: Novelty | None = None
+    ends: Mapping[int, str] = field(default_factory=dict)
+    seed: str = ""
+    # What does not change while a stanza grows is found once.
+    _alike: list[tuple[int, ...]] = field(init=False, repr=False)
+    _models: dict[tuple[str, ...], tuple[str | None, bool]] = field(init=False, repr=False)
+    _barred: dict[str, bool] = field(init=False, repr=False)
+    _masks: dict[tuple[int, str, int, str | None, bool, bool], Mask] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        letters = "" if self.steering.scheme == FREE else self.steering.scheme[: self.steering.lines or 0]
+        self._alike = [
+            tuple(n for n, other in enumerate(letters) if n != line and other == letter)
+            for line, letter in enumerate(letters)
+        ]
+        self._models, self._masks, self._barred = {}, {}, {}
+
+    def allowed(self, state: int, progress: Progress, text: str) -> Mask:
+        """Which symbols may come next, (symbols,), not to be written to: none after a dead end.
+
+        Args:
+            state: where the text has led in the trie.
+            progress: of the text.
+            text: as far as it is written.
+        """
+        spelling = self.spelling
+        model, leads = self._models.get(progress.ends) or self._look_up(progress.ends)
+        word = progress.word.strip("'") if spelling.ends[state] else "" if progress.word else progress.last
+        room = progress.asked + SLACK - progress.spoken if progress.asked else _FAR
+        key = state, word, room, model, leads, progress.lines_left <= 1
+        mask = self._masks.get(key)
+        if mask is None:
+            mask = self._masks[key] = self._mask(*key)
+        if spelling.ends[state] and self._bars(text, (*progress.words, word)):
+            return _without(mask, spelling.between)
+        return mask
+
+    def bars(self, text: str) -> bool:
+        """Whether a whole text has what word by word would not have been written."""
+        found, own = words(text), len(words(self.seed))
+        runs = [found[:end] for end in range(own + 1, len(found) + 1)]
+        copied = self.novelty is not None and self.novelty.span(text, len(self.seed)) > 0
+        return copied or any(map(_loops, runs)) or is_forbidden(text, self.forbidden.words)
+
+    def _bars(self, text: str, found: Sequence[str]) -> bool:
+        """Whether the last word may not be whole there; rows with the same text share the answer."""
+        known = self._barred.get(text)
+        if known is None:
+            copied = self.novelty is not None and self.novelty.copies(text)
+            barred = copied or _loops(found) or self.forbidden.ends(text)
+            known = self._barred[text] = barred and text != self.seed
+        return known
+
+    def _mask(
+        self, state: int, word: str, room: int, model: str | None, leads: bool, last_line: bool
+    ) -> Mask:
+        """What ``allowed`` says wherever these are the same.
+
+        Args:
+            state: of the trie.
+            word: the whole word that ends there, or before there; "" inside of a word.
+            room: syllables that the line's words after the whole ones may have.
+            model: the word that the line has to rhyme with.
+            leads: whether another line will have to rhyme with it.
+            last_line: whether the stanza may end.
+        """
+        spelling = self.spelling
+        mask: Mask = spelling.open[state].copy()
+        mask[EOS] &= last_line
+        if room <= _NEAR:
+            mask &= spelling.between | self._letters(state, room, model, leads)
+        more = room > 0
+        if spelling.ends[state]:
+            more = room > LAST
+            room -= spelling.sounds.syllables(word) if room < _FAR else 0
+            more &= room > 0
+            if room < 0:
+                return _without(mask, spelling.between)
+        short = 2 * SLACK < room < _FAR
+        if not mask[spelling.newline] or not (word and not short and self._may_be_last(word, model, leads)):
+            mask = _without(mask, spelling.line_end if more else spelling.between)
+            # "The sun was gone. Feet": a word that is there for the rhyme alone.
+            mask = _without(mask, spelling.full_stop) if model and room <= _NEAR else mask
+        return mask if more else _without(mask, spelling.going_on)
+
+    def alike(self, line: int) -> tuple[int, ...]:
+        """The other lines that have a line's letter in the scheme."""
+        return self._alike[line] if line < len(self._alike) else ()
+
+    def _look_up(self, ends: tuple[str, ...]) -> tuple[str | None, bool]:
+        """The word that the line after such line ends has to rhyme with, if one that has rhymes; and
+        whether another line will have to rhyme with it.
+        """
+        alike = self.alike(len(ends))
+        known = (ends[line] if line < len(ends) else self.ends.get(line) for line in alike)
+        model = next((word for word in known if word and self.spelling.rhymes(word) is not None), None)
+        self._models[ends] = found = model, bool(alike)
+        return found
+
+    def _letters(self, state: int, room: int, model: str | None, leads: bool) -> Mask:
+        """Letters toward a word that can end the line, or one that leaves room for such a word."""
+        following = self.spelling.trie.follow[state]
+        mask: Mask = self._last_words(model, leads)[following] <= room
+        if room > LAST:
+            mask |= self.spelling.any[following] < room
+        return mask
+
+    def _last_words(self, model: str | None, leads: bool) -> Nearest:
+        rhymes = self.spelling.rhymes(model) if model else None
+        if rhymes is not None:
+            return rhymes
+        return self.spelling.rich if leads else self.spelling.any
+
+    def _may_be_last(self, word: str, model: str | None, leads: bool) -> bool:
+        if model:
+            return self.spelling.sounds.rhyme(word, model)
+        return not leads or self.spelling.is_rich(word)
+
+
+def _without(mask: Mask, barred: Mask) -> Mask:
+    left: Mask = mask & ~barred
+    return left
+
+
+def _loops(words: Sequence[str]) -> bool:
+    """Whether the last words were written in that order before."""
+    run = tuple(words[-LOOP:])
+    return any(tuple(words[start : start + LOOP]) == run for start in range(len(words) - LOOP))

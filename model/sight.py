@@ -1,0 +1,200 @@
+"""What to say of a picture: the captioner's sentence, a thing that is named beside it, or colours.
+
+The captioner describes any picture as if it were one of those it learnt from. So two more
+questions are asked of the features it sees: do they look like those pictures', and what does
+ImageNet's classifier call them?
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from model.checkpoint import described, load_checkpoint
+from model.errors import BadCheckpoint
+
+Features = npt.NDArray[np.float32]
+
+# Below this a name is wrong more often than right, on pictures from elsewhere (docs/captioner.md).
+SURE = 0.7
+# From here on there is no "perhaps".
+CERTAIN = 0.9
+# A second thing is worth a mention beside one that is not certain.
+POSSIBLE = 0.2
+# Brightness (0 to 255) spreads less in a picture with nothing to see in it.
+FLAT = 4.0
+# A share of the picture that makes a colour one of its colours, and how many are told.
+_SHARE, _COLOURS = 0.2, 2
+# Of 255: what is darker is black and what is less saturated is grey or white, whatever the hue.
+_BLACK, _WHITE, _PALE = 56, 200, 48
+# Orange that is not bright is brown.
+_BROWN = 150
+# Pillow's hues, 0 to 255 round the circle, each up to the named bound.
+_HUES = (
+    (8, "red"), (25, "orange"), (44, "golden"), (115, "green"), (172, "blue"), (205, "purple"),
+    (240, "pink"), (256, "red"),
+)  # fmt: skip
+_NAMES = list(dict.fromkeys([*(name for _, name in _HUES), "brown", "white", "grey", "black"]))
+# For each hue the number of its colour.
+_CODES = np.array([next(_NAMES.index(name) for bound, name in _HUES if hue < bound) for hue in range(256)])
+
+
+@dataclass(frozen=True)
+class Thing:
+    """What the classifier calls a picture.
+
+    Attributes:
+        name: as people say it, "a cat" or "coffee"; its word is one that songs sing.
+        confidence: probability, 0 to 1, of all classes with the name.
+    """
+
+    name: str
+    confidence: float
+
+
+class Names:
+    """ImageNet's classifier on the captioner's features, and what the captioner's pictures look like.
+
+    Args:
+        weight: (classes, channels), of the classifier.
+        bias: (classes,).
+        names: for each class what it is called, or None.
+        centre: (channels,), the mean features of the captioner's training pictures.
+        directions: (directions, channels), orthonormal, those in which they differ the most.
+        familiar: the strangeness that most of the captioner's held-back pictures stay below.
+    """
+
+    def __init__(
+        self,
+        weight: Features,
+        bias: Features,
+        names: Sequence[str | None],
+        centre: Features,
+        directions: Features,
+        familiar: float,
+    ) -> None:
+        self.weight, self.bias = weight, bias
+        self.names = sorted({name for name in names if name})
+        self.centre, self.directions, self.familiar = centre, directions, familiar
+        column = {name: number for number, name in enumerate(self.names)}
+        # Classes without a name share a last column, which is never told.
+        self._columns = np.array([column[name] if name else len(column) for name in names])
+
+    @classmethod
+    def load(cls, path: Path, backbone: str) -> Names:
+        """Read a checkpoint of kind "names".
+
+        Raises:
+            BadCheckpoint: see ``model.checkpoint``, or it was made for another backbone.
+        """
+        checkpoint = load_checkpoint(path, "names")
+        header, arrays = checkpoint.header, checkpoint.arrays
+        if header.get("backbone") != backbone:
+            raise BadCheckpoint(f"The checkpoint {path} is for {header.get('backbone')}, not for {backbone}.")
+        with described(path):
+            return cls(
+                arrays["weight"],
+                arrays["bias"],
+                header["names"],
+                arrays["centre"],
+                arrays["directions"],
+                float(header["familiar"]),
+            )
+
+    def things(self, features: Features) -> list[Thing]:
+        """Mean features (channels,) -> every name with its probability, the likeliest first."""
+        # Not "@": the threads of NumPy's BLAS would get in the way of torch's for a while after.
+        scores = np.einsum("cf,f->c", self.weight, features) + self.bias
+        shares = np.exp(scores - scores.max())
+        sums = np.bincount(self._columns, shares / shares.sum(), len(self.names) + 1)[:-1]
+        return [Thing(self.names[number], float(sums[number])) for number in np.argsort(-sums)]
+
+    def strangeness(self, features: Features) -> float:
+        """How much of a picture's features (channels,) the familiar directions leave out, 0 to 1.
+
+        The residual of a principal component analysis, as in novelty detection (Jackson and
+        Mudholkar, Technometrics 21, 1979), relative to the distance from the centre.
+        """
+        away = features - self.centre
+        length = float(np.square(away).sum())
+        inside = np.einsum("df,f->d", self.directions, away)
+        return 1.0 - float(np.square(inside).sum()) / length if length else 0.0
+
+
+@dataclass(frozen=True)
+class Sight:
+    """A picture's second opinion.
+
+    Attributes:
+        things: what the classifier calls it, the likeliest first.
+        strange: whether it looks unlike the pictures that the captioner knows.
+        colours: its main colours, the largest first; never empty.
+        flat: whether it has nothing but one colour.
+    """
+
+    things: tuple[Thing, ...]
+    strange: bool
+    colours: tuple[str, ...]
+    flat: bool
+
+    def told(self, caption: str) -> str:
+        """What to say and to sing of: the caption, a thing's name, or colours.
+
+        The caption is believed of pictures like those it comes from, and where the classifier
+        sees the same thing. Of others, a name the classifier is sure of is better; where there
+        is none, what can be seen without knowing anything is all that is said.
+        """
+        if self.flat:
+            return self._colours()
+        if not self.strange or not self.things:
+            return caption
+        first, *others = self.things
+        if first.confidence < SURE:
+            return self._colours()
+        if _says(caption, first.name):
+            return caption
+        if first.confidence >= CERTAIN:
+            return first.name
+        second = [f" or {other.name}" for other in others[:1] if other.confidence >= POSSIBLE]
+        return "perhaps " + first.name + "".join(second)
+
+    def _colours(self) -> str:
+        return "something " + " and ".join(self.colours)
+
+
+def look(square: Image.Image, features: Features, names: Names | None) -> Sight:
+    """The second opinion on a picture.
+
+    Args:
+        square: what the encoder saw, RGB.
+        features: (channels,), the encoder's mean features.
+        names: None where there is no classifier; nothing is strange then.
+    """
+    pixels = np.asarray(square.convert("L"), dtype=np.float32)
+    things = tuple(names.things(features)) if names else ()
+    strange = names is not None and names.strangeness(features) > names.familiar
+    return Sight(things, strange, colours(square), bool(pixels.std() < FLAT))
+
+
+def colours(square: Image.Image) -> tuple[str, ...]:
+    """The main colours of an RGB picture, the largest first: at least one and at most two."""
+    hue, saturation, value = np.asarray(square.convert("HSV")).reshape(-1, 3).T
+    found = _CODES[hue]
+    found = np.where((found == _NAMES.index("orange")) & (value < _BROWN), _NAMES.index("brown"), found)
+    pale = np.where(value > _WHITE, _NAMES.index("white"), _NAMES.index("grey"))
+    found = np.where(saturation < _PALE, pale, found)
+    found = np.where(value < _BLACK, _NAMES.index("black"), found)
+    counts = np.bincount(found, minlength=len(_NAMES))
+    order = np.argsort(-counts, kind="stable")
+    large = [_NAMES[number] for number in order[:_COLOURS] if counts[number] >= _SHARE * found.size]
+    return tuple(large or [_NAMES[order[0]]])
+
+
+def _says(caption: str, name: str) -> bool:
+    word = name.rpartition(" ")[2]
+    return not {word, word + "s", word + "es"}.isdisjoint(caption.split())

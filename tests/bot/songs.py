@@ -1,0 +1,43 @@
+"""What engines without models answer: lines that say their number, with a recipe and, on demand, why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.engine.requests import SongRequest, SongResult
+from model.decoding import Sampling
+from model.explanation import Explanation, Placed, Rival
+from model.mood import PICTURE
+from model.recipe import Recipe
+from model.wish import Wish
+
+GENERATOR = "0123456789ab"
+KEYWORDS = ("song",)
+
+
+def song(request: SongRequest, caption: str | None, lines: Sequence[str]) -> SongResult:
+    """A result for a request: its lines, of which a recipe may have replaced some."""
+    recipe = recipe_of(request)
+    written = [*lines]
+    for line, random_seed in recipe.wish.rewritten:
+        written[line - 1] = f"Line {line} anew by {random_seed}"
+    explanation = None
+    if request.explain:
+        rivals = (Rival(tuple(written), -0.5, {"likelihood": -0.9, "keywords": 0.4}),)
+        explanation = Explanation((Placed("song", (), (1, 2)),), "sad", "AB", (5, 5), 0, rivals, 48)
+    return SongResult(
+        caption, recipe.keywords, tuple(written), request.random_seed, request.temperature,
+        "eye" if request.pictures else "", GENERATOR, {"write": 0.01}, recipe.text, recipe.wish.mood,
+        explanation,
+    )  # fmt: skip
+
+
+def recipe_of(request: SongRequest) -> Recipe:
+    """As a worker makes it."""
+    wish = Wish(
+        Sampling(request.temperature), request.seed, request.random_seed, style=request.style,
+        mood="dreamy" if request.mood == PICTURE else request.mood, lines=request.lines,
+        scheme=request.scheme, syllables=request.syllables,
+        rewritten=request.replay.wish.rewritten if request.replay else (), forbidden=request.forbidden,
+    )  # fmt: skip
+    return Recipe.of(request.replay.keywords if request.replay else KEYWORDS, wish, GENERATOR, "torch")

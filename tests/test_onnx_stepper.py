@@ -1,0 +1,191 @@
+"""What writes stanzas on a CPU, beside the network that it stands for."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from model.checkpoint import save_checkpoint
+from model.decoding import Context, Job, Sampling, Stepper, sample, told
+from model.errors import BadCheckpoint
+from model.generator import Generator, TorchStepper, load_generator
+from model.onnx_stepper import OnnxStepper, load_stepper
+from model.rhyme import RHYMES
+from model.steering import Progress, Steering
+from model.vocabulary import BOS, CharVocabulary
+from training.evaluation import stepped_nats
+from training.generator import stanza_nats
+
+VOCABULARY = CharVocabulary()
+LEMMAS = ["dog", "sea"]
+SEA = Steering(
+    "song", "sad", 3, ("sea", "zebra"), (frozenset({"sea", "seas"}), frozenset({"zebra", "zebras"})),
+    syllables=(5, 4), rhymes=(7, RHYMES),
+)  # fmt: skip
+WISHES = [
+    Steering(),
+    SEA,
+    Steering("poem", lines=2),
+    Steering(keywords=("dog",), forms=(frozenset({"dog"}),)),
+]
+TEXT = "the seas, the sea\nand a zebra\nso"
+
+
+@pytest.fixture(params=["lstm 1", "lstm 2", "gru 2", "rnn 2", "plain lstm 2"])
+def model(request: pytest.FixtureRequest) -> Generator:
+    *plain, cell, layers = request.param.split()
+    torch.manual_seed(0)
+    sizes = {"control": 0, "word": 0} if plain else {"control": 6, "word": 4}
+    return Generator(len(VOCABULARY), LEMMAS, 8, hidden=12, layers=int(layers), cell=cell, **sizes).eval()
+
+
+def onnx(model: Generator, int8: bool = False) -> OnnxStepper:
+    weights = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
+    return OnnxStepper(weights, list(model.lemmas), model.cell, int8)
+
+
+def read(stepper: Stepper, wishes: list[int]) -> list[np.ndarray]:
+    """Logits while every row reads the text, each with one of ``WISHES``."""
+    states = stepper.start(WISHES)
+    stepper.resume([states[number] for number in wishes])
+    progress, found = [Progress(WISHES[number]) for number in wishes], []
+    for symbol, character in zip([BOS, *VOCABULARY.encode(TEXT)], [*TEXT, ""], strict=True):
+        rows = [told(number, row.state) for number, row in zip(wishes, progress, strict=True)]
+        found.append(stepper.step(np.full(len(wishes), symbol), Context.of(rows)))
+        for row in progress:
+            row.add(character or " ")
+    return found
+
+
+def test_in_float32_it_is_the_network(model: Generator) -> None:
+    for found, expected in zip(
+        read(onnx(model), [0, 1, 2, 3]), read(TorchStepper(model), [0, 1, 2, 3]), strict=True
+    ):
+        assert found == pytest.approx(expected, abs=1e-5)
+        assert found.dtype == np.float64
+
+
+def test_with_8_bits_it_is_close_to_the_network(model: Generator) -> None:
+    for found, expected in zip(
+        read(onnx(model, int8=True), [0, 1]), read(TorchStepper(model), [0, 1]), strict=True
+    ):
+        assert found == pytest.approx(expected, abs=0.05)
+
+
+def test_a_row_does_not_depend_on_its_neighbours(model: Generator) -> None:
+    together = read(onnx(model, int8=True), [1, 0, 3, 2, 1])
+    for place, wish in ((0, 1), (1, 0), (4, 1)):
+        for found, expected in zip(together, read(onnx(model, int8=True), [wish]), strict=True):
+            assert np.array_equal(found[place], expected[0])
+
+
+def test_wishes_that_no_room_is_left_for_are_worked_out_again(
+    model: Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = read(onnx(model), [0, 1, 2, 3])
+    monkeypatch.setattr("model.onnx_stepper._KEPT", 2)
+    for found, before in zip(read(onnx(model), [0, 1, 2, 3]), expected, strict=True):
+        assert found == pytest.approx(before, abs=1e-6)
+
+
+def free(rows: int) -> Context:
+    return Context.of([told(0, Progress(Steering()).state)] * rows)
+
+
+@pytest.mark.parametrize("int8", [False, True])
+def test_rows_go_on_from_their_own_state(model: Generator, int8: bool) -> None:
+    stepper, reference = onnx(model, int8), TorchStepper(model)
+    found = []
+    for one in (stepper, reference):
+        one.resume(one.start([Steering()]) * 3)
+        one.step(np.array([5, 6, 7]), free(3))
+        saved = one.states([1])
+        one.resume(one.states([2, 0]))
+        kept = one.step(np.array([9, 9]), free(2))
+        one.resume([*saved, *saved])
+        found.append((kept, one.step(np.array([9, 9]), free(2))))
+    for ours, theirs in zip(*found, strict=True):
+        assert ours == pytest.approx(theirs, abs=0.05 if int8 else 1e-5)
+    kept, resumed = found[0]
+    assert resumed[0] == pytest.approx(resumed[1])
+    assert kept[0] != pytest.approx(resumed[0])
+
+
+def test_start_forgets(model: Generator) -> None:
+    stepper = onnx(model, int8=True)
+    before = read(stepper, [1])
+    stepper.start([Steering("poem", "happy", 4)])
+    assert np.array_equal(before, read(stepper, [1]))
+
+
+def test_greedy_text_is_that_of_torch(checkpoints: Path) -> None:
+    """Two hundred seeds are compared by ``tests.bench.engine``."""
+    path = checkpoints / "generator.safetensors"
+    ours, vocabulary, _ = load_stepper(path, int8=False)
+    theirs = TorchStepper(load_generator(path)[0])
+    for seed in ("the sea", "a dog", "my love"):
+        job = Job(Steering("song", lines=2), [0], Sampling(top_k=1), seed)
+        assert sample(ours, vocabulary, job)[0].text == sample(theirs, vocabulary, job)[0].text
+
+
+def test_8_bits_lose_little_on_the_shipped_checkpoint(checkpoints: Path) -> None:
+    path = checkpoints / "generator.safetensors"
+    texts = ["o'er the hills and far away", "the moon was shining on the sea\nand all the stars were bright"]
+    model, vocabulary, _ = load_generator(path)
+    expected = stanza_nats(model, texts, vocabulary)
+    assert stepped_nats(load_stepper(path, int8=False)[0], texts, vocabulary) == pytest.approx(
+        expected, rel=1e-4
+    )
+    assert stepped_nats(load_stepper(path)[0], texts, vocabulary) == pytest.approx(expected, rel=0.01)
+
+
+def header(**architecture: object) -> dict[str, object]:
+    sizes = {"embedding": 8, "control": 6, "hidden": 12, "layers": 2, "word": 4} | architecture
+    return {"architecture": sizes, "alphabet": VOCABULARY.alphabet, "lemmas": LEMMAS}
+
+
+@pytest.fixture
+def weights() -> dict[str, torch.Tensor]:
+    return Generator(len(VOCABULARY), LEMMAS, 8, 6, 12, 2, word=4).state_dict()
+
+
+@pytest.mark.parametrize(
+    ("described", "complaint"),
+    [
+        (header(hidden=13), "does not fit"),
+        (header(layers=3), "does not fit"),
+        (header(word=5), "does not fit"),
+        (header() | {"lemmas": ["dog"]}, "does not fit"),
+        (header() | {"alphabet": "abc"}, "does not fit"),
+        (header(cell="gru"), "does not fit"),
+        ({"alphabet": "abc"}, "architecture"),
+    ],
+)
+def test_weights_that_do_not_fit_their_header_are_refused(
+    weights: dict[str, torch.Tensor], tmp_path: Path, described: dict[str, object], complaint: str
+) -> None:
+    path = tmp_path / "generator.safetensors"
+    save_checkpoint(path, "generator", described, weights)
+    with pytest.raises(BadCheckpoint, match=complaint):
+        load_stepper(path)
+
+
+def test_weights_that_lack_something_are_refused(weights: dict[str, torch.Tensor], tmp_path: Path) -> None:
+    path = tmp_path / "generator.safetensors"
+    save_checkpoint(path, "generator", header(), {n: w for n, w in weights.items() if n != "rhyme.weight"})
+    with pytest.raises(BadCheckpoint, match=r"rhyme\.weight"):
+        load_stepper(path)
+
+
+def test_it_works_without_torch(checkpoints: Path) -> None:
+    script = f"""
+import sys
+sys.modules["torch"] = None
+from pathlib import Path
+from model.onnx_stepper import load_stepper
+load_stepper(Path({str(checkpoints)!r}) / "generator.safetensors")
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)

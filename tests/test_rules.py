@@ -1,0 +1,237 @@
+"""What a stanza may be, tried on the hardest case: a model to which all symbols are alike.
+
+It begins words that nothing rhymes with and lines that leave no room, so that it finds every
+dead end there is.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model.decoding import Job, Sample, Sampling, sample
+from model.lexicon import Entry, Lexicon
+from model.novelty import Novelty, ends, fingerprint
+from model.ranking import Weights
+from model.rhyme import FREE, SCHEMES, Pronunciations, partner, rhyme_bucket
+from model.rules import LOOP, SLACK, Spelling
+from model.steering import LEAST_SYLLABLES, MAX_LINES, MOST_SYLLABLES, Steering
+from model.tasks import Tools, line_task, stanza_task
+from model.text import NEWLINE, words
+from model.vocabulary import CharVocabulary
+from model.wish import Wish
+from tests.shipped import LEXICON, spelling
+from tests.test_decoding import Uniform
+
+VOCABULARY = CharVocabulary()
+SOUNDS = LEXICON.sounds
+SHIPPED = Tools(LEXICON, spelling(), Weights())
+# Half a dozen, so that a random walk comes back to the same ones again and again.
+FEW = {"la": "AA", "fa": "AA", "so": "OW", "go": "OW", "sol": "AA L", "doll": "AA L"}
+
+
+def tools(sounds: dict[str, str]) -> Tools:
+    lexicon = Lexicon(
+        {word: Entry(500, "n", word, 0.0) for word in sounds},
+        {},
+        {},
+        Pronunciations({word: (1, (sound,)) for word, sound in sounds.items()}),
+    )
+    return Tools(lexicon, Spelling(lexicon, VOCABULARY), Weights())
+
+
+def drawn(wish: Wish, known: Tools = SHIPPED) -> list[Sample]:
+    return sample(Uniform(), VOCABULARY, stanza_task(known, (), wish).job)
+
+
+def walk(**asked: object) -> Wish:
+    return Wish(sampling=Sampling(1.0), **asked)  # type: ignore[arg-type]
+
+
+def is_dead(one: Sample) -> bool:
+    return one.nats == float("inf")
+
+
+def finished(found: Sequence[Sample]) -> list[list[str]]:
+    """The lines of stanzas that ended by themselves."""
+    return [one.text.split(NEWLINE) for one in found if one.ended]
+
+
+def length(line: str) -> int:
+    return sum(map(SOUNDS.syllables, words(line)))
+
+
+def loops(lines: Sequence[str]) -> bool:
+    found = [part for word in words(NEWLINE.join(lines)) for part in word.split("-")]
+    runs = Counter(zip(*(found[start:] for start in range(LOOP)), strict=False))
+    return any(count > 1 for count in runs.values())
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    scheme=st.sampled_from(SCHEMES),
+    syllables=st.integers(LEAST_SYLLABLES, MOST_SYLLABLES),
+    lines=st.integers(1, MAX_LINES),
+    random_seed=st.integers(0, 2**32 - 1),
+    seed=st.sampled_from(["", "", "kiss me", "t-shirt", "dancin' by the sea,", "oh!"]),
+)
+def test_stanzas_are_what_was_asked_for(
+    scheme: str, syllables: int, lines: int, random_seed: int, seed: str
+) -> None:
+    wish = walk(
+        scheme=scheme, syllables=syllables, lines=lines, random_seed=random_seed, seed=seed, candidates=4
+    )
+    for found in finished(drawn(wish)):
+        assert len(found) == lines
+        assert found[0].startswith(seed)
+        for number, line in enumerate(found):
+            # A seed that is longer than the line should be makes it longer.
+            asked = syllables if number else max(syllables, length(seed))
+            assert abs(length(line) - asked) <= SLACK, line
+        for number, line in enumerate(found):
+            if (other := partner(scheme, number)) is not None:
+                assert SOUNDS.rhyme(words(line)[-1], words(found[other])[-1]), found
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_dead_ends_are_rare(scheme: str) -> None:
+    """Of 960 rows that had to rhyme 18 died, of 320 free ones none."""
+    found = [
+        one
+        for syllables in (3, 8)
+        for one in drawn(walk(scheme=scheme, syllables=syllables, random_seed=syllables, candidates=32))
+    ]
+    assert sum(map(is_dead, found)) <= len(found) / 10
+    assert sum(one.ended for one in found) > len(found) / 2
+
+
+def test_no_run_of_four_words_comes_twice() -> None:
+    found = [
+        lines
+        for seed in range(4)
+        for lines in finished(drawn(walk(random_seed=seed, candidates=16), FEW_TOOLS))
+    ]
+    assert len(found) > 20
+    assert not any(map(loops, found))
+    # Without rules the same words do loop.
+    repeated = [" ".join(["la fa so go"] * 2)]
+    assert loops(repeated)
+
+
+FEW_TOOLS = tools(FEW)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.sets(st.sampled_from(sorted(FEW)), max_size=2), st.integers(0, 1000))
+def test_forbidden_words_are_not_written_and_others_are(forbidden: Collection[str], random_seed: int) -> None:
+    wish = walk(random_seed=random_seed, candidates=64, lines=1, syllables=3, forbidden=frozenset(forbidden))
+    found = [lines for lines in finished(drawn(wish, FEW_TOOLS)) if lines]
+    written = {part for [line] in found for word in words(line) for part in word.split("-")}
+    assert written.isdisjoint(forbidden)
+    assert written
+    if "so" in forbidden and "sol" not in forbidden:
+        # It may be begun.
+        assert "sol" in written
+
+
+def test_a_first_line_ends_in_a_word_that_leaves_a_choice_of_rhymes() -> None:
+    rhymes = {f"{onset}ay": "EY" for onset in ("b", "d", "g", "h", "j", "l", "m", "n", "p", "r", "s", "w")}
+    known = tools({**rhymes, **FEW})
+    found = finished(drawn(walk(scheme="ABAB", syllables=6, candidates=32), known))
+    assert found
+    for lines in found:
+        ends = [words(line)[-1].rpartition("-")[2] for line in lines]
+        assert set(ends) <= rhymes.keys()
+        assert ends[0] != ends[2]
+        assert ends[1] != ends[3]
+
+
+def test_where_no_scheme_is_asked_for_any_word_may_end_a_line() -> None:
+    assert stanza_task(FEW_TOOLS, (), walk()).job.steering.scheme != FREE
+    ends = {words(line)[-1] for lines in finished(drawn(walk(candidates=32), FEW_TOOLS)) for line in lines}
+    assert {end.rpartition("-")[2] for end in ends} == FEW.keys()
+
+
+def test_a_stanza_ends_only_after_its_last_line() -> None:
+    found = drawn(walk(candidates=16, lines=3, syllables=3), FEW_TOOLS)
+    assert {len(lines) for lines in finished(found)} == {3}
+
+
+@pytest.mark.parametrize("scheme", ["AABB", "ABAB", "ABBA"])
+def test_a_line_written_anew_rhymes_with_earlier_and_later_ones(scheme: str) -> None:
+    lines = ["i saw the light", "and then the night", "beneath the tree", "beside the sea"]
+    order = {"AABB": [0, 1, 2, 3], "ABAB": [0, 2, 1, 3], "ABBA": [0, 2, 3, 1]}[scheme]
+    stanza = [lines[number] for number in order]
+    wish = walk(scheme=scheme, syllables=4, candidates=8)
+    for number in range(4):
+        task = line_task(SHIPPED, (), wish, stanza, (number + 1, 5))
+        found = [one for one in map(task.candidate, sample(Uniform(), VOCABULARY, task.job)) if one.ended]
+        assert found
+        for one in found:
+            written = one.text.split(NEWLINE)
+            others = [line for place, line in enumerate(written) if place != number]
+            assert others == [line for place, line in enumerate(stanza) if place != number]
+            ends = [words(line)[-1] for line in written]
+            pairs = [(n, other) for n in range(4) if (other := partner(scheme, n)) is not None]
+            assert all(SOUNDS.rhyme(ends[n], ends[other]) for n, other in pairs), written
+
+
+def test_a_line_written_anew_is_told_of_a_later_rhyme() -> None:
+    stanza = ["i saw the sea", "and then the night", "beneath the tree", "beside the light"]
+    task = line_task(SHIPPED, (), walk(scheme="ABAB", syllables=4, candidates=4), stanza, (2, 5))
+    stepper = Uniform()
+    sample(stepper, VOCABULARY, task.job)
+    [sounds] = SOUNDS.classes("light")
+    assert (stepper.seen[-1].rhyme == rhyme_bucket(sounds)).all()
+
+
+def test_a_line_keeps_the_syllables_of_its_stanza() -> None:
+    """Though its random seed is another one."""
+    lines = ["la fa so go la fa", "go so go so fa la"]
+    asked = {stanza_task(FEW_TOOLS, (), walk(random_seed=n)).job.steering.syllables[0] for n in range(20)}
+    assert len(asked) > 1
+    for random_seed in range(5):
+        wish = walk(random_seed=random_seed, lines=2)
+        whole = stanza_task(FEW_TOOLS, (), wish)
+        for seed in range(5):
+            line = line_task(FEW_TOOLS, (), wish, lines, (2, seed))
+            assert line.job.steering.syllables == whole.job.steering.syllables
+
+
+@pytest.mark.parametrize("syllables", [None, 3, 14])
+@pytest.mark.parametrize(
+    "seed",
+    [
+        "i want to go home to the sea",
+        "the morning light is shining on the hill and on the valley and the water and all over the mountain",
+    ],
+)
+def test_a_seed_may_be_longer_than_a_line_should_be(seed: str, syllables: int | None) -> None:
+    wish = walk(seed=seed, syllables=syllables, lines=2, scheme="AABB", candidates=16)
+    found = finished(drawn(wish))
+    assert found
+    assert all(lines[0].startswith(seed) for lines in found)
+
+
+def test_a_seed_is_not_judged() -> None:
+    """It may loop and be a song's: only what comes behind it is looked at."""
+    seed = "la la la la la la, row your boat gently down the zzxq"
+    novelty = Novelty.of((fingerprint(seed, end) for end in ends(seed)), "")
+    known = SHIPPED._replace(novelty=novelty)
+    wish = walk(seed=seed, lines=2, candidates=8)
+    found = finished(drawn(wish, known))
+    assert found
+    task = line_task(known, (), wish, found[0], (1, 3))
+    written = [task.candidate(one) for one in sample(Uniform(), VOCABULARY, task.job) if one.ended]
+    assert not all(map(task.bars, written))
+
+
+def test_rules_change_nothing_but_what_may_be_written() -> None:
+    """With a symbol barred the others keep their odds: the first letters follow the model's."""
+    job = Job(Steering(lines=1), range(2000), Sampling(1.0, max_characters=1))
+    rules = stanza_task(FEW_TOOLS, (), walk()).job.rules
+    first = Counter(one.text for one in sample(Uniform(), VOCABULARY, Job(**{**vars(job), "rules": rules})))
+    assert set(first) == {"l", "f", "s", "g", "d"}
+    assert max(first.values()) < 1.3 * min(first.values())

@@ -1,0 +1,129 @@
+"""Whether stanzas keep to the form that is asked for, and what that costs in likelihood."""
+
+from __future__ import annotations
+
+import random
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from model.decoding import Sampling
+from model.keywords import extract, used
+from model.pen import Pen
+from model.rhyme import FREE, SCHEMES, partner
+from model.rules import SLACK
+from model.text import NEWLINE, words
+from model.wish import Wish
+from training.evaluation import stepped_nats
+from training.rhymes import LAST_SYLLABLE, STRICT, Rhymes, line_ends
+from training.samples import Songs, lexicon_of
+from training.verse import Dictionary, dictionary_share
+
+# What a stanza gets for which no scheme is asked.
+DEFAULT = "default"
+# Words of a held-back stanza that are asked for, as many as a caption gives.
+_KEYWORDS = 2
+
+
+def evaluate_forms(
+    checkpoints: Path,
+    corpus: Path,
+    count: int,
+    temperature: float,
+    candidates: int,
+    random_seed: int,
+    schemes: Sequence[str] = (DEFAULT, *SCHEMES),
+) -> dict[str, Any]:
+    """Write stanzas in each scheme, for the same keywords and random seeds, and measure them.
+
+    Args:
+        checkpoints: folder with ``generator.safetensors``; see ``samples.lexicon_of``.
+        corpus: the corpus that the generator was trained on.
+        count: stanzas a scheme.
+        temperature: as in ``Sampling``.
+        candidates: drawn for each stanza.
+        random_seed: decides keywords and draws.
+        schemes: of ``rhyme.SCHEMES``, or ``DEFAULT``.
+
+    Returns:
+        for each scheme the figures of ``_figures``; ``cost`` is the difference of ``nats`` to the
+        free scheme's, None where that is not among them.
+
+    Raises:
+        BadInput: the corpus cannot be read, or NLTK's word lists are not here.
+    """
+    pen = Pen.load(checkpoints, lexicon=lexicon_of(checkpoints))
+    rhymes, dictionary = Rhymes(), Dictionary()
+    about = Songs.read(corpus).some(count, random_seed)
+    keywords = [extract(text, pen.lexicon, _KEYWORDS) for text in about]
+    draw = random.Random(random_seed)
+    seeds = [draw.randrange(2**32) for _ in about]
+    found: dict[str, Any] = {}
+    for scheme in schemes:
+        asked = None if scheme == DEFAULT else scheme
+        texts = []
+        for wanted, seed in tqdm(list(zip(keywords, seeds, strict=True)), desc=scheme, unit="stanza"):
+            wish = Wish(Sampling(temperature), random_seed=seed, candidates=candidates, scheme=asked)
+            texts.append(pen.compose([(wanted, wish)])[0].text)
+        found[scheme] = _figures(pen, texts, keywords, asked, rhymes, dictionary)
+    for figures in found.values():
+        figures["cost"] = figures["nats"] - found[FREE]["nats"] if FREE in found else None
+    return {
+        "stanzas": count,
+        "temperature": temperature,
+        "candidates": candidates,
+        "schemes": found,
+        "generator": pen.digest,
+        "engine": pen.engine,
+        "random_seed": random_seed,
+    }
+
+
+def _figures(
+    pen: Pen,
+    texts: Sequence[str],
+    keywords: Sequence[Sequence[str]],
+    scheme: str | None,
+    rhymes: Rhymes,
+    dictionary: Dictionary,
+) -> dict[str, Any]:
+    """Shares (0..1), and nats a character.
+
+    Returns:
+        ``pairs``; ``strict``, ``last_syllable`` (strict ones included): of the pairs that the scheme
+        asks for (of AABB's in free verse and by default), by the full CMUdict; ``nats``: of the
+        texts by the generator when it is asked for nothing; ``even``: lines within ``SLACK``
+        syllables of their stanza's median; ``one_keyword``, ``two_keywords``, ``dictionary_words``.
+    """
+    wanted = SCHEMES[0] if scheme is None or scheme == FREE else scheme
+    kinds = Counter(kind for text in texts for kind in _kinds(text, wanted, rhymes))
+    pairs = kinds.total()
+    kinds[LAST_SYLLABLE] += kinds[STRICT]
+    present = [len(used(asked, text, pen.lexicon)) for asked, text in zip(keywords, texts, strict=True)]
+    lines = [abs(n) for text in texts for n in _unevenness(pen, text)]
+    nats = stepped_nats(pen.stepper, texts, pen.vocabulary)
+    return {
+        "pairs": pairs,
+        **{kind: kinds[kind] / pairs if pairs else None for kind in (STRICT, LAST_SYLLABLE)},
+        "nats": sum(nats) / sum(len(text) + 1 for text in texts),
+        "even": statistics.fmean(n <= SLACK for n in lines),
+        "one_keyword": statistics.fmean(n > 0 for n in present),
+        "two_keywords": statistics.fmean(n > 1 for n in present),
+        "dictionary_words": dictionary_share(texts, dictionary),
+    }
+
+
+def _kinds(text: str, scheme: str, rhymes: Rhymes) -> list[str]:
+    ends = line_ends(text)
+    pairs = ((line, partner(scheme, line)) for line in range(len(ends)))
+    return [rhymes.kind(ends[line], ends[other]) for line, other in pairs if other is not None]
+
+
+def _unevenness(pen: Pen, text: str) -> list[float]:
+    sounds = pen.lexicon.sounds
+    counts = [sum(map(sounds.syllables, words(line))) for line in text.split(NEWLINE)]
+    return [count - statistics.median(counts) for count in counts]
