@@ -26,7 +26,6 @@ from model.vocabulary import CharVocabulary
 from training.corpus import pieces, read_songs, split
 from training.curves import Curves, Panel
 from training.keeping import Shelf
-from training.memory import keep_freed_memory
 from training.options import GeneratorOptions
 from training.processes import Processes
 from training.schedule import Ema, Interrupt, RunState, check_finite, cosine, decay, optimiser
@@ -63,7 +62,6 @@ class GeneratorTrainer:
         options: GeneratorOptions,
         processes: Processes | None = None,
     ) -> None:
-        keep_freed_memory()
         self.options, self.run, self.lexicon = options, run, lexicon
         self.processes = processes or Processes()
         self.device = self.processes.device
