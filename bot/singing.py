@@ -173,9 +173,7 @@ def _check_alone(allowed: set[str]) -> None:
 
 def _replayed(recipe: Recipe, checkpoints: Path | None) -> tuple[Pen, list[Song]]:
     """The stanza of a recipe, by the engine that wrote it first."""
-    from model.pen import ENGINES
-
-    pen = load_pen(checkpoints, recipe.engine if recipe.engine in ENGINES else None)
+    pen = load_pen(checkpoints, recipe.engine)
     recipe.check(pen.origin, pen.engine)
     wish = replace(recipe.wish, forbidden=_word_filter(recipe.word_filter))
     return pen, pen.sung([(recipe.keywords, wish)])

@@ -111,10 +111,8 @@ class OnnxStepper:
         controls = self._constant[asked] + self._vectors("lines", left)
         controls += self._vectors("syllables", syllables) + self._vectors("rhyme", rhyme)
         controls += (np.stack(waiting, 1)[..., None] * self._keywords[asked]).sum(1)
-        # One by one: several at once would be rounded by how many they are. Not "@": the threads of
-        # NumPy's BLAS would keep a second core busy.
-        rows = [np.einsum("c,cg->g", control, self._control_part) for control in controls.astype(np.float32)]
-        return np.array(rows)
+        # One by one: several at once would be rounded by how many they are.
+        return np.array([control @ self._control_part for control in controls.astype(np.float32)])
 
     def _vectors(self, table: str, ids: npt.ArrayLike) -> Array:
         vectors: Array = self._tables[table][np.asarray(ids)]

@@ -24,8 +24,6 @@ from model.text import LETTERS, NEWLINE, print_lines
 from model.vocabulary import CharVocabulary
 from model.wish import Wish
 
-# What can run the generator: ONNX Runtime with weights of 8 bits or in float32, or PyTorch.
-ENGINES = ("int8", "float32", "torch")
 # Words of a seed and of a caption that steer. More crowd a stanza of four lines: each line then
 # bends around one.
 FROM_SEED, FROM_CAPTION = 2, 2
@@ -106,7 +104,7 @@ class Pen:
             folder: of the checkpoints.
             device: "cpu" or a GPU that torch knows.
             lexicon: file of another lexicon.
-            engine: one of ``ENGINES``; None for "int8" on a CPU and "torch" elsewhere.
+            engine: one of ``wish.ENGINES``; None for "int8" on a CPU and "torch" elsewhere.
 
         Raises:
             BadCheckpoint: a file is missing or damaged.

@@ -25,8 +25,8 @@ from dataclasses import dataclass, replace
 from model.decoding import Sampling
 from model.errors import BadInput, BadOption
 from model.keywords import MAX_KEYWORDS
-from model.seeds import check_seed
-from model.wish import Wish
+from model.seeds import MAX_SEED, check_seed
+from model.wish import ENGINES, Wish
 
 # In characters: one from nothing at all, and more than four long keywords, a whole phrase and sixteen
 # replaced lines take.
@@ -52,7 +52,7 @@ _RFC_4648 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _WRITTEN = str.maketrans(_RFC_4648, _ALPHABET)
 # "o" is read as 0, "i" and "l" as 1.
 _READ = str.maketrans(_ALPHABET + "oil", _RFC_4648 + "ABB")
-_KEYWORD = re.compile(r"[a-z][a-z'-]{0,39}")
+_KEYWORD = re.compile(rf"[a-z][a-z'-]{{0,{MAX_SEED - 1}}}")
 _DIGEST = re.compile("[0-9a-f]{12}")
 
 
@@ -191,6 +191,8 @@ class Recipe:
         )
         keywords = tuple(texts["keywords"].split())
         _check_words(keywords, wish.seed)
+        if texts["engine"] not in ENGINES:
+            raise BadOption("Nothing of that name runs the generator.")
         return cls(keywords, wish, origin.hex(), texts["engine"], numbers["word_filter"])
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -54,7 +53,7 @@ class Spelling:
         self.between = np.array([token not in IN_WORD for token in tokens])
         self.line_end = np.array([token == NEWLINE or number == EOS for number, token in enumerate(tokens)])
         self.newline = vocabulary.ids[NEWLINE]
-        self.full_stop = np.array([token in tuple(".;:!?") for token in tokens])
+        self.pause = np.array([token in tuple("-,.;:!?") for token in tokens])
         self.going_on = np.array([token in (" ", "-") for token in tokens])
         self._lay_out(Trie.of(self.words, vocabulary))
         self.any = self._nearest(self.words)
@@ -86,10 +85,17 @@ class Spelling:
         self.open: Mask = trie.follow != NOWHERE
         # A list, because the sampler asks for one state at a time.
         self.ends: list[bool] = trie.ends.tolist()
-        self.rhymes = lru_cache(_KEPT)(self._rhymes)
+        self._rhymes: dict[str, Nearest | None] = {}
 
-    def _rhymes(self, word: str) -> Nearest | None:
+    def rhymes(self, word: str) -> Nearest | None:
         """The rhymes of a word, None where there are none."""
+        if word not in self._rhymes:
+            if len(self._rhymes) >= _KEPT:
+                self._rhymes.clear()
+            self._rhymes[word] = self._find_rhymes(word)
+        return self._rhymes[word]
+
+    def _find_rhymes(self, word: str) -> Nearest | None:
         found = {rhyme for sound in self.sounds.classes(word) for rhyme in self._rhyming.get(sound, ())}
         rhymes = [rhyme for rhyme in found if self.sounds.rhyme(word, rhyme)]
         return self._nearest(rhymes) if rhymes else None
@@ -198,10 +204,14 @@ class Rules:
             if room < 0:
                 return _without(mask, spelling.between)
         short = 2 * SLACK < room < _FAR
-        if not mask[spelling.newline] or not (word and not short and self._may_be_last(word, model, leads)):
+        last = bool(mask[spelling.newline] and word and not short and self._may_be_last(word, model, leads))
+        if last and model and not spelling.ends[state]:
+            # Behind a pause, another rhyme would be one word too many.
+            more = False
+        if not last:
             mask = _without(mask, spelling.line_end if more else spelling.between)
-            # "The sun was gone. Feet": a word that is there for the rhyme alone.
-            mask = _without(mask, spelling.full_stop) if model and room <= _NEAR else mask
+            # "The sun was gone, feet": a word that is there for the rhyme alone.
+            mask = _without(mask, spelling.pause) if model and room <= _NEAR else mask
         return mask if more else _without(mask, spelling.going_on)
 
     def alike(self, line: int) -> tuple[int, ...]:

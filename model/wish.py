@@ -13,10 +13,12 @@ from model.seeds import MAX_RANDOM_SEED
 from model.steering import CANDIDATES, LEAST_SYLLABLES, MAX_LINES, STYLES
 from model.steering import MOST_SYLLABLES as MOST_SYLLABLES
 
+# What can run the generator: ONNX Runtime with weights of 8 bits or in float32, or PyTorch.
+ENGINES = ("int8", "float32", "torch")
 LINES = 4
 MAX_CANDIDATES = 256
 # A stanza whose lines were all replaced often enough is another one.
-MAX_REWRITTEN = 16
+MAX_REWRITTEN = 8
 
 
 @dataclass(frozen=True)

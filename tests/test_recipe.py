@@ -189,3 +189,16 @@ def test_a_word_filter_is_told_apart_and_not_told() -> None:
 def test_a_wish_says_what_would_be_right(field: str, value: object) -> None:
     with pytest.raises(BadOption, match="must be"):
         replace(Wish(), **{field: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("letters", [41, 100])
+def test_a_long_word_of_a_seed_survives_the_recipe(letters: int) -> None:
+    word = "z" * letters
+    recipe = Recipe.of((word,), Wish(seed=word), "0123456789ab", "int8")
+    assert Recipe.parse(recipe.text) == recipe
+
+
+def test_a_stranger_names_no_engine_of_their_own() -> None:
+    text = Recipe(("dog",), Wish(), "0123456789ab", "@everyone").text
+    with pytest.raises(NotARecipe):
+        Recipe.parse(text)

@@ -4,6 +4,7 @@ It begins words that nothing rhymes with and lines that leave no room, so that i
 dead end there is.
 """
 
+import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 
@@ -15,7 +16,7 @@ from model.decoding import Job, Sample, Sampling, sample
 from model.lexicon import Entry, Lexicon
 from model.novelty import Novelty, ends, fingerprint
 from model.ranking import Weights
-from model.rhyme import FREE, SCHEMES, Pronunciations, partner, rhyme_bucket
+from model.rhyme import FREE, SCHEMES, Pronunciations, last_word, partner, rhyme_bucket
 from model.rules import LOOP, SLACK, Spelling
 from model.steering import LEAST_SYLLABLES, MAX_LINES, MOST_SYLLABLES, Steering
 from model.tasks import Tools, line_task, stanza_task
@@ -235,3 +236,12 @@ def test_rules_change_nothing_but_what_may_be_written() -> None:
     first = Counter(one.text for one in sample(Uniform(), VOCABULARY, Job(**{**vars(job), "rules": rules})))
     assert set(first) == {"l", "f", "s", "g", "d"}
     assert max(first.values()) < 1.3 * min(first.values())
+
+
+def test_a_rhyme_is_not_hung_on_behind_a_pause() -> None:
+    """With a model to which all symbols are alike, it would often be."""
+    lines = [lines[1] for lines in finished(drawn(walk(scheme="AABB", syllables=8)))]
+    hung = re.compile(r"[-,.;:!?] *[a-z']+[-,.;:!? ]*$")
+    short = [line for line in lines if SHIPPED.lexicon.sounds.syllables(last_word(line)) == 1]
+    assert len(short) > 5
+    assert not [line for line in short if hung.search(line)]

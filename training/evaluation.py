@@ -141,7 +141,7 @@ def evaluate_lyrics(
         part: "all", or one side of the training split.
         primer: a corpus whose training songs the 6-gram model learns first. Without it
             that model, like xz, knows only the text itself.
-        engine: one of ``model.pen.ENGINES``: what runs the generator.
+        engine: one of ``model.wish.ENGINES``: what runs the generator.
 
     Raises:
         BadInput: the corpus cannot be read or holds nothing for the part.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import statistics
 from collections import Counter
 from collections.abc import Sequence
@@ -23,6 +24,8 @@ from training.rhymes import LAST_SYLLABLE, STRICT, Rhymes, line_ends
 from training.samples import Songs, lexicon_of
 from training.verse import Dictionary, dictionary_share
 
+# A last word that a pause parts from its line.
+_TAIL = re.compile(r"[-,.;:!?] *[a-z']+[-,.;:!? ]*$")
 # What a stanza gets for which no scheme is asked.
 DEFAULT = "default"
 # Words of a held-back stanza that are asked for, as many as a caption gives.
@@ -96,7 +99,8 @@ def _figures(
     Returns:
         ``pairs``; ``strict``, ``last_syllable`` (strict ones included): of the pairs that the scheme
         asks for (of AABB's in free verse and by default), by the full CMUdict; ``nats``: of the
-        texts by the generator when it is asked for nothing; ``even``: lines within ``SLACK``
+        texts by the generator when it is asked for nothing; ``tails``: lines that had to rhyme and
+        end in a word of its own behind a pause; ``even``: lines within ``SLACK``
         syllables of their stanza's median; ``one_keyword``, ``two_keywords``, ``dictionary_words``.
     """
     wanted = SCHEMES[0] if scheme is None or scheme == FREE else scheme
@@ -110,11 +114,22 @@ def _figures(
         "pairs": pairs,
         **{kind: kinds[kind] / pairs if pairs else None for kind in (STRICT, LAST_SYLLABLE)},
         "nats": sum(nats) / sum(len(text) + 1 for text in texts),
+        "tails": statistics.fmean(tails) if (tails := _tails(texts, scheme)) else None,
         "even": statistics.fmean(n <= SLACK for n in lines),
         "one_keyword": statistics.fmean(n > 0 for n in present),
         "two_keywords": statistics.fmean(n > 1 for n in present),
         "dictionary_words": dictionary_share(texts, dictionary),
     }
+
+
+def _tails(texts: Sequence[str], scheme: str | None) -> list[bool]:
+    lines = [text.split(NEWLINE) for text in texts]
+    return [
+        bool(_TAIL.search(line))
+        for found in lines
+        for number, line in enumerate(found)
+        if scheme and partner(scheme, number) is not None
+    ]
 
 
 def _kinds(text: str, scheme: str, rhymes: Rhymes) -> list[str]:
