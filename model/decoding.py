@@ -459,9 +459,12 @@ class _Drawing:
 
     def _step(self, rows: Sequence[_Row]) -> None:
         """Draw a symbol for each row. Rows that have the same text so far share the model's step."""
-        places: dict[tuple[int, str], int] = {}
-        which = [places.setdefault((row.asked, row.text), len(places)) for row in rows]
-        models = [rows[which.index(place)] for place in range(len(places))]
+        first: dict[tuple[int, str], _Row] = {}
+        for row in rows:
+            first.setdefault((row.asked, row.text), row)
+        places = {key: place for place, key in enumerate(first)}
+        which = [places[row.asked, row.text] for row in rows]
+        models = list(first.values())
         self.stepper.resume([row.state for row in models])
         logits = self.stepper.step(np.array([row.symbol for row in models]), _context(models))
         states = self.stepper.states(range(len(models)))
@@ -481,7 +484,7 @@ class _Drawing:
     def _add(self, rows: Sequence[_Row], logits: Floats) -> None:
         logits[:, :EOS] = -np.inf
         allowed = self._allowed(rows, logits)
-        dead = np.flatnonzero(~allowed.any(axis=1))
+        dead = [not any(some) for some in allowed.tolist()]
         allowed[dead] = True
         uniforms = np.array([row.random.random() for row in rows])
         weights = _weights(rows, np.where(allowed, logits, -np.inf))
@@ -489,7 +492,7 @@ class _Drawing:
         drawn = np.arange(len(rows)), ids
         losses, proposed = -log_probabilities(logits)[drawn], -np.log(weights[drawn])
         for number, row in enumerate(rows):
-            if number in dead:
+            if dead[number]:
                 row.die()
             else:
                 row.weigh(float(losses[number]), float(proposed[number]))

@@ -102,7 +102,7 @@ def explain(song: Song, lexicon: Lexicon, novelty: Novelty | None) -> Explanatio
         ),
         mood=song.wish.mood,
         scheme=scheme_of(folded, lexicon),
-        syllables=tuple(sum(map(lexicon.sounds.syllables, words(line))) for line in folded),
+        syllables=tuple(map(lexicon.sounds.spoken, folded)),
         copied=None if novelty is None else novelty.span(song.candidates[0].text, len(song.wish.seed)),
         rivals=tuple(
             Rival(tuple(one.text.split(NEWLINE)), one.score.total, one.score.parts) for one in rivals[:_SHOWN]

@@ -142,8 +142,7 @@ class Aim:
         return self.lexicon.sounds.rhyme(one, other)
 
     def _uneven(self, lines: Sequence[str]) -> float:
-        spoken = [sum(map(self.lexicon.sounds.syllables, words(line))) for line in lines]
-        asked = zip(spoken, self.syllables, strict=False)
+        asked = zip(map(self.lexicon.sounds.spoken, lines), self.syllables, strict=False)
         differences = [abs(count - syllables) for count, syllables in asked if syllables]
         return sum(differences) / len(differences) if differences else 0.0
 

@@ -42,6 +42,10 @@ class Pronunciations:
             self.table[part][0] if part in self.table else _spelt_syllables(part) for part in word.split("-")
         )
 
+    def spoken(self, text: str) -> int:
+        """Syllables of all words of a folded text."""
+        return sum(map(self.syllables, words(text)))
+
     def classes(self, word: str) -> tuple[str, ...]:
         """Rhyme classes of a word or of a compound's last part, the likeliest first; none if unknown."""
         known = self.table.get(_last_part(word))

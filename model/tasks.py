@@ -153,7 +153,7 @@ def _aim(tools: Tools, keywords: Sequence[str], wish: Wish, steering: Steering) 
 
 def _syllables(tools: Tools, wish: Wish) -> tuple[int, ...]:
     """Syllables of each line; a long seed makes room for itself."""
-    begun = sum(map(tools.lexicon.sounds.syllables, words(wish.seed)))
+    begun = tools.lexicon.sounds.spoken(wish.seed)
     counts = np.array(list(_SYLLABLES))
     drawn = np.random.default_rng([wish.random_seed, _FORM]).choice(counts, p=list(_SYLLABLES.values()))
     count = wish.syllables or min(MOST_SYLLABLES, max(int(drawn), begun + 2))

@@ -17,7 +17,7 @@ from model.keywords import extract, used
 from model.pen import Pen
 from model.rhyme import FREE, SCHEMES, partner
 from model.rules import SLACK
-from model.text import NEWLINE, words
+from model.text import NEWLINE
 from model.wish import Wish
 from training.evaluation import stepped_nats
 from training.rhymes import LAST_SYLLABLE, STRICT, Rhymes, line_ends
@@ -39,7 +39,6 @@ def evaluate_forms(
     temperature: float,
     candidates: int,
     random_seed: int,
-    schemes: Sequence[str] = (DEFAULT, *SCHEMES),
 ) -> dict[str, Any]:
     """Write stanzas in each scheme, for the same keywords and random seeds, and measure them.
 
@@ -50,11 +49,10 @@ def evaluate_forms(
         temperature: as in ``Sampling``.
         candidates: drawn for each stanza.
         random_seed: decides keywords and draws.
-        schemes: of ``rhyme.SCHEMES``, or ``DEFAULT``.
 
     Returns:
-        for each scheme the figures of ``_figures``; ``cost`` is the difference of ``nats`` to the
-        free scheme's, None where that is not among them.
+        for each scheme, and for none (``DEFAULT``), the figures of ``_figures``; ``cost`` is the
+        difference of ``nats`` to the free scheme's.
 
     Raises:
         BadInput: the corpus cannot be read, or NLTK's word lists are not here.
@@ -66,7 +64,7 @@ def evaluate_forms(
     draw = random.Random(random_seed)
     seeds = [draw.randrange(2**32) for _ in about]
     found: dict[str, Any] = {}
-    for scheme in schemes:
+    for scheme in (DEFAULT, *SCHEMES):
         asked = None if scheme == DEFAULT else scheme
         texts = []
         for wanted, seed in tqdm(list(zip(keywords, seeds, strict=True)), desc=scheme, unit="stanza"):
@@ -74,7 +72,7 @@ def evaluate_forms(
             texts.append(pen.compose([(wanted, wish)])[0].text)
         found[scheme] = _figures(pen, texts, keywords, asked, rhymes, dictionary)
     for figures in found.values():
-        figures["cost"] = figures["nats"] - found[FREE]["nats"] if FREE in found else None
+        figures["cost"] = figures["nats"] - found[FREE]["nats"]
     return {
         "stanzas": count,
         "temperature": temperature,
@@ -139,6 +137,5 @@ def _kinds(text: str, scheme: str, rhymes: Rhymes) -> list[str]:
 
 
 def _unevenness(pen: Pen, text: str) -> list[float]:
-    sounds = pen.lexicon.sounds
-    counts = [sum(map(sounds.syllables, words(line))) for line in text.split(NEWLINE)]
+    counts = list(map(pen.lexicon.sounds.spoken, text.split(NEWLINE)))
     return [count - statistics.median(counts) for count in counts]

@@ -133,8 +133,7 @@ def _wish(text: str, style: str, lexicon: Lexicon, draw: random.Random) -> Steer
 
 def line_syllables(lines: Sequence[str], sounds: Pronunciations) -> tuple[int, ...]:
     """Syllables of each folded line, 0 for one too long to be counted."""
-    counts = (sum(map(sounds.syllables, words(line))) for line in lines)
-    return tuple(count if count <= MAX_SYLLABLES else 0 for count in counts)
+    return tuple(count if count <= MAX_SYLLABLES else 0 for count in map(sounds.spoken, lines))
 
 
 def _rhymes(lines: Sequence[str], sounds: Pronunciations, draw: random.Random) -> tuple[int, ...]:
