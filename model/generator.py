@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from model.checkpoint import Checkpoint, described, fill, load_checkpoint
 from model.decoding import Context, Floats, Ids, told
 from model.keywords import MAX_KEYWORDS
+from model.lstm import Lstm, dropped
 from model.mood import MOODS
 from model.precision import native_bfloat16
 from model.rhyme import MAX_SYLLABLES, RHYMES
@@ -24,7 +25,7 @@ from model.vocabulary import CharVocabulary
 # What a cell carries from step to step: its output and, in an LSTM, its memory.
 State = tuple[Tensor, ...]
 
-CELLS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+CELLS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "lstm": Lstm, "gru": nn.GRU}
 # The longest memory that a unit starts with, in characters: about a stanza.
 _LONGEST_MEMORY = 150
 
@@ -110,7 +111,7 @@ class Generator(nn.Module):
         inputs = embedding + control + 2 * word
         # Under the cell's own name, so that the weights' names say what they are.
         self.add_module(cell, CELLS[cell](inputs, hidden, layers, batch_first=True, dropout=between))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = dropout
         self.output = nn.Linear(hidden, symbols)
         self._initialise()
 
@@ -153,7 +154,9 @@ class Generator(nn.Module):
         # Cells with one part of state take and give it bare.
         bare = state[0] if state and len(state) == 1 else state
         hidden, after = self.recurrent(inputs, bare)
-        return self.output(self.dropout(hidden)), after if isinstance(after, tuple) else (after,)
+        if self.training:
+            hidden = dropped(hidden, self.dropout, time=1)
+        return self.output(hidden), after if isinstance(after, tuple) else (after,)
 
 
 def _chrono(gates: Sequence[Tensor]) -> None:
