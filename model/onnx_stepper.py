@@ -26,11 +26,12 @@ Singles = npt.NDArray[np.float32]
 _TABLES = ("style", "mood", "lines", "syllables", "rhyme", "keyword", "spelling")
 # Wishes whose part of the gates is kept: 32 MB where a layer has 2048 gates.
 _KEPT = 4096
+# Rows that there is memory for from the start; a stanza's candidates are 48.
+_ROWS = 64
 # What cells put out lies between -1 and 1, so a fixed scale serves. With one that is measured
 # on the batch, a stanza would depend on its neighbours.
 _UNIT, _ZERO = np.array(1 / 127, np.float32), np.array(128, np.uint8)
-_ONNX, _MICROSOFT = helper.make_opsetid("", 21), helper.make_opsetid("com.microsoft", 1)
-_IR = 10
+_OPSET, _IR = helper.make_opsetid("", 21), 10
 
 
 class OnnxStepper:
@@ -39,7 +40,7 @@ class OnnxStepper:
     A layer is one product of its input and state with its weights, all of 8 bits, a scale a
     gate; sums, gates and the output layer are float32. The first layer's input is, but for the
     words before, the sum of two rows of tables: one of symbols, one of wishes as they come up.
-    A state is a row of all layers' parts, one after the other.
+    A state is (layers x parts, 1, hidden), a layer's parts one after the other.
 
     Args:
         weights: of a ``model.generator.Generator``, by their names there.
@@ -58,13 +59,14 @@ class OnnxStepper:
         self._lemmas = {lemma: number for number, lemma in enumerate(lemmas, start=1)}
         layers = _layers(weights, cell)
         self._parts = _CELLS[cell][1] * len(layers)
-        self._hidden = weights["output.weight"].shape[1]
         size, control = weights["embedding.weight"].shape[1], weights["keyword.weight"].shape[1]
         symbol_part, self._control_part, word_part = np.split(layers[0][0], [size, size + control])
         symbols = weights["embedding.weight"] @ symbol_part + layers[0][2]
         layers[0] = (word_part, *layers[0][1:])
         self._session = _session(_step(weights, symbols, layers, cell, int8))
-        self._rows = np.empty((_KEPT, symbols.shape[1]), dtype=np.float32)
+        self._sizes = symbols.shape[1], *weights["output.weight"].shape
+        self._turn = 0
+        self._reserve(_ROWS)
 
     def start(self, steerings: Sequence[Steering]) -> list[object]:
         words = [_word_ids(steering, self._lemmas) for steering in steerings]
@@ -73,38 +75,80 @@ class OnnxStepper:
         moods = [1 + MOODS.index(one.mood) if one.mood else 0 for one in steerings]
         self._keywords = self._vectors("keyword", ids) + self._vectors("spelling", letters).sum(2)
         self._constant = self._vectors("style", styles) + self._vectors("mood", moods)
-        self._known: dict[int, int] = {}
-        fresh = np.zeros((1, self._parts * self._hidden), dtype=np.float32)
+        self._forget()
+        fresh = np.zeros((self._parts, 1, self._sizes[-1]), dtype=np.float32)
         return [fresh] * len(steerings)
 
     def resume(self, states: Sequence[object]) -> None:
-        self._state = np.concatenate(cast("list[Singles]", list(states)))
+        rows = len(states)
+        if rows > len(self._ids):
+            self._reserve(max(rows, 2 * len(self._ids)))
+        np.concatenate(cast("list[Singles]", list(states)), axis=1, out=self._states[self._turn, :, :rows])
 
     def step(self, ids: Ids, context: Context) -> Floats:
-        wishes, written = self._wishes(context), context.written
-        fed = {"symbols": ids, "written": written, "wishes": wishes, "state": self._state}
-        logits, self._state = self._session.run(None, fed)
-        return cast("Singles", logits).astype(np.float64)
+        rows = len(ids)
+        self._ids[:rows] = ids
+        self._tell(context)
+        self._session.run_with_iobinding(self._binding(rows))
+        self._turn = 1 - self._turn
+        return self._logits[:rows].astype(np.float64)
 
     def states(self, rows: Sequence[int]) -> list[object]:
-        return [self._state[row : row + 1] for row in rows]
+        kept = self._states[self._turn].take(rows, axis=1)
+        return [kept[:, row : row + 1] for row in range(len(rows))]
 
-    def _wishes(self, context: Context) -> Singles:
-        """The wishes' part of the first layer's gates, (rows, gates); few differ in a batch."""
+    def _reserve(self, rows: int) -> None:
+        """Memory for so many rows, which the session reads and writes where it lies."""
+        gates, symbols, hidden = self._sizes
+        self._ids, self._places = np.zeros((2, rows), dtype=np.int64)
+        self._written = np.zeros((rows, 2), dtype=np.int64)
+        self._wishes = np.zeros((max(_KEPT, rows), gates), dtype=np.float32)
+        self._logits = np.zeros((rows, symbols), dtype=np.float32)
+        # Those before a step and those after it, by turns.
+        self._states = np.zeros((2, self._parts, rows, hidden), dtype=np.float32)
+        self._bindings: dict[tuple[int, int], onnxruntime.IOBinding] = {}
+        self._forget()
+
+    def _forget(self) -> None:
+        """Know no wish, and nothing that was told of one."""
+        self._known: dict[int, int] = {}
+        self._told = b""
+
+    def _binding(self, rows: int) -> onnxruntime.IOBinding:
+        """Where a step of the first rows reads and writes."""
+        if (rows, self._turn) not in self._bindings:
+            before, after = self._states[self._turn, :, :rows], self._states[1 - self._turn, :, :rows]
+            read = [self._ids[:rows], self._written[:rows], self._places[:rows], self._wishes, *before]
+            binding = self._session.io_binding()
+            for one, array in zip(self._session.get_inputs(), read, strict=True):
+                binding.bind_input(one.name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
+            for one, array in zip(self._session.get_outputs(), [self._logits[:rows], *after], strict=True):
+                binding.bind_output(one.name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
+            self._bindings[rows, self._turn] = binding
+        return self._bindings[rows, self._turn]
+
+    def _tell(self, context: Context) -> None:
+        """Take in what the rows are told, unless it is as at the last step, which within a word it is."""
+        told = b"".join([part.tobytes() for part in context])
+        if told != self._told:
+            rows = len(context.asked)
+            self._written[:rows], self._places[:rows] = context.written, self._find(context)
+            self._told = told
+
+    def _find(self, context: Context) -> list[int]:
+        """Each row's place among the wishes' parts of the first layer's gates; few differ in a batch."""
         parts = (context.asked, context.lines_left, context.syllables, context.rhyme)
         sizes = (len(self._constant), MAX_LINES + 1, MAX_SYLLABLES + 2, RHYMES + 1, *[2] * MAX_KEYWORDS)
         waiting = context.waiting.T.astype(np.int64)
         codes: list[int] = np.ravel_multi_index((*parts, *waiting), sizes).tolist()
         new = set(codes) - self._known.keys()
-        if len(self._known) + len(new) > len(self._rows):
+        if len(self._known) + len(new) > len(self._wishes):
             self._known, new = {}, set(codes)
-            self._rows = np.empty((max(_KEPT, len(new)), self._rows.shape[1]), dtype=np.float32)
         if new:
             first = len(self._known)
-            self._rows[first : first + len(new)] = self._gates(*np.unravel_index(list(new), sizes))
+            self._wishes[first : first + len(new)] = self._gates(*np.unravel_index(list(new), sizes))
             self._known |= {code: place for place, code in enumerate(new, start=first)}
-        rows: Singles = self._rows[[self._known[code] for code in codes]]
-        return rows
+        return [self._known[code] for code in codes]
 
     def _gates(self, asked: Ids, left: Ids, syllables: Ids, rhyme: Ids, *waiting: Ids) -> Singles:
         """The same of wishes that are not known yet."""
@@ -189,12 +233,13 @@ def _session(model: bytes) -> onnxruntime.InferenceSession:
 def _step(
     weights: Mapping[str, Array], symbols: Array, layers: Sequence[_Layer], cell: str, int8: bool
 ) -> bytes:
-    """The ONNX model of a step: symbols, written, wishes, state -> logits, state after."""
+    """The ONNX model of a step: ids, words, wishes' places and table, states -> logits, states after."""
     graph = _Graph(int8)
     advance, parts = _CELLS[cell]
-    states = graph.split("state", parts * len(layers))
+    states = [f"state{part}" for part in range(parts * len(layers))]
     # The first layer's is in the table of symbols.
-    biases = [graph.add("Add", graph.add("Gather", graph.constant(symbols), "symbols"), "wishes")]
+    wished = graph.add("Gather", "wishes", "places")
+    biases = [graph.add("Add", graph.add("Gather", graph.constant(symbols), "ids"), wished)]
     biases += [graph.constant(bias) for _, _, bias in layers[1:]]
     below_rows, scale = graph.words(weights["word.weight"])
     after: list[str] = []
@@ -206,13 +251,13 @@ def _step(
         after += moved
         below_rows = [graph.rounded(moved[0])]
     output = graph.constant(weights["output.weight"].T), graph.constant(weights["output.bias"])
-    graph.add("Gemm", moved[0], *output, to="logits")
-    graph.add("Concat", *after, axis=1, to="after")
+    logits = graph.add("Gemm", moved[0], *output)
+    gates, hidden = symbols.shape[1], weights["output.weight"].shape[1]
     return graph.model(
-        {"symbols": (TensorProto.INT64, []), "written": (TensorProto.INT64, [2]),
-         "wishes": (TensorProto.FLOAT, [symbols.shape[1]]),
-         "state": (TensorProto.FLOAT, [len(states) * weights["output.weight"].shape[1]])},
-        ["logits", "after"],
+        {"ids": (TensorProto.INT64, ["rows"]), "written": (TensorProto.INT64, ["rows", 2]),
+         "places": (TensorProto.INT64, ["rows"]), "wishes": (TensorProto.FLOAT, ["kept", gates]),
+         **dict.fromkeys(states, (TensorProto.FLOAT, ["rows", hidden]))},
+        [logits, *after],
     )  # fmt: skip
 
 
@@ -225,10 +270,10 @@ class _Graph:
         self.constants: list[TensorProto] = []
         self.unit, self.zero = (self.constant(_UNIT), self.constant(_ZERO)) if int8 else ("", "")
 
-    def add(self, operator: str, *inputs: str, to: str = "", **more: Any) -> str:
-        to = to or f"{operator}{len(self.nodes)}"
-        self.nodes.append(helper.make_node(operator, inputs, [to], **more))
-        return to
+    def add(self, operator: str, *inputs: str, **attributes: Any) -> str:
+        name = f"{operator}{len(self.nodes)}"
+        self.nodes.append(helper.make_node(operator, inputs, [name], **attributes))
+        return name
 
     def split(self, rows: str, parts: int) -> list[str]:
         names = [f"{rows}.{part}" for part in range(parts)]
@@ -262,18 +307,15 @@ class _Graph:
         if not self.int8:
             return self.add("MatMul", rows, self.constant(matrix))
         integers, scale = quantised(matrix.T)
-        operands = rows, self.constant(integers.T), self.unit, self.constant(scale), self.zero
-        return self.add("MatMulIntegerToFloat", *operands, domain=_MICROSOFT.domain)
+        sums = self.add("MatMulInteger", rows, self.constant(integers.T), self.zero)
+        # For one row faster than MatMulIntegerToFloat, which does all three, and the same bits.
+        return self.add("Mul", self.add("Cast", sums, to=TensorProto.FLOAT), self.constant(_UNIT * scale))
 
-    def model(self, inputs: Mapping[str, tuple[int, list[int]]], outputs: Sequence[str]) -> bytes:
-        """The graph; every input has the shape (rows, ...)."""
-        asked = [
-            helper.make_tensor_value_info(name, kind, ["rows", *shape])
-            for name, (kind, shape) in inputs.items()
-        ]
+    def model(self, inputs: Mapping[str, tuple[int, list[str | int]]], outputs: Sequence[str]) -> bytes:
+        asked = [helper.make_tensor_value_info(name, *kind) for name, kind in inputs.items()]
         given = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs]
         graph = helper.make_graph(self.nodes, "step", asked, given, self.constants)
-        model = helper.make_model(graph, opset_imports=[_ONNX, _MICROSOFT], ir_version=_IR)
+        model = helper.make_model(graph, opset_imports=[_OPSET], ir_version=_IR)
         data: bytes = model.SerializeToString()
         return data
 

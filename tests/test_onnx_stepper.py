@@ -1,5 +1,6 @@
 """What writes stanzas on a CPU, beside the network that it stands for."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -114,11 +115,58 @@ def test_rows_go_on_from_their_own_state(model: Generator, int8: bool) -> None:
     assert kept[0] != pytest.approx(resumed[0])
 
 
+@pytest.mark.parametrize("int8", [False, True])
+def test_rows_of_before_leave_nothing_behind(model: Generator, int8: bool) -> None:
+    stepper = onnx(model, int8)
+    ruined = np.full_like(stepper.start(WISHES)[0], np.nan)
+    stepper.resume([ruined] * 9)
+    for _ in range(2):
+        stepper.step(np.full(9, 5), free(9))
+    assert np.array_equal(read(stepper, [0, 1]), read(onnx(model, int8), [0, 1]))
+
+
+def test_more_rows_than_ever_go_on_from_the_state_of_one(
+    model: Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model.onnx_stepper._ROWS", 2)
+    stepper = onnx(model, int8=True)
+    stepper.resume(stepper.start(WISHES)[1:2])
+    sea = Context.of([told(1, Progress(SEA).state)])
+    stepper.step(np.array([5]), sea)
+    [state] = stepper.states([0])
+    expected = stepper.step(np.array([9]), sea)
+    stepper.resume([state] * 5)
+    found = stepper.step(np.full(5, 9), Context(*(np.repeat(part, 5, 0) for part in sea)))
+    assert np.array_equal(found, np.repeat(expected, 5, 0))
+
+
+def test_states_outlive_the_steps_after_them(model: Generator) -> None:
+    stepper = onnx(model)
+    stepper.resume(stepper.start([Steering()]) * 2)
+    stepper.step(np.array([5, 6]), free(2))
+    kept = stepper.states([0, 1])
+    expected = stepper.step(np.array([9, 9]), free(2))
+    for _ in range(3):
+        stepper.step(np.array([7, 8]), free(2))
+    stepper.resume(kept)
+    assert np.array_equal(stepper.step(np.array([9, 9]), free(2)), expected)
+
+
 def test_start_forgets(model: Generator) -> None:
     stepper = onnx(model, int8=True)
     before = read(stepper, [1])
     stepper.start([Steering("poem", "happy", 4)])
     assert np.array_equal(before, read(stepper, [1]))
+
+
+def test_a_new_wish_counts_though_the_same_is_told_of_it(model: Generator) -> None:
+    def begun(stepper: Stepper, wish: Steering) -> np.ndarray:
+        stepper.resume(stepper.start([wish]))
+        return stepper.step(np.array([5]), free(1))
+
+    stepper, happy = onnx(model), Steering("poem", "happy")
+    begun(stepper, SEA)
+    assert np.array_equal(begun(stepper, happy), begun(onnx(model), happy))
 
 
 def test_greedy_text_is_that_of_torch(checkpoints: Path) -> None:
@@ -178,6 +226,39 @@ def test_weights_that_lack_something_are_refused(weights: dict[str, torch.Tensor
     save_checkpoint(path, "generator", header(), {n: w for n, w in weights.items() if n != "rhyme.weight"})
     with pytest.raises(BadCheckpoint, match=r"rhyme\.weight"):
         load_stepper(path)
+
+
+@pytest.mark.parametrize("sizes", [{}, {"control": 0, "word": 0}], ids=["told", "plain"])
+def test_what_memory_held_before_does_not_matter(tmp_path: Path, sizes: dict[str, int]) -> None:
+    """glibc fills what it hands out and takes back with a byte that can be chosen; others do not."""
+    path, wanted = tmp_path / "generator.safetensors", {"control": 6, "word": 4} | sizes
+    torch.manual_seed(0)
+    generator = Generator(len(VOCABULARY), LEMMAS, 8, hidden=12, **wanted)
+    save_checkpoint(path, "generator", header(**wanted), generator.state_dict())
+    script = f"""
+from pathlib import Path
+import numpy as np
+from model.decoding import Context, told
+from model.onnx_stepper import load_stepper
+from model.steering import Progress, Steering
+for int8 in (False, True):
+    stepper = load_stepper(Path({str(path)!r}), int8)[0]
+    for rows in (1, 70, 3):
+        stepper.resume(stepper.start([Steering("song", "sad", 3, ("sea", "zebra"))]) * rows)
+        context = Context.of([told(0, Progress(Steering(lines=3)).state)] * rows)
+        for symbol in range(3, 9):
+            logits = stepper.step(np.full(rows, symbol), context)
+            assert np.isfinite(logits).all()
+            print(logits[[0, -1]].tobytes().hex())
+"""
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            check=True, capture_output=True, env=os.environ | {"MALLOC_PERTURB_": filling},
+        ).stdout
+        for filling in ("0", "1", "128")
+    }  # fmt: skip
+    assert len(found) == 1
 
 
 def test_it_works_without_torch(checkpoints: Path) -> None:

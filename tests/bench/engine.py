@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 
 import numpy as np
 import torch
@@ -69,19 +70,23 @@ def main() -> None:
         "ONNX Runtime, float32": load_stepper(PATH, int8=False)[0],
         "ONNX Runtime, int8": load_stepper(PATH)[0],
     }
-    measured: dict[str, list[float]] = {name: [] for name in engines}
-    for batch in BATCHES:
-        taken: dict[str, list[float]] = {name: [] for name in engines}
-        for seed in tqdm(range(ROUNDS + 1), desc=f"batch {batch}", leave=False):
-            for name, engine in engines.items():
-                # The first of these is far slower than all the others; the first round warms up.
-                length = 20 if isinstance(engine, Eager) else LENGTH
-                taken[name] += write(engine, vocabulary, batch, length, seed)[20 * (seed == 0) :]
-        for name, seconds in taken.items():
-            measured[name].append(batch / statistics.median(seconds))
+    measured = {batch: _rounds(engines, vocabulary, batch) for batch in BATCHES}
     _print(measured)
     _limits(model)
     _compare_greedy(engines, vocabulary)
+
+
+def _rounds(
+    engines: Mapping[str, Stepper], vocabulary: CharVocabulary, batch: int
+) -> dict[str, list[list[float]]]:
+    """Seconds of each step, round by round; the first, which warms up, is left out."""
+    taken: dict[str, list[list[float]]] = {name: [] for name in engines}
+    for seed in tqdm(range(ROUNDS + 1), desc=f"batch {batch}", leave=False):
+        for name, engine in engines.items():
+            # The first of these is far slower than all the others.
+            length = 20 if isinstance(engine, Eager) else LENGTH
+            taken[name].append(write(engine, vocabulary, batch, length, seed))
+    return {name: rounds[1:] for name, rounds in taken.items()}
 
 
 def write(engine: Stepper, vocabulary: CharVocabulary, rows: int, length: int, seed: int) -> list[float]:
@@ -103,12 +108,21 @@ def write(engine: Stepper, vocabulary: CharVocabulary, rows: int, length: int, s
     return taken
 
 
-def _print(measured: dict[str, list[float]]) -> None:
-    eager = next(iter(measured.values()))
-    print(f"{'characters a second':<28}" + "".join(f"{f'batch {batch}':>18}" for batch in BATCHES))
-    for name, rates in measured.items():
-        cells = (f"{rate:,.0f} ({rate / slow:.1f}x)" for rate, slow in zip(rates, eager, strict=True))
-        print(f"{name:<28}" + "".join(f"{cell:>18}" for cell in cells))
+def _print(measured: Mapping[int, Mapping[str, list[list[float]]]]) -> None:
+    print(f"{'characters a second':<28}" + "".join(f"{f'batch {batch}':>20}" for batch in measured))
+    eager, *_, ours = names = list(measured[BATCHES[0]])
+    for name in names:
+        cells = []
+        for batch, taken in measured.items():
+            mine, slow = (statistics.median(chain(*taken[one])) for one in (name, eager))
+            cells.append(f"{batch / mine:,.0f} ({slow / mine:.1f}x)")
+        print(f"{name:<28}" + "".join(f"{cell:>20}" for cell in cells))
+    spread = []
+    for taken in measured.values():
+        pairs = zip(taken[eager], taken[ours], strict=True)
+        times = sorted(statistics.median(slow) / statistics.median(mine) for slow, mine in pairs)
+        spread.append(f"{times[0]:.1f}x to {times[-1]:.1f}x")
+    print(f"{'  the last, by rounds':<28}" + "".join(f"{cell:>20}" for cell in spread))
 
 
 def _limits(model: Generator) -> None:
