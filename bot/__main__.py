@@ -32,6 +32,7 @@ from bot.store import Store
 from bot.wordfilter import forbidden_words
 from model.errors import Unavailable
 from model.files import CHECKPOINTS
+from model.novelty import remark
 
 _log = logging.getLogger(__name__)
 
@@ -102,6 +103,8 @@ async def serve(
         quota = Quota(config.limits, store, config.discord.owners)
         songs = Songs(config, store, engine, fetcher, quota, forbidden, metrics)
         folder = config.engine.checkpoints or CHECKPOINTS
+        if said := await asyncio.to_thread(remark, folder):
+            _log.warning("%s", said)
         words = await asyncio.to_thread(seed_words, folder / "lexicon.json.xz", forbidden)
         resources = Resources(config, store, songs, words)
         await _connected(resources, engine, token, stop, metrics, connector, **client_kwargs)

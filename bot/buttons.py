@@ -174,7 +174,8 @@ async def _explain(interaction: Interaction, output: Output) -> None:
 async def _offer_lines(interaction: Interaction, output: Output) -> None:
     interaction.client.presses.count(interaction.user.id)
     await interaction.client.songs.leave_alone(interaction.user.id, output.author)
-    recipe_of(output)
+    # Where there can be no other line, nobody is asked which.
+    recipe_of(output).rewriting(1, 0)
     audience = "one" if _is_private(interaction) else "all"
     view = ui.View(timeout=None).add_item(LineMenu(audience, output.id, output.lines))
     await interaction.edit_original_response(content="I write one line anew and keep the others.", view=view)

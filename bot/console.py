@@ -6,7 +6,8 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from importlib import import_module
 from pathlib import Path
@@ -17,6 +18,8 @@ import click
 from model.errors import BadCheckpoint, BadInput, BadOption, Unavailable
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from bot.config import Config
     from model.songwriter import Eye, Pen
 
@@ -144,9 +147,13 @@ def load_eye(checkpoints: Path | None) -> Eye:
 def load_pen(checkpoints: Path | None, engine: str | None = None) -> Pen:
     """The shipped generator and lexicon, or those of another folder; see ``Pen.load`` for engines."""
     from model.files import CHECKPOINTS
+    from model.novelty import remark
     from model.songwriter import Pen
 
-    return Pen.load(checkpoints or CHECKPOINTS, engine=engine)
+    folder = checkpoints or CHECKPOINTS
+    if said := remark(folder):
+        click.echo(f"songwriter: {said}", err=True)
+    return Pen.load(folder, engine=engine)
 
 
 def load_settings(path: Path | None) -> Config:
@@ -159,6 +166,25 @@ def load_settings(path: Path | None) -> Config:
         return load_config(path or _DEFAULT_CONFIG)
     except BadConfiguration as error:
         stop(str(error), BAD_CONFIGURATION)
+
+
+@contextmanager
+def reading_database(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection to the bot's database that cannot write; a fault of the moment ends the program.
+
+    Raises:
+        BadStore: it cannot be used at all.
+    """
+    from bot.store.errors import BadStore, StoreError
+    from bot.store.files import reading
+
+    try:
+        with reading(path) as connection:
+            yield connection
+    except BadStore:
+        raise
+    except StoreError as error:
+        stop(str(error), FAILED)
 
 
 def print_result(result: dict[str, Any], as_json: bool) -> None:

@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,15 +26,28 @@ from bot.console import (
     needs_extra,
     path_type,
     polite,
+    reading_database,
     stop,
     with_options,
 )
 from model.errors import BadInput
+from model.files import CHECKPOINTS
 from model.steering import CANDIDATES
+from model.wish import ENGINES, MAX_CANDIDATES
+
+if TYPE_CHECKING:
+    from training.journal import Journal
+
+Inputs = Mapping[str, Path | Sequence[Path]]
 
 result_options = with_options(
     json_option,
-    click.option("--save", type=file_type, default=None, help="Also write the JSON object here."),
+    click.option(
+        "--save",
+        type=file_type,
+        default=None,
+        help="Also write the JSON object here; with it, an interrupted measurement can go on.",
+    ),
 )
 seed_option = click.option(
     "-r", "--random-seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True
@@ -40,13 +55,40 @@ seed_option = click.option(
 # https://sqlite.org/fileformat2.html#magic_header_string
 _SQLITE = b"SQLite format 3\0"
 corpus_help = "The generator's songs: keywords from dev, copies from train."
+corpus_option = click.option("--corpus", type=path_type, required=True, help=corpus_help)
+# What decides how a measurement is shown, and not what comes out.
+_SHOWN = {"as_json", "meteor"}
+
+
+def drawing_options(
+    count: int, of: str, least: int = 1
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """How many stanzas are drawn, ``of`` what, and how."""
+    return with_options(
+        count_option(count, of, least),
+        click.option("-t", "--temperature", type=Finite(), default=0.4, show_default=True),
+        candidates_option(CANDIDATES, "Drawn for each stanza; the best is measured."),
+        seed_option,
+    )
+
+
+def count_option(count: int, of: str, least: int = 1) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """How many stanzas, ``of`` what."""
+    numbers = click.IntRange(least, 10_000)
+    return click.option("-n", "--count", type=numbers, default=count, show_default=True, help=of)
+
+
+def candidates_option(candidates: int, of: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """How many are drawn, ``of`` what."""
+    numbers = click.IntRange(1, MAX_CANDIDATES)
+    return click.option("--candidates", type=numbers, default=candidates, show_default=True, help=of)
 
 
 def engine_option(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """What runs the generator, as in ``model.pen.Pen.load``."""
     return click.option(
         "--engine",
-        type=click.Choice(["int8", "float32", "torch"]),
+        type=click.Choice(ENGINES),
         default=default,
         show_default=True,
         help="What runs the generator: ONNX Runtime in 8 bits or in float32, or PyTorch.",
@@ -67,6 +109,36 @@ def finish(
         results.save(result, save)
 
 
+@contextmanager
+def resumed(save: Path | None, inputs: Inputs) -> Iterator[Journal]:
+    """What is finished of a measurement is kept beside ``--save`` until the block ends well.
+
+    The same command on the same files goes on from there.
+    """
+    from training.journal import Journal
+    from training.results import digest
+
+    context = click.get_current_context()
+    options = {
+        name: value
+        for name, value in context.params.items()
+        if name not in _SHOWN and not isinstance(value, Path)
+    }
+    of = {
+        "command": context.command.name,
+        "options": options,
+        "inputs": {role: digest(files) for role, files in inputs.items()},
+        "version": version("neural-songwriter"),
+    }
+    journal = Journal(save, of)
+    try:
+        yield journal
+    except KeyboardInterrupt:
+        kept = journal.path is not None and journal.path.exists()
+        stop(f"interrupted. {'The same command goes on from here.' if kept else 'Nothing is kept.'}", FAILED)
+    journal.remove()
+
+
 def _present(images: Path, names: Sequence[str]) -> list[Path]:
     """The pictures of a list that are there: those that are not were left out."""
     return [path for name in names if (path := images / name).is_file()]
@@ -74,10 +146,16 @@ def _present(images: Path, names: Sequence[str]) -> list[Path]:
 
 def model_files(checkpoints: Path | None, *names: str) -> dict[str, Path]:
     """Files of a checkpoint folder as inputs of a result; a plain generator has no lexicon."""
-    from model.files import CHECKPOINTS
-
     paths = [(checkpoints or CHECKPOINTS) / name for name in names]
     return {path.name.partition(".")[0]: path for path in paths if path.exists()}
+
+
+def _pen_files(checkpoints: Path | None) -> dict[str, Path]:
+    """Whatever decides which stanzas are written, as inputs of a result."""
+    from training.samples import lexicon_of
+
+    files = model_files(checkpoints, "generator.safetensors", "novelty.safetensors")
+    return {"lexicon": lexicon_of(checkpoints or CHECKPOINTS), **files}
 
 
 @click.group()
@@ -115,14 +193,15 @@ def evaluate_captions(
 
     make_room(output, results, save)
     eye = load_eye(checkpoints)
-    figures = measure(eye, images, captions, split, beam, output, results, meteor)
-    inputs: dict[str, Path | Sequence[Path]] = {
+    inputs: Inputs = {
         "images": _present(images, read_split(split)),
         "captions": captions,
         "split": split,
         **model_files(checkpoints, "captioner.safetensors"),
     }
-    finish(stamped(figures, inputs), as_json, save)
+    with resumed(save, inputs) as journal:
+        figures = measure(eye, images, captions, split, beam, output, results, meteor, journal)
+        finish(stamped(figures, inputs), as_json, save)
 
 
 @evaluate.command("lyrics")
@@ -150,25 +229,26 @@ def evaluate_lyrics(
 ) -> None:
     """Bits a character of the generator on the songs of FILE, beside xz and a 6-gram model."""
     needs_extra("nltk", "tqdm")
-    from model.files import CHECKPOINTS
     from model.songwriter import limit_threads
     from training.evaluation import evaluate_lyrics as measure
     from training.results import stamped
 
     make_room(save)
     limit_threads()
-    figures = measure(checkpoints or CHECKPOINTS, file, split, primer, engine)
-    inputs = {"songs": file, **model_files(checkpoints, "generator.safetensors")}
-    finish(stamped(figures, inputs | ({"primer": primer} if primer else {})), as_json, save)
+    inputs: Inputs = {
+        "songs": file,
+        **model_files(checkpoints, "generator.safetensors"),
+        **({"primer": primer} if primer else {}),
+    }
+    with resumed(save, inputs) as journal:
+        figures = measure(checkpoints or CHECKPOINTS, file, split, primer, engine, journal)
+        finish(stamped(figures, inputs), as_json, save)
 
 
 @evaluate.command("samples")
-@click.option("--corpus", type=path_type, required=True, help=corpus_help)
-@click.option("-n", "--count", type=click.IntRange(1, 10_000), default=500, show_default=True)
-@click.option("-t", "--temperature", type=Finite(), default=0.4, show_default=True)
-@click.option("--candidates", type=click.IntRange(1, 256), default=CANDIDATES, show_default=True)
+@corpus_option
+@drawing_options(500, "Stanzas.")
 @engine_option("int8")
-@seed_option
 @result_options
 @checkpoints_option
 @polite
@@ -189,41 +269,24 @@ def evaluate_samples(
     needs_extra("nltk", "tqdm")
     from bot.config import Filter
     from bot.wordfilter import forbidden_words
-    from model.files import CHECKPOINTS
     from model.songwriter import limit_threads
     from training.results import stamped
     from training.samples import evaluate_samples as measure
-    from training.samples import lexicon_of
 
     make_room(save)
     limit_threads()
-    folder = checkpoints or CHECKPOINTS
-    figures = measure(
-        folder, corpus, count, temperature, candidates, random_seed, forbidden_words(Filter()), engine
-    )
-    inputs = {"corpus": corpus, "lexicon": lexicon_of(folder), **model_files(folder, "generator.safetensors")}
-    finish(stamped(figures, inputs, random_seed), as_json, save)
+    folder, forbidden = checkpoints or CHECKPOINTS, forbidden_words(Filter())
+    inputs = {"corpus": corpus, **_pen_files(folder)}
+    with resumed(save, inputs) as journal:
+        figures = measure(
+            folder, corpus, count, temperature, candidates, random_seed, forbidden, engine, journal
+        )
+        finish(stamped(figures, inputs, random_seed), as_json, save)
 
 
 @evaluate.command("forms")
-@click.option("--corpus", type=path_type, required=True, help=corpus_help)
-@click.option(
-    "-n",
-    "--count",
-    type=click.IntRange(1, 10_000),
-    default=100,
-    show_default=True,
-    help="Stanzas a scheme.",
-)
-@click.option("-t", "--temperature", type=Finite(), default=0.4, show_default=True)
-@click.option(
-    "--candidates",
-    type=click.IntRange(1, 256),
-    default=CANDIDATES,
-    show_default=True,
-    help="Drawn for each stanza.",
-)
-@seed_option
+@corpus_option
+@drawing_options(100, "Stanzas a scheme.")
 @result_options
 @checkpoints_option
 @polite
@@ -239,37 +302,23 @@ def evaluate_forms(
 ) -> None:
     """Whether stanzas rhyme and scan as they are asked to, and what it costs in likelihood."""
     needs_extra("nltk", "tqdm")
-    from model.files import CHECKPOINTS
-    from training import results
     from training.forms import evaluate_forms as measure
-    from training.samples import lexicon_of
+    from training.results import stamped
 
     make_room(save)
     folder = checkpoints or CHECKPOINTS
-    figures = measure(folder, corpus, count, temperature, candidates, random_seed)
-    inputs = {"corpus": corpus, "lexicon": lexicon_of(folder), **model_files(folder, "generator.safetensors")}
-    finish(results.stamped(figures, inputs, random_seed), as_json, save)
+    inputs = {"corpus": corpus, **_pen_files(folder)}
+    with resumed(save, inputs) as journal:
+        figures = measure(folder, corpus, count, temperature, candidates, random_seed, journal)
+        finish(stamped(figures, inputs, random_seed), as_json, save)
 
 
 @evaluate.command("temperature")
 @click.option("--from", "first", type=Finite(), default=0.1, show_default=True)
 @click.option("--to", "last", type=Finite(), default=1.2, show_default=True)
 @click.option("--step", type=Finite(), default=0.1, show_default=True)
-@click.option(
-    "-n",
-    "--count",
-    type=click.IntRange(1, 10_000),
-    default=100,
-    show_default=True,
-    help="Stanzas a temperature.",
-)
-@click.option(
-    "--candidates",
-    type=click.IntRange(1, 256),
-    default=1,
-    show_default=True,
-    help="Drawn for each stanza; 1 is the bare generator.",
-)
+@count_option(100, "Stanzas a temperature.")
+@candidates_option(1, "Drawn for each stanza; 1 is the bare generator.")
 @click.option("--corpus", type=path_type, default=None, help=corpus_help)
 @click.option(
     "--output", type=path_type, default=None, help="Folder for temperature.json and temperature.png."
@@ -293,22 +342,21 @@ def evaluate_temperature(
 ) -> None:
     """Quality against diversity over a range of temperatures, and where structure is lost."""
     needs_extra("nltk", "tqdm", "matplotlib")
-    from model.files import CHECKPOINTS
     from model.songwriter import limit_threads
     from training import results, temperature
-    from training.samples import lexicon_of
 
     limit_threads()
-    folder = checkpoints or CHECKPOINTS
-    steps = temperature.temperatures(first, last, step)
-    make_room(save, output and output / "temperature.json")
-    figures = temperature.study(folder, corpus, steps, count, candidates, random_seed)
-    inputs = {"lexicon": lexicon_of(folder), **model_files(folder, "generator.safetensors")}
-    result = results.stamped(figures, inputs | ({"corpus": corpus} if corpus else {}), random_seed)
-    if output is not None:
-        results.save(result, output / "temperature.json")
-        temperature.plot(result, output / "temperature.png")
-    finish(result, as_json, save)
+    folder, steps = checkpoints or CHECKPOINTS, temperature.temperatures(first, last, step)
+    copy = output and output / "temperature.json"
+    make_room(save, copy)
+    inputs = {**_pen_files(folder), **({"corpus": corpus} if corpus else {})}
+    with resumed(save or copy, inputs) as journal:
+        figures = temperature.study(folder, corpus, steps, count, candidates, random_seed, journal)
+        result = results.stamped(figures, inputs, random_seed)
+        if output is not None:
+            results.save(result, output / "temperature.json")
+            temperature.plot(result, output / "temperature.png")
+        finish(result, as_json, save)
 
 
 @evaluate.command("compare")
@@ -333,12 +381,9 @@ def evaluate_compare(files: Sequence[Path], as_json: bool) -> None:
 @evaluate.command("context")
 @with_options(*flickr_options)
 @click.option("--split", type=path_type, required=True, help="List of picture names, at least 100.")
-@click.option("-n", "--count", type=click.IntRange(2, 10_000), default=200, show_default=True)
-@click.option("-t", "--temperature", type=Finite(), default=0.4, show_default=True)
-@click.option("--candidates", type=click.IntRange(1, 256), default=CANDIDATES, show_default=True)
+@drawing_options(200, "Stanzas, each about another picture.", least=2)
 @click.option("--beam", type=click.IntRange(1, 20), default=3, show_default=True)
 @click.option("--output", type=file_type, help="Write stanzas and their ranks here, as JSON lines.")
-@seed_option
 @result_options
 @checkpoints_option
 @polite
@@ -368,16 +413,18 @@ def evaluate_context(
     wish = Wish(Sampling(temperature), candidates=candidates, random_seed=random_seed)
     make_room(output, save)
     eye, pen = load_eye(checkpoints), load_pen(checkpoints)
-    figures = measure(eye, pen, images, captions, split, count, wish, beam, output)
-    if figures["minilm"] is None:
-        click.echo("Without sentence vectors: pip install '.[context]' adds them.", err=True)
-    inputs: dict[str, Path | Sequence[Path]] = {
+    inputs: Inputs = {
         "images": _present(images, read_split(split)),
         "captions": captions,
         "split": split,
-        **model_files(checkpoints, "captioner.safetensors", "generator.safetensors", "lexicon.json.xz"),
+        **model_files(checkpoints, "captioner.safetensors"),
+        **_pen_files(checkpoints),
     }
-    finish(stamped(figures, inputs, random_seed), as_json, save, context_table)
+    with resumed(save, inputs) as journal:
+        figures = measure(eye, pen, images, captions, split, count, wish, beam, output, journal)
+        if figures["minilm"] is None:
+            click.echo("Without sentence vectors: pip install '.[context]' adds them.", err=True)
+        finish(stamped(figures, inputs, random_seed), as_json, save, context_table)
 
 
 @evaluate.command("moods")
@@ -387,13 +434,8 @@ def evaluate_context(
     required=True,
     help="The generator's songs; some from dev and test teach a judge.",
 )
-@click.option(
-    "-n", "--count", type=click.IntRange(1, 10_000), default=40, show_default=True, help="Stanzas a mood."
-)
-@click.option("-t", "--temperature", type=Finite(), default=0.4, show_default=True)
-@click.option("--candidates", type=click.IntRange(1, 256), default=CANDIDATES, show_default=True)
+@drawing_options(40, "Stanzas a mood.")
 @click.option("--output", type=file_type, help="Write stanzas and what was heard here, as JSON lines.")
-@seed_option
 @result_options
 @checkpoints_option
 @polite
@@ -415,11 +457,13 @@ def evaluate_moods(
     from training.results import stamped
 
     make_room(output, save)
-    figures = measure(load_pen(checkpoints), corpus, count, temperature, candidates, random_seed, output)
-    if figures["reader"] is None:
-        click.echo("Without the judge that a reader taught: pip install '.[context]' adds it.", err=True)
-    inputs = {"corpus": corpus, **model_files(checkpoints, "generator.safetensors", "lexicon.json.xz")}
-    finish(stamped(figures, inputs, random_seed), as_json, save, moods_table)
+    pen = load_pen(checkpoints)
+    inputs = {"corpus": corpus, **_pen_files(checkpoints)}
+    with resumed(save, inputs) as journal:
+        figures = measure(pen, corpus, count, temperature, candidates, random_seed, output, journal)
+        if figures["reader"] is None:
+            click.echo("Without the judge that a reader taught: pip install '.[context]' adds it.", err=True)
+        finish(stamped(figures, inputs, random_seed), as_json, save, moods_table)
 
 
 @evaluate.command("ratings")
@@ -450,7 +494,6 @@ def evaluate_ratings(
     Where FILE is the database, servers that chose their own reactions keep them.
     """
     needs_extra("nltk", "matplotlib")
-    from model.files import CHECKPOINTS
     from model.lexicon import Lexicon
     from training import opinions
     from training.results import stamped
@@ -475,14 +518,7 @@ def _is_database(file: Path) -> bool:
 
 def _database_ratings(file: Path) -> tuple[list[dict[str, Any]], dict[str | None, tuple[str, ...]]]:
     """The rows that an export of the database would have, and the servers' own reactions."""
-    from bot.store import StoreError
-    from bot.store.files import reading
     from bot.store.judgements import rating_rows, reactions_by_server
 
-    try:
-        with reading(file) as connection:
-            return list(rating_rows(connection)), reactions_by_server(connection)
-    except BadInput:
-        raise
-    except StoreError as error:
-        stop(str(error), FAILED)
+    with reading_database(file) as connection:
+        return list(rating_rows(connection)), reactions_by_server(connection)

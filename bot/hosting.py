@@ -41,6 +41,8 @@ def run(config_path: Path | None) -> None:
 def check(config_path: Path | None) -> None:
     """Print the configuration in force as TOML; the token is not shown."""
     from bot.config import BadConfiguration, dump, token
+    from model.files import CHECKPOINTS
+    from model.novelty import remark
 
     config = load_settings(config_path)
     try:
@@ -48,4 +50,6 @@ def check(config_path: Path | None) -> None:
         click.echo("# The token is set; it is not shown.\n")
     except BadConfiguration as error:
         click.echo(f"# {error}\n")
+    if said := remark(config.engine.checkpoints or CHECKPOINTS):
+        click.echo(f"# {said}\n")
     click.echo(dump(config))

@@ -7,21 +7,15 @@ import io
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from bot.console import FAILED, config_option, load_settings, polite, stop
+from bot.console import config_option, load_settings, polite, reading_database
 from model.files import write_whole
-
-if TYPE_CHECKING:
-    import sqlite3
-
-    from bot.config import Config
 
 # The default temperature, 0.4, is the middle of its bucket.
 _FIRST_BUCKET, _BUCKET = 0.1, 0.2
@@ -57,7 +51,7 @@ def export(config_path: Path | None, kind: str, output: Path | None) -> None:
     """  # noqa: D301 - a real backspace: click leaves the paragraph after it as it is
     from bot.store.judgements import COLUMNS, rating_rows
 
-    with _database(load_settings(config_path)) as connection:
+    with reading_database(load_settings(config_path).store.path) as connection:
         rows = list(rating_rows(connection))
     data = (_csv(rows, COLUMNS) if kind == "csv" else _jsonl(rows)).encode()
     if output is None:
@@ -80,7 +74,7 @@ def summary(config_path: Path | None, as_json: bool) -> None:
     from bot.store.judgements import rating_rows, reactions_by_server
 
     config = load_settings(config_path)
-    with _database(config) as connection:
+    with reading_database(config.store.path) as connection:
         chosen = reactions_by_server(connection)
         found = summarise(rating_rows(connection), chosen, config.discord.reactions)
     click.echo(json.dumps(found) if as_json else _table(found))
@@ -94,7 +88,7 @@ def backup(config_path: Path | None, target: Path) -> None:
     """Copy the bot's database to the new file TARGET, also while the bot runs."""
     from bot.store.files import back_up
 
-    with _database(load_settings(config_path)) as connection:
+    with reading_database(load_settings(config_path).store.path) as connection:
         back_up(connection, target)
 
 
@@ -207,18 +201,3 @@ def _csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
 
 def _jsonl(rows: Iterable[Mapping[str, Any]]) -> str:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-
-
-@contextmanager
-def _database(config: Config) -> Iterator[sqlite3.Connection]:
-    """A reading connection; what goes wrong with it ends the program with a sentence."""
-    from bot.store.errors import BadStore, StoreError
-    from bot.store.files import reading
-
-    try:
-        with reading(config.store.path) as connection:
-            yield connection
-    except BadStore:
-        raise
-    except StoreError as error:
-        stop(str(error), FAILED)

@@ -9,24 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
+from bot import replaying
 from bot.console import checkpoints_option, load_eye, load_pen, path_type, polite, with_options
+from model.decoding import Sampling
 from model.errors import BadOption
-from model.mood import MOODS, PICTURE
+from model.mood import MOODS, NONE, PICTURE, takes_picture
 from model.rhyme import SCHEMES
 from model.seeds import MAX_RANDOM_SEED, check_random_seed, check_seed
 from model.steering import CANDIDATES, LEAST_SYLLABLES, MAX_LINES, MOST_SYLLABLES, STYLES
+from model.wish import LINES, MAX_CANDIDATES, Wish
 
 if TYPE_CHECKING:
     from model.explanation import Explanation
     from model.pen import Pen, Song
-    from model.recipe import Recipe
-    from model.wish import Wish
-
-# What can be said beside --replay, and beside --rewrite as well: the rest is in the recipe.
-_WITH_REPLAY = {"replay", "rewrite", "explain", "as_json", "checkpoints"}
-_WITH_REWRITE = {"random_seed"}
 
 
 def _asking(moods: Sequence[str], unsaid: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -41,7 +37,7 @@ def _asking(moods: Sequence[str], unsaid: str) -> Callable[[Callable[..., Any]],
                      help="The same number gives the same stanza."),
         click.option("--top-k", type=click.IntRange(0, 1000), default=0, help="Draw from the k likeliest."),
         click.option("--top-p", type=float, default=1.0, help="Nucleus sampling; 1 is off."),
-        click.option("--lines", type=click.IntRange(1, MAX_LINES), default=4, show_default=True),
+        click.option("--lines", type=click.IntRange(1, MAX_LINES), default=LINES, show_default=True),
         click.option("--scheme", type=click.Choice(SCHEMES, case_sensitive=False), default=None,
                      help="Which lines rhyme. Default: left to the song."),
         click.option("--syllables", type=click.IntRange(LEAST_SYLLABLES, MOST_SYLLABLES), default=None,
@@ -49,10 +45,15 @@ def _asking(moods: Sequence[str], unsaid: str) -> Callable[[Callable[..., Any]],
         click.option("--style", type=click.Choice(STYLES),
                      default="song", show_default=True),
         click.option("--mood", type=click.Choice(moods), default=None, help=unsaid),
-        click.option("--candidates", type=click.IntRange(1, 256), default=CANDIDATES, show_default=True,
-                     help="Stanzas drawn, of which the best is kept."),
+        click.option("--candidates", type=click.IntRange(1, MAX_CANDIDATES), default=CANDIDATES,
+                     show_default=True, help="Stanzas drawn, of which the best is kept."),
         click.option("--replay", metavar="RECIPE", default=None,
-                     help="Write the stanza of a recipe again, with no picture and no other options."),
+                     help="Write a stanza again, by its recipe or by the short name under a song of the "
+                     "bot's. Of the other options only --rewrite (and then --random-seed), --explain, "
+                     "--json, --checkpoints and --config may go with it; no IMAGE."),
+        click.option("--config", "config_path", type=path_type, default=None,
+                     help="With --replay: the bot's configuration, which says where its songs and its "
+                     "models are and which words it does not write. Default: as for `songwriter run`."),
         click.option("--rewrite", type=click.IntRange(1, MAX_LINES), multiple=True, metavar="LINE",
                      help="With --replay: replace that line and keep the others. May be repeated."),
         click.option("--explain", is_flag=True,
@@ -64,29 +65,31 @@ def _asking(moods: Sequence[str], unsaid: str) -> Callable[[Callable[..., Any]],
 
 @click.command()
 @click.argument("image", type=path_type, required=False)
-@_asking([*MOODS, PICTURE], "Default: left to the words; picture: as the picture's light and caption.")
+@_asking(
+    [*MOODS, PICTURE, NONE],
+    "picture: as the picture's light and caption. Default: that where nothing on it is named, else none.",
+)
 @polite
 def sing(image: Path | None, as_json: bool, explain: bool, checkpoints: Path | None, **options: Any) -> None:
     """Write a stanza about the photograph IMAGE."""
     from model.mood import picture_mood
     from model.pictures import open_picture
 
-    recipe = _recipe(options)
-    caption = None
-    if recipe is not None:
+    caption = mood = None
+    if replaying.wanted(options):
         if image is not None:
             raise BadOption("--replay writes a stanza without looking at its picture: leave out IMAGE.")
-        pen, songs = _replayed(recipe, checkpoints)
+        pen, songs = replaying.replayed(options, checkpoints)
     elif image is None:
         context = click.get_current_context()
         raise click.MissingParameter(ctx=context, param_type="argument", param_hint="'IMAGE'")
     else:
-        like_picture = options["mood"] == PICTURE
-        wishes = _wishes(options | ({"mood": None} if like_picture else {}))
+        asked = options["mood"]
+        wishes = _wishes(options | {"mood": asked if asked in MOODS else None})
         picture = open_picture(image)
         eye, pen = load_eye(checkpoints), load_pen(checkpoints)
         caption = eye.see(picture).told
-        if like_picture:
+        if takes_picture(asked, caption):
             mood = picture_mood(eye.preprocessing.square(picture), caption, pen.lexicon)
             wishes = [replace(wish, mood=mood) for wish in wishes]
         songs = [pen.song(caption, wish, eye.digest) for wish in wishes]
@@ -96,7 +99,10 @@ def sing(image: Path | None, as_json: bool, explain: bool, checkpoints: Path | N
         return
     if caption is not None:
         click.echo(f"caption   {caption}")
-    click.echo(f"keywords  {', '.join(songs[0].keywords)}\n")
+    click.echo(f"keywords  {', '.join(songs[0].keywords)}")
+    if mood is not None:
+        click.echo(f"mood      {mood}")
+    click.echo()
     _print_songs(pen, songs, explain)
 
 
@@ -105,9 +111,8 @@ def sing(image: Path | None, as_json: bool, explain: bool, checkpoints: Path | N
 @polite
 def lyrics(as_json: bool, explain: bool, checkpoints: Path | None, **options: Any) -> None:
     """Write a stanza from a seed, or from nothing."""
-    recipe = _recipe(options)
-    if recipe is not None:
-        pen, songs = _replayed(recipe, checkpoints)
+    if replaying.wanted(options):
+        pen, songs = replaying.replayed(options, checkpoints)
     else:
         wishes = _wishes(options)
         pen = load_pen(checkpoints)
@@ -120,9 +125,6 @@ def lyrics(as_json: bool, explain: bool, checkpoints: Path | None, **options: An
 
 def _wishes(options: Mapping[str, Any]) -> list[Wish]:
     """A wish for each stanza, checked before PyTorch is loaded: that takes seconds."""
-    from model.decoding import Sampling
-    from model.wish import Wish
-
     first = check_random_seed(options["random_seed"])
     named = ("candidates", "style", "mood", "lines", "scheme", "syllables")
     wish = Wish(
@@ -134,63 +136,6 @@ def _wishes(options: Mapping[str, Any]) -> list[Wish]:
         replace(wish, random_seed=(first + number) % (MAX_RANDOM_SEED + 1))
         for number in range(options["count"])
     ]
-
-
-def _recipe(options: Mapping[str, Any]) -> Recipe | None:
-    """What is to be replayed, with the lines that are to be rewritten; None where nothing is.
-
-    Raises:
-        BadOption: it is no recipe, or other options are in the way.
-    """
-    from model.recipe import Recipe
-
-    rewrite = options["rewrite"]
-    if options["replay"] is None:
-        if rewrite:
-            raise BadOption("--rewrite needs a stanza to start from: name its recipe with --replay.")
-        return None
-    _check_alone(_WITH_REPLAY | (_WITH_REWRITE if rewrite else set()))
-    recipe = Recipe.parse(options["replay"])
-    first = check_random_seed(options["random_seed"])
-    for number, line in enumerate(rewrite):
-        recipe = recipe.rewriting(line, (first + number) % (MAX_RANDOM_SEED + 1))
-    return recipe
-
-
-def _check_alone(allowed: set[str]) -> None:
-    """Only these options may have been given."""
-    context = click.get_current_context()
-    given = [
-        parameter.opts[-1]
-        for parameter in context.command.get_params(context)
-        if isinstance(parameter, click.Option)
-        and parameter.name not in allowed
-        and context.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
-    ]
-    if given:
-        raise BadOption(f"--replay writes a stanza as it was: leave out {', '.join(given)}.")
-
-
-def _replayed(recipe: Recipe, checkpoints: Path | None) -> tuple[Pen, list[Song]]:
-    """The stanza of a recipe, by the engine that wrote it first."""
-    pen = load_pen(checkpoints, recipe.engine)
-    recipe.check(pen.origin, pen.engine)
-    wish = replace(recipe.wish, forbidden=_word_filter(recipe.word_filter))
-    return pen, pen.sung([(recipe.keywords, wish)])
-
-
-def _word_filter(mark: int) -> frozenset[str]:
-    """The words that could not be written, where they are the shipped list; none otherwise, which is said."""
-    from bot.config import Filter
-    from bot.wordfilter import forbidden_words
-    from model.recipe import filter_mark
-
-    shipped = forbidden_words(Filter())
-    if mark == filter_mark(shipped):
-        return shipped
-    if mark:
-        click.echo("songwriter: a word filter that is not here held for it, so it may differ.", err=True)
-    return frozenset()
 
 
 def _recipe_text(pen: Pen, song: Song) -> str:

@@ -44,7 +44,7 @@ class Ask:
         seed: as it was typed, "" for none.
         temperature: None for the server's.
         style: None for the configured one.
-        mood: None to leave it to the words.
+        mood: as for ``SongRequest``.
         lines: None for the configured number.
         scheme: None: rhymed where it is cheap.
         syllables: of a line; None to leave it to the program.

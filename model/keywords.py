@@ -22,6 +22,9 @@ KNOWN = 25
 _POS_WEIGHT = {"n": 1.0, "v": 0.6, "a": 0.55, "r": 0.1, "": 0.3}
 _FILLER_WEIGHT = 0.12
 
+# What is told of a picture on which nothing was recognised starts so; see ``model.sight``.
+UNNAMED = "something"
+
 # Function words: no picture in them. (Own list; contractions are split by the stem before "'".)
 STOPWORDS = frozenset(
     """a about above across after again against all along also am amid among an and another any are around
@@ -64,7 +67,8 @@ def extract(text: str, lexicon: Lexicon, limit: int = MAX_KEYWORDS) -> list[str]
         limit: how many keywords at the most.
 
     Returns:
-        distinct lemmas; filler ("man", "standing", "red") only where nothing else is there.
+        distinct lemmas; filler ("man", "standing", "red") only where nothing else is there, or where
+        a picture is told by its looks: there colours are what it has.
     """
     weights: dict[str, float] = {}
     for word in words(fold(text)):
@@ -73,8 +77,14 @@ def extract(text: str, lexicon: Lexicon, limit: int = MAX_KEYWORDS) -> list[str]
             if lemma is not None:
                 weights.setdefault(singable(lemma, lexicon), weight(lemma, lexicon))
     ranked = sorted(weights, key=lambda lemma: -weights[lemma])
-    telling = [lemma for lemma in ranked if lemma not in _FILLER and sung(lemma, lexicon) >= RARE]
+    filler = frozenset[str]() if unnamed(text) else _FILLER
+    telling = [lemma for lemma in ranked if lemma not in filler and sung(lemma, lexicon) >= RARE]
     return (telling or ranked)[:limit]
+
+
+def unnamed(told: str) -> bool:
+    """Whether what is told of a picture names nothing on it, but only how it looks."""
+    return told.startswith(f"{UNNAMED} ")
 
 
 def weight(lemma: str, lexicon: Lexicon) -> float:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import lzma
+import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from model.errors import BadCheckpoint
@@ -63,6 +65,15 @@ class Lexicon:
     def count(self, word: str) -> int:
         entry = self.entries.get(word)
         return entry.count if entry else 0
+
+    @cached_property
+    def size(self) -> int:
+        """Words of the training songs, each as often as it is sung."""
+        return sum(entry.count for entry in self.entries.values())
+
+    def rarity(self, word: str) -> float:
+        """Negative logarithm of a word's share of all that is sung, in nats."""
+        return math.log((self.size + 1) / (self.count(word) + 0.5))
 
     def forms(self, lemma: str) -> frozenset[str]:
         """Every spelling that counts as the word, itself included."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from model.keywords import unnamed
 from model.lexicon import Lexicon
 from model.text import fold, words
 
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
 MOODS = ("happy", "sad", "tender", "angry", "dreamy")
-# Asks for the one that a picture suggests.
-PICTURE = "picture"
+# Asks for the one that a picture suggests, and for none whatever it suggests.
+PICTURE, NONE = "picture", "none"
 
 _WORDS = {
     "happy": """joy laugh merry glad gay dance sing jolly cheer cheerful happy smile delight fun bright
@@ -105,6 +106,16 @@ def suggested(
     if brightness > _BRIGHT and warmth > _WARM:
         return "tender"
     return "sad" if saturation < _PALE and brightness < _BRIGHT and warmth <= _COLD else None
+
+
+def takes_picture(asked: str | None, told: str) -> bool:
+    """Whether a stanza gets the mood of its picture: asked for, or where its looks are all that is told.
+
+    Args:
+        asked: one of ``MOODS``, ``PICTURE``, ``NONE``, or None where nothing was said.
+        told: of the picture.
+    """
+    return asked == PICTURE or (asked is None and unnamed(told))
 
 
 def picture_mood(square: Image.Image, caption: str, lexicon: Lexicon) -> str | None:

@@ -146,6 +146,29 @@ class Novelty:
             raise BadCheckpoint(f"The index of songs {path} is damaged: install it again.") from error
 
 
+def remark(folder: Path) -> str | None:
+    """What to tell whoever keeps a folder of models: its index is of other songs than it should be.
+
+    None where it fits, or where one of the two is missing or unreadable, which loading them says.
+    """
+    generator, index = (_learnt_from(folder / f"{name}.safetensors") for name in ("generator", _KIND))
+    if not generator or not index or generator == index:
+        return None
+    return (
+        f"The index of songs in {folder} is of other songs than its generator learnt from, and their "
+        "copies go unnoticed: make it anew with `songwriter train novelty`."
+    )
+
+
+def _learnt_from(path: Path) -> str | None:
+    """The hash of the corpus in a file's header."""
+    try:
+        with safe_open(path, framework="np") as file:
+            return str(json.loads((file.metadata() or {})[_KEY])["data"])
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError):
+        return None
+
+
 def ends(text: str) -> list[int]:
     """Behind how many characters of a folded text its spans end, rising."""
     return [match.start() for match in _END.finditer(text, SPAN)]

@@ -26,10 +26,10 @@ from model.decoding import Sampling
 from model.errors import BadInput, BadOption
 from model.keywords import MAX_KEYWORDS
 from model.seeds import MAX_SEED, check_seed
-from model.wish import ENGINES, Wish
+from model.wish import ENGINES, MAX_REWRITTEN, Wish
 
-# In characters: one from nothing at all, and more than four long keywords, a whole phrase and sixteen
-# replaced lines take.
+# In characters: one from nothing at all, and more than four long keywords, a whole phrase and as many
+# replaced lines as there may be take.
 SHORTEST_RECIPE, LONGEST_RECIPE = 24, 800
 
 _VERSION = 1
@@ -141,6 +141,10 @@ class Recipe:
         Raises:
             BadOption: there is no such line, or too many were replaced before.
         """
+        if len(self.wish.rewritten) == MAX_REWRITTEN:
+            raise BadOption(
+                f"A stanza can have a line rewritten {MAX_REWRITTEN} times in all: start from another one."
+            )
         rewritten = (*self.wish.rewritten, (line, random_seed))
         return replace(self, wish=replace(self.wish, rewritten=rewritten))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 
 from model.errors import BadOption
-from model.text import LETTERS, NEWLINE, fold
+from model.text import ELIDED, LETTERS, NEWLINE, fold, words
 
 # A seed is a word or a phrase; a line of a song is hardly longer.
 MAX_SEED = 100
@@ -27,8 +27,17 @@ def check_seed(seed: str) -> str:
         raise BadOption(f"The seed is too long: at most {MAX_SEED} characters are allowed.")
     if not any(character in LETTERS for character in folded):
         raise BadOption("The seed has no letter from A to Z: give a word or a phrase in Latin letters.")
-    # A stanza that starts with a comma starts badly.
-    return folded.lstrip(" '-,.;:!?")
+    return _begun(folded)
+
+
+def _begun(folded: str) -> str:
+    """A folded text from its first word on: a stanza that starts with a comma starts badly."""
+    bare = folded.lstrip(" '-,.;:!?")
+    before = folded.removesuffix(bare)
+    if not before.endswith("'"):
+        return bare
+    # It is a part of the word, or an opening quotation mark, to which there may be a closing one.
+    return "'" + bare if words(bare)[0] in ELIDED else bare.removesuffix("'")
 
 
 def check_random_seed(number: int | None) -> int:

@@ -7,7 +7,7 @@ ImageNet's classifier call them?
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from PIL import Image
 
 from model.checkpoint import described, load_checkpoint
 from model.errors import BadCheckpoint
+from model.keywords import UNNAMED
 
 Features = npt.NDArray[np.float32]
 
@@ -26,12 +27,24 @@ SURE = 0.7
 CERTAIN = 0.9
 # A second thing is worth a mention beside one that is not certain.
 POSSIBLE = 0.2
+# The captioner sees dogs in whatever has four legs, and ImageNet has 120 breeds of them. Of Flickr8k's
+# held-back pictures with a dog in their caption 98 % have at least this probability of one: where it
+# is less, a picture that is nearly strange is taken for strange.
+_DOG, _NO_DOG = "a dog", 0.01
+_NEARLY = 0.85
 # Brightness (0 to 255) spreads less in a picture with nothing to see in it.
 FLAT = 4.0
 # A share of the picture that makes a colour one of its colours, and how many are told.
 _SHARE, _COLOURS = 0.2, 2
 # Of 255: what is darker is black and what is less saturated is grey or white, whatever the hue.
 _BLACK, _WHITE, _PALE = 56, 200, 48
+# Mean brightness of 255. Of Flickr8k's held-back pictures 2 % are darker than the first, 7 % than the
+# second, and 5 % are brighter than the third.
+_NIGHT, _DARK, _LIGHT = 38, 64, 166
+# What is darker or brighter than this is in the shadow or in the light, and where a picture has
+# this much of both it is one of light and shadow.
+_SHADED, _LIT = 51, 178
+_MUCH_SHADED, _MUCH_LIT = 0.3, 0.15
 # Orange that is not bright is brown.
 _BROWN = 150
 # Pillow's hues, 0 to 255 round the circle, each up to the named bound.
@@ -90,13 +103,15 @@ class Names:
         """Read a checkpoint of kind "names".
 
         Raises:
-            BadCheckpoint: see ``model.checkpoint``, or it was made for another backbone.
+            BadCheckpoint: see ``model.checkpoint``, or it was made for another backbone, or its
+                parts do not fit each other.
         """
         checkpoint = load_checkpoint(path, "names")
         header, arrays = checkpoint.header, checkpoint.arrays
         if header.get("backbone") != backbone:
             raise BadCheckpoint(f"The checkpoint {path} is for {header.get('backbone')}, not for {backbone}.")
         with described(path):
+            _check_shapes(path, header["names"], arrays)
             return cls(
                 arrays["weight"],
                 arrays["bias"],
@@ -126,36 +141,52 @@ class Names:
         return 1.0 - float(np.square(inside).sum()) / length if length else 0.0
 
 
+def _check_shapes(path: Path, names: Sequence[str | None], arrays: Mapping[str, Features]) -> None:
+    classes, channels = arrays["weight"].shape
+    if len(names) != classes:
+        raise BadCheckpoint(f"The checkpoint {path} has {len(names)} names for {classes} classes.")
+    directions = len(arrays["directions"])
+    fitting = {"bias": (classes,), "centre": (channels,), "directions": (directions, channels)}
+    for name, shape in fitting.items():
+        if arrays[name].shape != shape:
+            raise BadCheckpoint(
+                f"The checkpoint {path} is damaged: {name} is {arrays[name].shape}, not {shape}."
+            )
+
+
 @dataclass(frozen=True)
 class Sight:
     """A picture's second opinion.
 
     Attributes:
         things: what the classifier calls it, the likeliest first.
-        strange: whether it looks unlike the pictures that the captioner knows.
+        strange: how unlike the pictures that the captioner knows it looks; most of these are below 1.
         colours: its main colours, the largest first; never empty.
         flat: whether it has nothing but one colour.
+        light: what its light is like, where that is worth a word; see ``lighting``.
     """
 
     things: tuple[Thing, ...]
-    strange: bool
+    strange: float
     colours: tuple[str, ...]
     flat: bool
+    light: str | None = None
 
     def told(self, caption: str) -> str:
-        """What to say and to sing of: the caption, a thing's name, or colours.
+        """What to say and to sing of: the caption, a thing's name, or colours and light.
 
-        The caption is believed of pictures like those it comes from, and where the classifier
-        sees the same thing. Of others, a name the classifier is sure of is better; where there
-        is none, what can be seen without knowing anything is all that is said.
+        The caption is believed of pictures like those it comes from, unless the classifier denies
+        what it says, and where the classifier sees the same thing. Of others, a name the
+        classifier is sure of is better; where there is none, what can be seen without knowing
+        anything is all that is said.
         """
         if self.flat:
-            return self._colours()
-        if not self.strange or not self.things:
+            return self._looks()
+        if not self.things or self.strange <= (_NEARLY if self._denied(caption) else 1.0):
             return caption
         first, *others = self.things
         if first.confidence < SURE:
-            return self._colours()
+            return self._looks()
         if _says(caption, first.name):
             return caption
         if first.confidence >= CERTAIN:
@@ -163,8 +194,15 @@ class Sight:
         second = [f" or {other.name}" for other in others[:1] if other.confidence >= POSSIBLE]
         return "perhaps " + first.name + "".join(second)
 
-    def _colours(self) -> str:
-        return "something " + " and ".join(self.colours)
+    def _denied(self, caption: str) -> bool:
+        dog = sum(thing.confidence for thing in self.things if thing.name == _DOG)
+        return _says(caption, _DOG) and dog < _NO_DOG
+
+    def _looks(self) -> str:
+        # As many words as steer: colours, or the first of them and the light.
+        if self.light:
+            return f"{UNNAMED} {self.colours[0]} in the {self.light}"
+        return f"{UNNAMED} {' and '.join(self.colours)}"
 
 
 def look(square: Image.Image, features: Features, names: Names | None) -> Sight:
@@ -177,8 +215,8 @@ def look(square: Image.Image, features: Features, names: Names | None) -> Sight:
     """
     pixels = np.asarray(square.convert("L"), dtype=np.float32)
     things = tuple(names.things(features)) if names else ()
-    strange = names is not None and names.strangeness(features) > names.familiar
-    return Sight(things, strange, colours(square), bool(pixels.std() < FLAT))
+    strange = names.strangeness(features) / names.familiar if names else 0.0
+    return Sight(things, strange, colours(square), bool(pixels.std() < FLAT), lighting(pixels))
 
 
 def colours(square: Image.Image) -> tuple[str, ...]:
@@ -193,6 +231,19 @@ def colours(square: Image.Image) -> tuple[str, ...]:
     order = np.argsort(-counts, kind="stable")
     large = [_NAMES[number] for number in order[:_COLOURS] if counts[number] >= _SHARE * found.size]
     return tuple(large or [_NAMES[order[0]]])
+
+
+def lighting(brightness: Features) -> str | None:
+    """A word for the light of a picture, from its pixels' brightness (0 to 255), if it is special."""
+    mean = brightness.mean()
+    if mean < _NIGHT:
+        return "night"
+    if mean < _DARK:
+        return "dark"
+    if mean > _LIGHT:
+        return "light"
+    shaded, lit = (brightness < _SHADED).mean(), (brightness > _LIT).mean()
+    return "shadow" if shaded > _MUCH_SHADED and lit > _MUCH_LIT else None
 
 
 def _says(caption: str, name: str) -> bool:

@@ -16,6 +16,9 @@ NEWLINE = "\n"
 ALPHABET = NEWLINE + PUNCTUATION + LETTERS
 # What a word is written with, as long as it goes on.
 IN_WORD = frozenset(LETTERS + "'")
+# Words that may begin with an apostrophe.
+ELIDED = ("tis", "twas", "twere", "twill", "twould", "twixt", "tween", "neath", "gainst", "mid", "mong",
+          "bout", "cause", "till")  # fmt: skip
 
 _REPLACED = str.maketrans(
     {
@@ -28,6 +31,7 @@ _REPLACED = str.maketrans(
 _KEPT = frozenset(ALPHABET)
 _SPACES = re.compile(r"[^\S\n]+")
 _WORD = re.compile(r"[a-z]+(?:['-][a-z]+)*")
+_AFTER_STOP = re.compile(r"(?<=[A-Za-z]\. )'?[a-z]")
 _STRAY = re.compile(r"(?<![a-z])'(?![a-z])")
 
 
@@ -49,7 +53,7 @@ def words(folded: str) -> list[str]:
 
 
 def print_line(line: str, names: Mapping[str, str]) -> str:
-    """A folded line as it is shown: trimmed, capitalised, names and "I" with their capitals.
+    """A folded line as it is shown: trimmed, its sentences, names and "I" with their capitals.
 
     Args:
         line: one folded line.
@@ -57,6 +61,7 @@ def print_line(line: str, names: Mapping[str, str]) -> str:
     """
     line = _SPACES.sub(" ", line).strip(" ,;:-")
     cased = _WORD.sub(lambda match: _cased(match.group(), names), line)
+    cased = _AFTER_STOP.sub(lambda match: match.group().upper(), cased)
     for position, character in enumerate(cased):
         if character.isalpha():
             return cased[:position] + character.upper() + cased[position + 1 :]

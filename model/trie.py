@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.lexicon import Lexicon
-from model.text import IN_WORD, NEWLINE
+from model.text import ELIDED, IN_WORD, NEWLINE
 from model.vocabulary import EOS, CharVocabulary
 
 # A word is spelled if the songs have it so often and WordNet or CMUdict knows it; or, for names
@@ -18,9 +18,6 @@ COMMON, FREQUENT = 4, 150
 # Letters that are words; the songs also have initials, abbreviations and the ends of contractions.
 _SHORT = frozenset({"a", "i", "o"})
 _NO_WORDS = frozenset({"ll", "ve", "re", "th", "etc", "viz", "mr", "mrs", "st", "dr"})
-# Words that may begin with an apostrophe.
-_ELIDED = ("tis", "twas", "twere", "twill", "twould", "twixt", "tween", "neath", "gainst", "mid", "mong",
-           "bout", "cause", "till")  # fmt: skip
 
 NOWHERE = -1
 # States that are not inside a word.
@@ -113,7 +110,7 @@ class Trie:
 def spellable(lexicon: Lexicon) -> list[str]:
     """The words of a lexicon that may be written."""
     known = [word for word in lexicon.entries if _is_spelled(word, lexicon)]
-    return [*known, *(f"'{word}" for word in _ELIDED if word in lexicon.entries)]
+    return [*known, *(f"'{word}" for word in ELIDED if word in lexicon.entries)]
 
 
 def _is_spelled(word: str, lexicon: Lexicon) -> bool:

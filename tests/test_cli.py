@@ -119,6 +119,29 @@ def test_the_mood_of_a_picture(tmp_path: Path) -> None:
     assert "'picture' is not one of" in refused(run("lyrics", "--mood", "picture"), 2)
 
 
+def test_a_picture_that_is_told_by_its_looks_gives_the_mood_unless_one_is_said(tmp_path: Path) -> None:
+    dark = tmp_path / "dark.png"
+    Image.new("RGB", (64, 64), (10, 10, 40)).save(dark)
+    words = ("sing", dark, "-r", "1", "--candidates", "8", "--explain", "--json")
+    unsaid, none, sad = (
+        json.loads(run(*words, *mood).stdout) for mood in ((), ("--mood", "none"), ("--mood", "sad"))
+    )
+    assert (unsaid["caption"], unsaid["keywords"]) == ("something black in the night", ["night", "black"])
+    moods = [one["stanzas"][0]["explanation"]["mood"] for one in (unsaid, none, sad)]
+    assert moods == ["dreamy", None, "sad"]
+    [stanza] = unsaid["stanzas"]
+    assert run("lyrics", "--replay", stanza["recipe"]).stdout == stanza["text"] + "\n"
+    shown = run("sing", dark, "-r", "1", "--candidates", "8").stdout
+    facts = "caption   something black in the night\nkeywords  night, black\nmood      dreamy"
+    assert shown == f"{facts}\n\n{stanza['text']}\n"
+
+
+def test_a_picture_on_which_something_is_named_leaves_the_mood_to_the_words(photograph: Path) -> None:
+    words = ("sing", photograph, "-r", "1", "--candidates", "8", "--explain", "--json")
+    [stanza] = json.loads(run(*words).stdout)["stanzas"]
+    assert stanza["explanation"]["mood"] is None
+
+
 def test_an_explanation_says_what_led_where(photograph: Path) -> None:
     found = json.loads(run("sing", photograph, "-r", "7", "--candidates", "8", "--explain", "--json").stdout)
     [stanza] = found["stanzas"]

@@ -9,6 +9,9 @@ import pytest
 
 from bot.cli import main
 from bot.config import Config
+from model.recipe import LONGEST_RECIPE
+from model.seeds import MAX_SEED
+from model.wish import MAX_REWRITTEN
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [
@@ -17,6 +20,8 @@ DOCUMENTS = [
     *sorted((ROOT / "docs").rglob("*.md")),
     ROOT / "data/checkpoints/README.md",
 ]
+# What waits for a word or a figure: "TODO", "XX.X %", "{forms.strict}", "{{ words }}".
+PLACEHOLDER = re.compile(r"\b(?:TODO|TBD|FIXME|XX+(?:\.X+)?|N\.N+)\b|\?\?+|\{+ ?[\w.:-]+ ?\}+|\{\.\.\.\}")
 BLOCK = re.compile(r"```(?:sh)?\n(.*?)```", re.DOTALL)
 
 
@@ -87,6 +92,29 @@ def test_every_document_is_reachable_from_the_readme() -> None:
     assert found >= set((ROOT / "docs").glob("*.md"))
 
 
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_nothing_waits_to_be_filled_in(path: Path) -> None:
+    assert PLACEHOLDER.findall(path.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "waits"),
+    [
+        *(("TODO: the table", True), ("p95 | XX ms", True), ("XX.X %", True), ("{samples_0.3}", True)),
+        *(("{{ forms.strict }}", True), ("{...}", True), ("is it 5 ???", True), ("| TBD |", True)),
+        *(('prints {"image", "caption"}', False), ('`{"words": 3}`', False), ("METEOR", False)),
+        *(
+            ("runs/XL", False),
+            ("the XXI century", False),
+            ("Why this one?", False),
+            ("NLTK_DATA=NN_x", False),
+        ),
+    ],
+)
+def test_what_waits_is_told_from_what_does_not(text: str, waits: bool) -> None:
+    assert bool(PLACEHOLDER.search(text)) == waits
+
+
 def test_every_picture_shown_is_described_and_small() -> None:
     for text, name in re.findall(r"!\[([^]]*)\]\(([^)]+)\)", (ROOT / "README.md").read_text()):
         assert len(text) > 50
@@ -99,6 +127,13 @@ def test_every_limit_that_can_be_set_is_explained() -> None:
         for key in type(getattr(Config(), table)).model_fields:
             if key not in ("hosts", "device", "checkpoints"):
                 assert f"`{table}.{key}`" in text
+
+
+def test_the_limits_of_a_song_are_those_of_the_program() -> None:
+    text = (ROOT / "docs/bot.md").read_text()
+    assert f"| lines of a song that were rewritten | {MAX_REWRITTEN} |" in text
+    assert f"| a recipe | {LONGEST_RECIPE} characters |" in text
+    assert f"| seed | {MAX_SEED} characters |" in text
 
 
 def test_the_readmes_commands_are_the_makefiles() -> None:

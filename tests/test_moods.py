@@ -148,7 +148,7 @@ def test_judges_are_asked_about_every_mood(heard: Path, nltk_data: None, tmp_pat
         assert [sum(count for key, count in row.items() if key != "judge, asked") for row in rows] == [1] * 6
         right = sum(row[mood] for row, mood in zip(rows, MOODS, strict=False))
         assert right / 5 == pytest.approx(found[name]["recovered"])
-    assert found["provenance"]["inputs"].keys() == {"corpus", "generator", "lexicon"}
+    assert found["provenance"]["inputs"].keys() == {"corpus", "generator", "lexicon", "novelty"}
     written = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert [row["mood"] for row in written] == [*MOODS, None]
 

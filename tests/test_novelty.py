@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bot.cli import main
 from model.errors import BadCheckpoint
-from model.novelty import LONGEST, SPAN, Novelty, ends, fingerprint
+from model.novelty import LONGEST, SPAN, Novelty, ends, fingerprint, remark
 
 WORDS = st.lists(st.text(alphabet="abe'", min_size=1, max_size=24), min_size=12, max_size=20)
 BETWEEN = st.sampled_from([" ", ", ", "\n", "-", "--", "! ", ",\n", "..\n"])
@@ -95,6 +95,40 @@ def test_a_damaged_index_is_refused_in_a_sentence(tmp_path: Path, damage: str, c
         path.write_bytes(data.replace(b'format\\": 1', b'format\\": 0'))
     with pytest.raises(BadCheckpoint, match=r"index of songs .*novelty\.safetensors .*\.$"):
         Novelty.load(path)
+
+
+@pytest.fixture
+def models(tmp_path: Path, checkpoints: Path) -> Path:
+    """The shipped models, the index of songs apart."""
+    for path in checkpoints.glob("*.*"):
+        if path.name != "novelty.safetensors":
+            (tmp_path / path.name).symlink_to(path)
+    return tmp_path
+
+
+def test_an_index_of_other_songs_is_told(models: Path) -> None:
+    index(SONG).save(models / "novelty.safetensors")
+    said = "is of other songs than its generator learnt from, and their copies go unnoticed"
+    words = ["lyrics", "-r", "1", "--candidates", "2", "--checkpoints", str(models)]
+    sung = CliRunner().invoke(main, words)
+    # It is told, and no reason to write nothing.
+    assert sung.exit_code == 0, sung.output
+    assert sung.stderr.count(said) == 1
+    assert said not in sung.stdout
+    (models / "config.toml").write_text('[engine]\ncheckpoints = "."\n')
+    checked = CliRunner().invoke(main, ["check", "--config", str(models / "config.toml")])
+    assert checked.exit_code == 0
+    [line] = [line for line in checked.stdout.splitlines() if said in line]
+    assert line.startswith("# ")
+
+
+def test_nothing_is_told_of_an_index_that_fits(models: Path, checkpoints: Path) -> None:
+    # None at all is a matter of choice.
+    assert remark(models) is None
+    assert remark(checkpoints) is None
+    # Of one that cannot be read, whoever reads it says so.
+    (models / "novelty.safetensors").write_bytes(b"")
+    assert remark(models) is None
 
 
 def test_the_command_makes_the_index_of_the_training_songs(tmp_path: Path) -> None:

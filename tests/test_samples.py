@@ -46,7 +46,7 @@ def test_samples_are_measured_beside_the_songs(songs: Path, nltk_data: None, tmp
     assert json.loads((tmp_path / "result.json").read_text()) == found
     assert set(SAMPLES) <= set(found)
     assert 0 <= found["dictionary_words"] <= 1
-    assert found["provenance"]["inputs"].keys() == {"corpus", "generator", "lexicon"}
+    assert found["provenance"]["inputs"].keys() == {"corpus", "generator", "lexicon", "novelty"}
     # Held-back songs share their second line with the training songs, and the words around it.
     assert found["corpus"]["copied_span_longest"] >= len("rk sings to the tree\n" + COPIED)
     assert found["corpus"]["lines_per_stanza"] == 2

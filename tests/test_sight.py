@@ -18,35 +18,79 @@ from model.errors import BadCheckpoint
 from model.keywords import RARE, extract, sung
 from model.lexicon import Lexicon
 from model.pictures import open_picture
-from model.sight import Names, Sight, Thing, colours, look
+from model.sight import Names, Sight, Thing, colours, lighting, look
 from model.songwriter import Eye
 from tests.bench.pictures import drawn
 from training.flickr8k import read_split
 from training.names import build, class_words
 
 SHIPPED = Path(__file__).parent.parent / "data" / "checkpoints"
+LEXICON = Lexicon.load(SHIPPED / "lexicon.json.xz")
 CAPTION = "a man in a red shirt is standing in the grass"
 
 
-def sight(*things: tuple[str, float], strange: bool = True, flat: bool = False) -> Sight:
+def sight(*things: tuple[str, float], strange: float = 1.1, flat: bool = False) -> Sight:
     return Sight(tuple(Thing(*thing) for thing in things), strange, ("blue", "white"), flat)
 
 
 @pytest.mark.parametrize(
     ("seen", "told"),
     [
-        (sight(("a cat", 0.99), strange=False), CAPTION),
+        (sight(("a cat", 0.99), strange=0.9), CAPTION),
         (sight(("a cat", 0.99)), "a cat"),
         (sight(("a cat", 0.75), ("a dog", 0.05)), "perhaps a cat"),
         (sight(("coffee", 0.72), ("a cup", 0.27)), "perhaps coffee or a cup"),
         (sight(("a cat", 0.4), ("a dog", 0.3)), "something blue and white"),
-        (sight(("hay", 0.2), strange=False, flat=True), "something blue and white"),
+        (sight(("hay", 0.2), strange=0.9, flat=True), "something blue and white"),
         (sight(("a shirt", 0.8)), CAPTION),
-        (sight(strange=False), CAPTION),
+        (sight(strange=0.9), CAPTION),
     ],
 )
 def test_the_surest_is_told(seen: Sight, told: str) -> None:
     assert seen.told(CAPTION) == told
+
+
+@pytest.mark.parametrize(
+    ("seen", "believed"),
+    [
+        (sight(("cattle", 0.9), ("a dog", 0.005), strange=0.9), False),
+        (sight(("cattle", 0.9), ("a dog", 0.05), strange=0.9), True),
+        (sight(("cattle", 0.9), ("a dog", 0.005), strange=0.5), True),
+        (sight(("a dog", 0.9), strange=1.1), True),
+    ],
+)
+def test_a_dog_that_the_classifier_denies_is_not_believed_of_a_picture_that_is_nearly_strange(
+    seen: Sight, believed: bool
+) -> None:
+    caption = "two dogs are running through a field"
+    assert seen.told(caption) == (caption if believed else "cattle")
+
+
+def test_light_takes_the_second_colours_place_and_both_steer() -> None:
+    dark = Sight((Thing("a cat", 0.4),), 1.1, ("golden", "white"), False, "dark")
+    assert dark.told(CAPTION) == "something golden in the dark"
+    assert set(extract(dark.told(CAPTION), LEXICON, 2)) == {"golden", "dark"}
+    # Beside a thing colours and "dark" say nothing, as ever.
+    assert extract("a golden dog in the dark", LEXICON, 2) == ["dog", "golden"]
+    assert extract("a white dog in the dark", LEXICON, 2) == ["dog"]
+
+
+@pytest.mark.parametrize(
+    ("shades", "word"),
+    [
+        ([10], "night"), ([50], "dark"), ([128], None), ([250], "light"),
+        ([20, 230], "shadow"), ([20, 128, 128, 230], None),
+    ],
+)  # fmt: skip
+def test_light_that_is_special_has_a_word(shades: list[int], word: str | None) -> None:
+    assert lighting(np.repeat(np.array(shades, np.float32), 12)) == word
+
+
+@given(arrays.arrays(np.uint8, (6, 6, 3)))
+def test_whatever_is_told_by_its_looks_steers(pixels: np.ndarray) -> None:
+    square = Image.fromarray(pixels)
+    seen = look(square, np.zeros(1, np.float32), None)
+    assert 1 <= len(extract(seen._looks(), LEXICON, 2)) <= 2
 
 
 @pytest.mark.parametrize(
@@ -120,13 +164,36 @@ def test_names_without_their_parts_are_refused(tmp_path: Path) -> None:
         Names.load(tmp_path / "names.safetensors", "x")
 
 
+@pytest.mark.parametrize(
+    ("part", "shape", "said"),
+    [
+        ("names", (2,), "has 2 names for 3 classes"),
+        ("names", (4,), "has 4 names for 3 classes"),
+        ("bias", (2,), r"bias is \(2,\), not \(3,\)"),
+        ("centre", (4,), r"centre is \(4,\), not \(2,\)"),
+        ("directions", (1, 3), r"directions is \(1, 3\), not \(1, 2\)"),
+        ("weight", (3,), "lacks or garbles"),
+    ],
+)
+def test_names_that_do_not_fit_their_table_are_refused(
+    tmp_path: Path, part: str, shape: tuple[int, ...], said: str
+) -> None:
+    shapes = {"names": (3,), "weight": (3, 2), "bias": (3,), "centre": (2,), "directions": (1, 2)}
+    shapes[part] = shape
+    names = ["a cat"] * shapes.pop("names")[0]
+    header = {"backbone": "x", "names": names, "familiar": 0.5}
+    path = tmp_path / "names.safetensors"
+    save_checkpoint(path, "names", header, {name: torch.ones(size) for name, size in shapes.items()})
+    with pytest.raises(BadCheckpoint, match=said):
+        Names.load(path, "x")
+
+
 def test_every_name_asks_for_a_word_that_songs_know() -> None:
-    lexicon = Lexicon.load(SHIPPED / "lexicon.json.xz")
     names = Names.load(SHIPPED / "names.safetensors", "tf_efficientnet_lite2").names
     assert len(names) > 250
     for name in names:
-        [keyword] = extract(f"perhaps {name}", lexicon)
-        assert sung(keyword, lexicon) >= RARE, name
+        [keyword] = extract(f"perhaps {name}", LEXICON)
+        assert sung(keyword, LEXICON) >= RARE, name
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +213,9 @@ def test_photographs_from_elsewhere(eye: Eye, photograph: Path, file: str, told:
     assert seen.caption.log_probability < 0
 
 
-@pytest.mark.parametrize(("name", "told"), [("blue", "something blue"), ("black", "something black")])
+@pytest.mark.parametrize(
+    ("name", "told"), [("blue", "something blue"), ("black", "something black in the night")]
+)
 def test_a_plain_picture_is_its_colour(eye: Eye, name: str, told: str) -> None:
     assert eye.see(drawn(name)).told == told
 
@@ -160,22 +229,20 @@ def test_captions_of_pictures_that_the_captioner_knows_are_believed(eye: Eye, da
 
 @pytest.mark.usefixtures("nltk_data")
 def test_imagenets_classes_become_words_of_songs() -> None:
-    lexicon = Lexicon.load(SHIPPED / "lexicon.json.xz")
     classes = {
         "n02123045": "cat", "n07920052": "coffee", "n03100240": "car", "n04344873": "room",
         "n06359193": "page", "n02099601": "dog", "n02504458": "elephant", "n03642806": "screen",
     }  # fmt: skip
-    assert class_words(list(classes), lexicon) == list(classes.values())
+    assert class_words(list(classes), LEXICON) == list(classes.values())
 
 
 @pytest.mark.usefixtures("nltk_data")
 def test_building_needs_a_classifier_of_imagenets_classes(tmp_path: Path) -> None:
-    lexicon = Lexicon.load(SHIPPED / "lexicon.json.xz")
     encoder = Encoder("tf_efficientnet_lite2")
     rng = np.random.default_rng(1)
     trunk = rng.random((140, 1, 120, 2, 2), dtype=np.float32).astype(np.float16)
     output = tmp_path / "names.safetensors"
-    figures = build(encoder, lexicon, trunk, trunk[:10], output)
+    figures = build(encoder, LEXICON, trunk, trunk[:10], output)
     assert figures["classes"] == 1000
     names = Names.load(output, "tf_efficientnet_lite2")
     assert names.familiar == pytest.approx(figures["familiar"])

@@ -35,6 +35,13 @@ def test_a_printed_line_is_capitalised_and_names_get_their_capitals() -> None:
     assert print_line("'tis i -", NAMES) == "'Tis I"
 
 
+def test_a_sentence_within_a_line_begins_with_a_capital() -> None:
+    assert print_line("they come. he said", NAMES) == "They come. He said"
+    assert print_line("so am i. 'tis mary", NAMES) == "So am I. 'Tis Mary"
+    # An ellipsis ends none, and verse goes on behind a cry.
+    assert print_line("so... and oh! the sea", NAMES) == "So... and oh! the sea"
+
+
 @given(st.text(alphabet=ALPHABET, max_size=200))
 def test_printed_lines_are_trimmed_capitalised_and_never_empty(text: str) -> None:
     for line in print_lines(text, NAMES):

@@ -131,6 +131,53 @@ def test_lines_far_from_the_syllables_that_were_asked_for_lose() -> None:
     assert aim.score(even).evenness > aim.score(short).evenness
 
 
+def ended(word: str, nats: float, text: str = "the sea is wide") -> Sample:
+    return Sample(text, True, False, 1.0, ((word, nats),))
+
+
+def test_a_last_word_that_nothing_leads_to_loses() -> None:
+    aim = Aim([], 1, LEXICON)
+    rarity = LEXICON.rarity("will")
+    assert aim.score(ended("will", rarity - 5)).endings == aim.score(ended("will", rarity - 1)).endings == 0
+    assert aim.score(ended("will", rarity + 1)).endings == pytest.approx(-2 * Weights().ending)
+    # A rare word costs more wherever it stands.
+    assert aim.score(ended("waterfall", rarity + 1)).endings == 0
+    assert aim.score(ended("'tis", LEXICON.rarity("tis") - 1)).endings == 0
+    # A word that is out of place in one line of two counts half, and nothing counts beyond measure.
+    two = Sample("a\nb", True, False, 1.0, (("sea", 0.0), ("sea", 99.0)))
+    assert aim.score(two).endings == -2 * Weights().ending
+
+
+def test_words_that_songs_seldom_sing_are_novel() -> None:
+    worn = Sample("the light of day is on the sea", True, False, 1.0)
+    fresh = Sample("the lamp of dusk is on the reeds", True, False, 1.0)
+    aim = Aim([], 1, LEXICON)
+    assert aim.score(fresh).novelty > aim.score(worn).novelty > 0
+    # What was asked for is nobody's find.
+    assert Aim(["lamp", "dusk", "reed"], 1, LEXICON).score(fresh).novelty == 0
+    assert preferred([worn, fresh], []) is fresh
+
+
+@pytest.mark.parametrize(
+    ("echo", "plain"),
+    [
+        ("the hill among the summer hills", "the hill among the summer gardens"),
+        ("i saw the world\nand all the world", "i saw the world\nand all the land"),
+        ("i saw her eyes\nwith my own eye", "i saw her eyes\nwith my own hand"),
+        ("come to me\nand sing to me", "come to me\nand sing for her"),
+    ],
+)
+def test_a_word_said_again_in_its_line_or_at_a_line_end_loses(echo: str, plain: str) -> None:
+    aim = Aim([], 2, LEXICON)
+    found = [aim.score(Sample(text, True, False, 1.0)).repetition for text in (echo, plain)]
+    assert found[0] <= found[1] - Weights().echo
+
+
+def test_a_word_said_again_far_away_is_a_songs_own() -> None:
+    far = Sample("the rose is on the hill\nand i have seen her rose again", True, False, 1.0)
+    assert Aim([], 2, LEXICON).score(far).repetition > -Weights().echo
+
+
 def test_a_lexicon_survives_its_file(tmp_path: Path) -> None:
     # A word that is read in two ways, and one without a vowel.
     sounds = Pronunciations({"read": (1, ("EH D", "IY D")), "dogs": (1, ("AO G Z",)), "hm": (0, ())})

@@ -15,29 +15,37 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from nltk.stem import PorterStemmer
-from tqdm import tqdm
 
-from model.captioner import Caption
 from model.errors import BadInput, BadOption
 from model.files import write_whole
-from model.songwriter import Eye, Pen, Song, Wish
+from model.songwriter import Eye, Pen, Wish
+from model.text import NEWLINE
 from training.evaluation import caption_all
 from training.flickr8k import read_split_captions
 from training.intervals import bootstrap
+from training.journal import Journal
 from training.results import table
+from training.samples import write_all
 
 CHOICES = (10, 100)
 # A place among the first ten of a hundred counts, too.
 _FIRST = 10
-# Stanzas drawn at once.
-_BATCH = 4
 
 # Texts -> (texts, dimensions), rows of length one; zeros for a text that says nothing.
 Embed = Callable[[Sequence[str]], np.ndarray]
+
+
+class _Sung(NamedTuple):
+    """A stanza, as it is shown, about a caption."""
+
+    caption: str
+    keywords: Sequence[str]
+    text: str
+    random_seed: int
 
 
 def evaluate_context(
@@ -50,6 +58,7 @@ def evaluate_context(
     wish: Wish,
     beam: int,
     output: Path | None = None,
+    journal: Journal | None = None,
 ) -> dict[str, Any]:
     """Write stanzas about photographs and see how well these are found by them.
 
@@ -63,6 +72,7 @@ def evaluate_context(
         wish: what all of them should be like; its random seed decides pictures, draws and intervals.
         beam: of the captioner.
         output: where to write picture, caption, keywords, stanza and ranks as JSON lines.
+        journal: of captions and stanzas.
 
     Returns:
         chance, and a scorer what it makes of our stanzas (``stanza``), of the same stanzas under
@@ -77,10 +87,12 @@ def evaluate_context(
     _check(references, count, captions, split_list)
     draw = random.Random(wish.random_seed)
     names = draw.sample(list(references), count)
-    seen = caption_all(eye, images, names, beam)
+    journal = journal or Journal()
+    seen = caption_all(eye, images, names, beam, journal)
     # Without those that cannot be read.
     names = list(seen)
-    songs = list(_songs(pen, list(seen.values()), wish, draw))
+    wishes = [replace(wish, random_seed=draw.randrange(2**32)) for _ in names]
+    songs = _sung(pen, [one.text for one in seen.values()], wishes, journal)
     scorers = {"minilm": sentence_vectors(), "tfidf": term_vectors(list(references.values()))}
     rankings = {
         scorer: _rank_all(embed, references, names, songs) if embed else None
@@ -113,13 +125,11 @@ def _check(references: Mapping[str, Sequence[str]], count: int, captions: Path, 
         raise BadOption(f"--count {count} is more than the {len(references)} pictures of {split_list}.")
 
 
-def _songs(pen: Pen, seen: Sequence[Caption], wish: Wish, draw: random.Random) -> Iterator[Song]:
-    wanted = [(caption.text, replace(wish, random_seed=draw.randrange(2**32))) for caption in seen]
-    with tqdm(total=len(wanted), desc="stanzas", unit="stanza") as progress:
-        for start in range(0, len(wanted), _BATCH):
-            songs = pen.songs(wanted[start : start + _BATCH])
-            yield from songs
-            progress.update(len(songs))
+def _sung(pen: Pen, captions: Sequence[str], wishes: Sequence[Wish], journal: Journal) -> list[_Sung]:
+    keywords = [pen.keywords(caption, "") for caption in captions]
+    found = write_all(pen, list(zip(keywords, wishes, strict=True)), journal)
+    texts = [NEWLINE.join(pen.shown(one.text)) for one in found]
+    return list(map(_Sung, captions, keywords, texts, [wish.random_seed for wish in wishes]))
 
 
 def sentence_vectors() -> Embed | None:
@@ -231,7 +241,7 @@ class Ranking:
 
 
 def _rank_all(
-    embed: Embed, references: Mapping[str, Sequence[str]], names: Sequence[str], songs: Sequence[Song]
+    embed: Embed, references: Mapping[str, Sequence[str]], names: Sequence[str], songs: Sequence[_Sung]
 ) -> dict[str, Ranking]:
     # Every picture counts with as many captions as the one that has the fewest.
     fewest = min(map(len, references.values()))
@@ -244,7 +254,7 @@ def _rank_all(
     return {
         "stanza": Ranking.of(stanzas, own, pictures),
         "random_keywords": Ranking.of(np.roll(stanzas, 1, axis=0), own, pictures),
-        "caption": Ranking.of(embed([song.caption or "" for song in songs]), own, pictures),
+        "caption": Ranking.of(embed([song.caption for song in songs]), own, pictures),
         "human": _human(vectors),
     }
 
@@ -268,7 +278,7 @@ def _human(vectors: np.ndarray) -> Ranking:
 
 
 def _rows(
-    names: Sequence[str], songs: Sequence[Song], rankings: Mapping[str, Mapping[str, Ranking] | None]
+    names: Sequence[str], songs: Sequence[_Sung], rankings: Mapping[str, Mapping[str, Ranking] | None]
 ) -> Iterator[str]:
     ranks = {
         scorer: found["stanza"].ranks(CHOICES[-1])[0].tolist() for scorer, found in rankings.items() if found
@@ -279,7 +289,7 @@ def _rows(
             "caption": song.caption,
             "keywords": song.keywords,
             "text": song.text,
-            "random_seed": song.wish.random_seed,
+            "random_seed": song.random_seed,
             "rank_of_100": {scorer: found[place] for scorer, found in ranks.items()},
         }
         yield json.dumps(row) + "\n"

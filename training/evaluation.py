@@ -7,14 +7,14 @@ import lzma
 import math
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
-from model.captioner import Caption
 from model.decoding import Context, Stepper, log_probabilities, told
 from model.errors import BadInput
 from model.files import write_whole
@@ -28,6 +28,7 @@ from training.corpus import Song, pieces, read_songs, split
 from training.features import Gallery
 from training.flickr8k import read_split_captions
 from training.generator import stanza_nats
+from training.journal import Journal
 from training.meteor import NoMeteor, meteor
 from training.metrics import score_captions, tokenize
 from training.ngram import AdaptiveNgram
@@ -35,8 +36,17 @@ from training.ngram import AdaptiveNgram
 # Stands for the end token where plain text is compressed or counted.
 _END = "\x03"
 _BATCH = 8
+# Stanzas after which a journal is written: some seconds' work.
+_KEPT = 512
 # Stanzas that are stepped through side by side.
 _ROWS = 256
+
+
+class Said(NamedTuple):
+    """What the captioner said of a picture, and its natural logarithm's probability by the captioner."""
+
+    text: str
+    log_probability: float
 
 
 def evaluate_captions(
@@ -48,6 +58,7 @@ def evaluate_captions(
     output: Path | None = None,
     results: Path | None = None,
     with_meteor: bool = True,
+    journal: Journal | None = None,
 ) -> dict[str, Any]:
     """Caption the listed pictures and score them (times 100) against their raw references.
 
@@ -62,13 +73,14 @@ def evaluate_captions(
             ``log_probability`` and ``references``, after NeuralTalk's result_struct.json.
         with_meteor: METEOR 1.5, too, where Java and pycocoevalcap are here; ``meteor`` is None
             where they are not.
+        journal: of the captions.
 
     Raises:
         BadInput: a file is missing or malformed, a listed picture has no captions, or too many
             pictures cannot be read; a few are reported, left out and counted as ``skipped``.
     """
     references = read_split_captions(captions, split_list)
-    found = caption_all(eye, images, list(references), beam)
+    found = caption_all(eye, images, list(references), beam, journal)
     if output is not None:
         rows = [
             {"image": name, "caption": c.text, "log_probability": c.log_probability}
@@ -88,7 +100,7 @@ def evaluate_captions(
     }
 
 
-def _result_list(found: dict[str, Caption], references: dict[str, list[str]]) -> list[dict[str, Any]]:
+def _result_list(found: dict[str, Said], references: dict[str, list[str]]) -> list[dict[str, Any]]:
     return [
         {
             "image": name,
@@ -111,24 +123,36 @@ def _meteor(texts: dict[str, str], references: dict[str, list[str]]) -> float | 
         return None
 
 
-def caption_all(eye: Eye, images: Path, names: Sequence[str], beam: int) -> dict[str, Caption]:
+def caption_all(
+    eye: Eye, images: Path, names: Sequence[str], beam: int, journal: Journal | None = None
+) -> dict[str, Said]:
     """Caption pictures of a folder; by name, in the order of the names.
 
     Those that cannot be read are reported and left out; see ``Gallery``.
     """
-    found: dict[str, Caption] = {}
+    journal, stage = journal or Journal(), "captions"
     gallery = Gallery(images, eye.preprocessing, len(names))
-    with tqdm(total=len(names), desc="captions", unit="picture") as progress:
-        for start in range(0, len(names), _BATCH):
-            readable, pictures = gallery.load(names[start : start + _BATCH])
-            if readable:
-                found |= zip(readable, eye.captioner.caption(pictures, beam), strict=True)
-            progress.update(min(_BATCH, len(names) - start))
-    return found
+    gallery.unreadable = [name for name, said in zip(names, journal.done(stage), strict=False) if not said]
+
+    def work(some: Sequence[str]) -> list[Said | None]:
+        readable, pictures = gallery.load(some)
+        captions = eye.captioner.caption(pictures, beam) if readable else []
+        found = {
+            name: Said(one.text, one.log_probability) for name, one in zip(readable, captions, strict=True)
+        }
+        return [found.get(name) for name in some]
+
+    said = journal.each(stage, names, work, _BATCH, "picture")
+    return {name: Said(*one) for name, one in zip(names, said, strict=True) if one}
 
 
 def evaluate_lyrics(
-    checkpoints: Path, file: Path, part: str = "all", primer: Path | None = None, engine: str = "torch"
+    checkpoints: Path,
+    file: Path,
+    part: str = "all",
+    primer: Path | None = None,
+    engine: str = "torch",
+    journal: Journal | None = None,
 ) -> dict[str, Any]:
     """Nats and bits a character of the generator, conditioned on nothing, beside two baselines.
 
@@ -142,6 +166,7 @@ def evaluate_lyrics(
         primer: a corpus whose training songs the 6-gram model learns first. Without it
             that model, like xz, knows only the text itself.
         engine: one of ``model.wish.ENGINES``: what runs the generator.
+        journal: of the generator's losses.
 
     Raises:
         BadInput: the corpus cannot be read or holds nothing for the part.
@@ -157,10 +182,11 @@ def evaluate_lyrics(
     path = checkpoints / "generator.safetensors"
     if engine == "torch":
         model, vocabulary, checkpoint = load_generator(path)
-        losses = stanza_nats(model, texts, vocabulary, progress=True)
+        measure = partial(stanza_nats, model, vocabulary=vocabulary)
     else:
         stepper, vocabulary, checkpoint = load_stepper(path, int8=engine == "int8")
-        losses = stepped_nats(stepper, texts, vocabulary)
+        measure = partial(stepped_nats, stepper, vocabulary=vocabulary)
+    losses = _losses(measure, texts, journal or Journal())
     nats, characters = math.fsum(losses), sum(len(text) + 1 for text in texts)
     ngram_bits, ngram_characters = ngram.bits(_ended(texts))
     packed = lzma.compress("".join(_ended(texts)).encode(), preset=9 | lzma.PRESET_EXTREME)
@@ -178,12 +204,24 @@ def evaluate_lyrics(
     }
 
 
+def _losses(
+    measure: Callable[[Sequence[str]], list[float]], texts: Sequence[str], journal: Journal
+) -> list[float]:
+    """The loss of each text; those of a length side by side, as batches are padded."""
+    order = sorted(range(len(texts)), key=lambda number: len(texts[number]))
+    found = journal.each("nats", [texts[number] for number in order], measure, _KEPT)
+    losses = [0.0] * len(texts)
+    for number, loss in zip(order, found, strict=True):
+        losses[number] = loss
+    return losses
+
+
 def stepped_nats(stepper: Stepper, texts: Sequence[str], vocabulary: CharVocabulary) -> list[float]:
     """What ``generator.stanza_nats`` measures, through a stepper as drawing uses it."""
     order = sorted(range(len(texts)), key=lambda number: -len(texts[number]))
     nats = [0.0] * len(texts)
     [fresh] = stepper.start([Steering()])
-    for start in tqdm(range(0, len(order), _ROWS), desc="nats"):
+    for start in range(0, len(order), _ROWS):
         numbers = order[start : start + _ROWS]
         rows = [_Read(texts[number], vocabulary) for number in numbers]
         states = [fresh] * len(rows)

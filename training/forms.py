@@ -7,10 +7,9 @@ import re
 import statistics
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-from tqdm import tqdm
 
 from model.decoding import Sampling
 from model.keywords import extract, used
@@ -20,8 +19,9 @@ from model.rules import SLACK
 from model.text import NEWLINE
 from model.wish import Wish
 from training.evaluation import stepped_nats
+from training.journal import Journal
 from training.rhymes import LAST_SYLLABLE, STRICT, Rhymes, line_ends
-from training.samples import Songs, lexicon_of
+from training.samples import Songs, lexicon_of, write_all
 from training.verse import Dictionary, dictionary_share
 
 # A last word that a pause parts from its line.
@@ -39,6 +39,7 @@ def evaluate_forms(
     temperature: float,
     candidates: int,
     random_seed: int,
+    journal: Journal | None = None,
 ) -> dict[str, Any]:
     """Write stanzas in each scheme, for the same keywords and random seeds, and measure them.
 
@@ -49,6 +50,7 @@ def evaluate_forms(
         temperature: as in ``Sampling``.
         candidates: drawn for each stanza.
         random_seed: decides keywords and draws.
+        journal: of the stanzas.
 
     Returns:
         for each scheme, and for none (``DEFAULT``), the figures of ``_figures``; ``cost`` is the
@@ -62,15 +64,14 @@ def evaluate_forms(
     about = Songs.read(corpus).some(count, random_seed)
     keywords = [extract(text, pen.lexicon, _KEYWORDS) for text in about]
     draw = random.Random(random_seed)
-    seeds = [draw.randrange(2**32) for _ in about]
+    wish = Wish(Sampling(temperature), candidates=candidates)
+    wanted = [(asked, replace(wish, random_seed=draw.randrange(2**32))) for asked in keywords]
     found: dict[str, Any] = {}
-    for scheme in (DEFAULT, *SCHEMES):
-        asked = None if scheme == DEFAULT else scheme
-        texts = []
-        for wanted, seed in tqdm(list(zip(keywords, seeds, strict=True)), desc=scheme, unit="stanza"):
-            wish = Wish(Sampling(temperature), random_seed=seed, candidates=candidates, scheme=asked)
-            texts.append(pen.compose([(wanted, wish)])[0].text)
-        found[scheme] = _figures(pen, texts, keywords, asked, rhymes, dictionary)
+    for name in (DEFAULT, *SCHEMES):
+        scheme = None if name == DEFAULT else name
+        formed = [(asked, replace(wish, scheme=scheme)) for asked, wish in wanted]
+        texts = [one.text for one in write_all(pen, formed, journal, name)]
+        found[name] = _figures(pen, texts, keywords, scheme, rhymes, dictionary)
     for figures in found.values():
         figures["cost"] = figures["nats"] - found[FREE]["nats"]
     return {

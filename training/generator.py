@@ -316,9 +316,7 @@ def nats_per_character(model: Generator, texts: list[str], vocabulary: CharVocab
 
 
 @torch.inference_mode()
-def stanza_nats(
-    model: Generator, texts: list[str], vocabulary: CharVocabulary, progress: bool = False
-) -> list[float]:
+def stanza_nats(model: Generator, texts: list[str], vocabulary: CharVocabulary) -> list[float]:
     """Negative log-likelihood of each text in nats, conditioned on nothing.
 
     It is over the characters of the stanza, line ends and the end token included:
@@ -328,7 +326,7 @@ def stanza_nats(
     device = next(model.parameters()).device
     order = sorted(range(len(texts)), key=lambda number: len(texts[number]))
     nats = [0.0] * len(texts)
-    for start in tqdm(range(0, len(order), _BATCH), desc="nats", disable=not progress):
+    for start in range(0, len(order), _BATCH):
         numbers = order[start : start + _BATCH]
         batch = [texts[number] for number in numbers]
         inputs, targets = collate(batch, vocabulary)

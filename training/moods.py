@@ -11,25 +11,26 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from model.decoding import Sampling
 from model.errors import BadInput
 from model.files import write_whole
 from model.lexicon import Lexicon
 from model.mood import MOODS, SIGNS, signs
-from model.ranking import Candidate
 from model.songwriter import Pen, Wish
 from model.text import NEWLINE, words
 from training.collecting.nltk_data import corpus as nltk_corpus
 from training.context import sentence_vectors
 from training.corpus import pieces, read_songs, split
 from training.intervals import wilson
+from training.journal import Journal
 from training.results import table
+from training.samples import Stanza, write_all
 
 # Texts -> the mood heard in each, None where a judge hears none.
 Judge = Callable[[Sequence[str]], list[str | None]]
@@ -49,8 +50,6 @@ _ENOUGH = 100
 # Ridge penalty; the agreement hardly changes between 1 and 10.
 _PENALTY = 3.0
 _FOLDS = 5
-# Stanzas drawn at once.
-_BATCH = 4
 # WordNet's senses that a judge's lexicon grows from.
 _SENSES = {
     "happy": """joy.n.01 happiness.n.02 cheerfulness.n.02 merriment.n.02 happy.a.01 joyful.a.01
@@ -78,6 +77,7 @@ def evaluate_moods(
     candidates: int,
     random_seed: int,
     output: Path | None = None,
+    journal: Journal | None = None,
 ) -> dict[str, Any]:
     """Write stanzas for each mood, and as many for none, and ask the judges which mood they hear.
 
@@ -89,6 +89,7 @@ def evaluate_moods(
         candidates: drawn for each stanza.
         random_seed: of the draws, the same for every mood.
         output: where to write stanzas and what was heard, as JSON lines.
+        journal: of the stanzas.
 
     Returns:
         for each judge ``recovered``, the share of stanzas in which the mood asked for is heard, with
@@ -110,7 +111,7 @@ def evaluate_moods(
         judges["reader"] = lambda found: list(learnt(np.asarray(embed(found))))
         agreement["reader"] = _share(_cross_judged(vectors, heard), heard)
     asked = [mood for mood in (*MOODS, None) for _ in range(count)]
-    stanzas = _written(pen, asked, temperature, candidates, random_seed)
+    stanzas = write_all(pen, _wanted(asked, temperature, candidates, random_seed), journal)
     found = {name: judge and judge([one.text for one in stanzas]) for name, judge in judges.items()}
     bare = [without(one.text, pen.lexicon) for one in stanzas]
     unlisted = {name: judge and judge(bare) for name, judge in judges.items()}
@@ -271,25 +272,21 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
 
 
-def _written(
-    pen: Pen, asked: Sequence[str | None], temperature: float, candidates: int, random_seed: int
-) -> list[Candidate]:
-    """A stanza a mood; the n-th of each mood is about the same and has the same random numbers."""
+def _wanted(
+    asked: Sequence[str | None], temperature: float, candidates: int, random_seed: int
+) -> list[tuple[Sequence[str], Wish]]:
+    """Keywords and a wish a mood; the n-th of each mood is about the same and has the same random numbers."""
     draw = random.Random(random_seed)
     seeds = [draw.randrange(2**32) for _ in asked]
     seen: Counter[str | None] = Counter()
-    wanted = []
+    plain = Wish(Sampling(temperature), candidates=candidates)
+    wanted: list[tuple[Sequence[str], Wish]] = []
     for mood in asked:
         number = seen[mood]
         seen[mood] += 1
-        wish = Wish(Sampling(temperature), random_seed=seeds[number], candidates=candidates, mood=mood)
-        wanted.append((_ABOUT[number % len(_ABOUT)], wish))
-    found: list[Candidate] = []
-    with tqdm(total=len(wanted), desc="stanzas", unit="stanza") as progress:
-        for start in range(0, len(wanted), _BATCH):
-            found += pen.compose(wanted[start : start + _BATCH])
-            progress.update(len(found) - start)
-    return found
+        about = _ABOUT[number % len(_ABOUT)]
+        wanted.append((about, replace(plain, random_seed=seeds[number], mood=mood)))
+    return wanted
 
 
 def _recovered(said: Sequence[str | None], asked: Sequence[str | None]) -> dict[str, float]:
@@ -310,8 +307,8 @@ def _shared(lexicon: Mapping[str, Mapping[str, float]]) -> dict[str, int]:
     }
 
 
-def _nats(found: Sequence[Candidate]) -> float:
-    return -sum(one.score.likelihood for one in found) / len(found)
+def _nats(found: Sequence[Stanza]) -> float:
+    return sum(one.nats for one in found) / len(found)
 
 
 def _confusion(
@@ -326,7 +323,7 @@ def _confusion(
 
 
 def _lines(
-    asked: Sequence[str | None], stanzas: Sequence[Candidate], found: Mapping[str, list[str | None] | None]
+    asked: Sequence[str | None], stanzas: Sequence[Stanza], found: Mapping[str, list[str | None] | None]
 ) -> Iterable[str]:
     for number, (mood, one) in enumerate(zip(asked, stanzas, strict=True)):
         heard = {name: said and said[number] for name, said in found.items()}

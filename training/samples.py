@@ -5,14 +5,13 @@ from __future__ import annotations
 import random
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
-from model.decoding import Job, Sample, Sampling, sample
+from model.decoding import Job, Sampling, sample
 from model.errors import BadInput
 from model.files import CHECKPOINTS
 from model.keywords import MAX_KEYWORDS, extract, used
@@ -22,16 +21,30 @@ from model.steering import Steering
 from model.text import NEWLINE
 from model.wordfilter import is_forbidden
 from training.corpus import pieces, read_songs, split
+from training.journal import Journal
 from training.rhymes import Rhymes
 from training.suffixes import Ints, longest, novel, shared_spans
 from training.verse import Dictionary, as_many_words, count_words, describe, repeated_ngrams
 
-# What a generator wrote, or people.
-Written = Sample | Candidate
 # Characters of a gram that is novel where no training stanza has it.
 NOVEL = 20
 # Candidates drawn in one batch.
-_ROWS = 64
+_ROWS = 192
+
+
+@dataclass(frozen=True)
+class Stanza:
+    """What a generator wrote, or people.
+
+    Attributes:
+        text: folded.
+        ended: by whoever wrote it, rather than by a limit.
+        nats: a character, to whoever wrote it; 0 where that were people.
+    """
+
+    text: str
+    ended: bool = True
+    nats: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -81,6 +94,7 @@ def evaluate_samples(
     random_seed: int,
     forbidden: frozenset[str] = frozenset(),
     engine: str | None = None,
+    journal: Journal | None = None,
 ) -> dict[str, Any]:
     """Write stanzas for keywords of held-back songs and measure them.
 
@@ -93,6 +107,7 @@ def evaluate_samples(
         random_seed: decides keywords and draws.
         forbidden: words that the stanzas must not have; see ``wordfilter.is_forbidden``.
         engine: as in ``Pen.load``.
+        journal: of the stanzas.
 
     Returns:
         shares (0..1) and lengths in characters, as in ``verse.describe``, ``copying`` and ``slips``;
@@ -106,7 +121,7 @@ def evaluate_samples(
     dictionary, rhymes = Dictionary(), Rhymes()
     pen = Pen.load(checkpoints, lexicon=lexicon_of(checkpoints), engine=engine)
     keywords = [extract(text, pen.lexicon, MAX_KEYWORDS) for text in about]
-    found = write(pen, keywords, temperature, candidates, random_seed, forbidden)
+    found = write(pen, keywords, temperature, candidates, random_seed, forbidden, journal)
     texts = [one.text for one in found]
     human = as_many_words(songs.shuffled(random_seed), count_words(texts))
     spans = shared_spans([*texts, *human], songs.sung)
@@ -146,38 +161,51 @@ def write(
     candidates: int,
     random_seed: int,
     forbidden: frozenset[str] = frozenset(),
-) -> Sequence[Written]:
+    journal: Journal | None = None,
+) -> list[Stanza]:
     """A stanza for each list of keywords; the same seed gives each the same draws at any temperature.
 
     One candidate is what the bare generator writes, without any rule.
     """
     draw = random.Random(random_seed)
-    wanted = [
-        (
-            asked,
-            Wish(
-                Sampling(temperature),
-                random_seed=draw.randrange(2**32),
-                candidates=candidates,
-                forbidden=forbidden,
-            ),
-        )
-        for asked in keywords
-    ]
-    batch = max(1, _ROWS // candidates)
-    found: list[Written] = []
-    with tqdm(total=len(wanted), desc=f"temperature {temperature:g}", unit="stanza") as progress:
-        for start in range(0, len(wanted), batch):
-            some = wanted[start : start + batch]
-            found += [_bare(pen, *one) for one in some] if candidates == 1 else pen.compose(some)
-            progress.update(len(found) - start)
-    return found
+    wish = Wish(Sampling(temperature), candidates=candidates, forbidden=forbidden)
+    wanted = [(asked, replace(wish, random_seed=draw.randrange(2**32))) for asked in keywords]
+    return write_all(pen, wanted, journal, f"temperature {temperature:g}", bare=candidates == 1)
 
 
-def _bare(pen: Pen, keywords: Sequence[str], wish: Wish) -> Sample:
+def write_all(
+    pen: Pen,
+    wanted: Sequence[tuple[Sequence[str], Wish]],
+    journal: Journal | None = None,
+    stage: str = "stanzas",
+    bare: bool = False,
+) -> list[Stanza]:
+    """A stanza for each list of keywords and wish.
+
+    Args:
+        pen: the writer.
+        wanted: what about, and how; as many candidates for each.
+        journal: where what is finished is kept.
+        stage: as in ``Journal.each``.
+        bare: as the generator writes without any rule, of one candidate each.
+    """
+
+    def work(some: Sequence[tuple[Sequence[str], Wish]]) -> list[dict[str, Any]]:
+        found = [_bare(pen, *one) for one in some] if bare else [_best(one) for one in pen.compose(some)]
+        return list(map(asdict, found))
+
+    batch = max(1, _ROWS // max((wish.candidates for _, wish in wanted), default=1))
+    return [Stanza(**item) for item in (journal or Journal()).each(stage, wanted, work, batch)]
+
+
+def _best(one: Candidate) -> Stanza:
+    return Stanza(one.text, one.ended, -one.score.likelihood)
+
+
+def _bare(pen: Pen, keywords: Sequence[str], wish: Wish) -> Stanza:
     steering = Steering.of(keywords, pen.lexicon, wish.style, wish.mood, wish.lines)
     [found] = sample(pen.stepper, pen.vocabulary, Job(steering, [wish.random_seed], wish.sampling))
-    return found
+    return Stanza(found.text, found.ended, found.nats)
 
 
 def copying(spans: Sequence[Ints]) -> dict[str, Any]:

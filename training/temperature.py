@@ -8,14 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from model.decoding import MAX_TEMPERATURE, MIN_TEMPERATURE, Sample
+from model.decoding import MAX_TEMPERATURE, MIN_TEMPERATURE
 from model.errors import BadOption
 from model.files import replacing
 from model.generator import load_generator
 from model.keywords import MAX_KEYWORDS, extract
 from model.songwriter import Pen
 from training.generator import nats_per_character
-from training.samples import Songs, Written, copying, lexicon_of, write
+from training.journal import Journal
+from training.samples import Songs, Stanza, copying, lexicon_of, write
 from training.suffixes import shared_spans
 from training.verse import (
     Dictionary,
@@ -71,6 +72,7 @@ def study(
     count: int,
     candidates: int,
     random_seed: int,
+    journal: Journal | None = None,
 ) -> dict[str, Any]:
     """Draw the same wishes at every temperature and measure what comes out.
 
@@ -82,6 +84,7 @@ def study(
         count: stanzas a temperature.
         candidates: drawn for each stanza; 1 shows the bare generator.
         random_seed: decides keywords and draws.
+        journal: of the stanzas.
 
     Returns:
         ``rows``, one a temperature; ``corpus``, the same figures of held-back stanzas or None;
@@ -97,12 +100,12 @@ def study(
     keywords: list[list[str]] = [[] for _ in range(count)]
     if songs:
         keywords = [extract(text, pen.lexicon, MAX_KEYWORDS) for text in songs.some(count, random_seed)]
-    drawn = {step: write(pen, keywords, step, candidates, random_seed) for step in steps}
-    human: list[Written] = []
+    drawn = {step: write(pen, keywords, step, candidates, random_seed, journal=journal) for step in steps}
+    human: list[Stanza] = []
     if songs:
         size = max(count_words(one.text for one in found) for found in drawn.values())
         chosen = as_many_words(songs.shuffled(random_seed), size)
-        human = [Sample(text, ended=True, cut=False, nats=0.0) for text in chosen]
+        human = list(map(Stanza, chosen))
     figures = _figures([*drawn.values(), *([human] if human else [])], checkpoints, songs, dictionary)
     rows = [{"temperature": step, **row} for step, row in zip(steps, figures, strict=False)]
     return {
@@ -137,7 +140,7 @@ def plot(result: dict[str, Any], path: Path) -> None:
 
 
 def _figures(
-    sets: Sequence[Sequence[Written]], checkpoints: Path, songs: Songs | None, dictionary: Dictionary
+    sets: Sequence[Sequence[Stanza]], checkpoints: Path, songs: Songs | None, dictionary: Dictionary
 ) -> list[dict[str, Any]]:
     """The figures of each set of stanzas, distinct n-grams of as many words of each."""
     model, vocabulary, _ = load_generator(checkpoints / "generator.safetensors")
@@ -159,7 +162,7 @@ def _figures(
     ]
 
 
-def whole(one: Written, dictionary: Dictionary) -> bool:
+def whole(one: Stanza, dictionary: Dictionary) -> bool:
     """Whether a stanza ends by itself and at most a tenth of its words are unknown."""
     return one.ended and dictionary_share([one.text], dictionary) >= WHOLE_WORDS
 

@@ -16,7 +16,7 @@ from bot.refusals import Refusal
 from bot.seedwords import starting_with
 from bot.songs import Ask
 from bot.thinking import think
-from model.mood import MOODS, PICTURE
+from model.mood import MOODS, NONE, PICTURE
 from model.recipe import LONGEST_RECIPE, SHORTEST_RECIPE
 from model.rhyme import SCHEMES
 from model.seeds import MAX_SEED
@@ -62,7 +62,7 @@ class Lyrics(commands.Cog):
         private="only you see it",
     )
     @app_commands.choices(
-        mood=[Choice(name=mood, value=mood) for mood in (*MOODS, PICTURE)],
+        mood=[Choice(name=mood, value=mood) for mood in (*MOODS, PICTURE, NONE)],
         style=[Choice(name=style, value=style) for style in STYLES],
         scheme=[Choice(name=scheme, value=scheme) for scheme in SCHEMES],
     )

@@ -25,7 +25,8 @@ class SongRequest:
         caption: a caption known from before, instead of pictures ("another one").
         seed: the stanza starts with it; folded and checked, "" for none.
         style: one of ``model.steering.STYLES``.
-        mood: one of ``model.mood.MOODS``, ``PICTURE`` to take that of its pictures, or None.
+        mood: one of ``model.mood.MOODS``, ``PICTURE`` to take that of its pictures, ``NONE`` for none,
+            or None to take it of those on which nothing is named.
         lines: 1 to 4.
         forbidden: folded words that the stanza must not contain.
         scheme: one of ``model.rhyme.SCHEMES``, or None: rhymed where it is cheap.

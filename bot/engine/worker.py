@@ -36,7 +36,7 @@ from bot.engine.sentences import FAILED, TOO_SLOW
 from bot.wordfilter import is_forbidden
 from model.errors import BadInput, BadOption
 from model.explanation import Explanation
-from model.mood import PICTURE
+from model.mood import MOODS, takes_picture
 from model.recipe import Recipe
 from model.text import fold, words
 
@@ -245,7 +245,7 @@ def write_batch(requests: Sequence[SongRequest], left: Sequence[float]) -> list[
             request,
             started + seconds,
             request.caption,
-            mood=None if request.mood == PICTURE else request.mood,
+            mood=request.mood if request.mood in MOODS else None,
             random_seed=request.random_seed,
         )
         for request, seconds in zip(requests, left, strict=True)
@@ -337,7 +337,7 @@ def _judge(models: Models, draft: Draft, written: Written, began: float) -> None
 
 
 def _look(models: Models, draft: Draft) -> None:
-    """Caption the pictures, and take the mood of the first one that has any where that is asked for."""
+    """Caption the pictures, and take the mood of the first one that has any and is to give it."""
     pictures, seconds = draft.request.pictures, draft.seconds
     seconds.update(decode=0.0, caption=0.0)
     captions = []
@@ -352,7 +352,7 @@ def _look(models: Models, draft: Draft) -> None:
             raise BadPicture(f"{name} needs too much memory: make it smaller.") from error
         opened = time.monotonic()
         captions.append(models.caption(decoded))
-        if draft.request.mood == PICTURE:
+        if takes_picture(draft.request.mood, captions[-1]):
             draft.mood = draft.mood or models.mood(decoded, captions[-1])
         seconds["decode"] += opened - began
         seconds["caption"] += time.monotonic() - opened

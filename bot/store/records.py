@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 # 72 bits: nobody guesses an id, and it leaves most of a custom_id's 100 characters free.
 _ID_BYTES = 9
+_ID = re.compile("[A-Za-z0-9_-]{12}")
 
 
 def new_id() -> str:
     """A random name for an output: 12 characters of ``[A-Za-z0-9_-]``."""
     return secrets.token_urlsafe(_ID_BYTES)
+
+
+def is_id(text: str) -> bool:
+    """Whether a text has the form of what ``new_id`` gives."""
+    return _ID.fullmatch(text) is not None
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,7 @@ class Output:
         lines: as they were shown.
         seed: what the stanza had to start with, "" for nothing.
         style: one of ``model.steering.STYLES``.
-        mood: one of ``model.mood.MOODS``, None where nobody asked for one.
+        mood: one of ``model.mood.MOODS``, as asked or as a picture gave it, or None.
         line_count: how many lines were asked for.
         temperature: 0.1 to 1.2.
         random_seed: 0 to 2**32 - 1.

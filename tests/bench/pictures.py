@@ -3,7 +3,8 @@
 The pictures come out of packages (``pip install scikit-image scikit-learn gradio ultralytics``;
 Debian's ``opencv-doc``, ``lomiri-wallpapers-16.04``, ``mate-backgrounds``, ``gnome-backgrounds``
 and ``tuxpaint-stamps-default``), out of this repository, or are drawn here. What is right was
-written down by looking at them, before any model did. Absent pictures are skipped and counted.
+written down by looking at them, before any model did (what is right of their light, before that was
+told). Absent pictures are skipped and counted.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +20,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from model.files import CHECKPOINTS
 from model.keywords import extract
+from model.mood import picture_mood, takes_picture
 from model.pen import FROM_CAPTION
 from model.pictures import open_picture
 from model.songwriter import Eye, Pen
@@ -38,106 +42,106 @@ _PYTHON = {
     "ultralytics": "assets",
 }
 
-# Source, file: words that name what is there; true words for its colours, light and air.
+# Source, file: words that name what is there; true words for its colours; for its light and air.
 _PICTURES = """
 skimage chelsea.png: cat eye; brown
 skimage coffee.png: coffee cup tea spoon table drink; red brown
 skimage motorcycle_left.png: wheel motor shop; red
-skimage rocket.jpg: rocket tower light; night blue dark
-skimage coins.png: coin money silver gold king; grey dark
+skimage rocket.jpg: rocket tower light; blue; night dark
+skimage coins.png: coin money silver gold king; grey; dark shadow
 skimage moon.png: moon stone sand; grey
-skimage hubble_deep_field.jpg: star heaven sky; night dark black
+skimage hubble_deep_field.jpg: star heaven sky; black; night dark
 skimage page.png: page book paper letter word write; white grey
 skimage text.png: page paper word write letter; grey
-skimage horse.png: horse; black white
+skimage horse.png: horse; black white; shadow light
 skimage brick.png: brick wall stone street road; grey
 skimage grass.png: grass hay field; grey
 skimage gravel.png: stone rock; grey
 skimage retina.jpg: eye; red orange
-skimage color.png: rainbow; bright
+skimage color.png: rainbow; ; bright light
 sklearn china.jpg: temple tower palace castle tree lake; green
-sklearn flower.jpg: flower rose daisy; orange golden dark
+sklearn flower.jpg: flower rose daisy; orange golden; dark
 docs raccoon.jpg: bear fox grass leaf; grey green
 gradio cheetah.jpg: leopard cat tiger lion run; brown golden
 gradio cheetah1.jpg: leopard cat tiger lion; brown
-gradio groot.jpeg: tree wood bark man; blue dark
+gradio groot.jpeg: tree wood bark man; blue; dark
 gradio lion.jpg: lion rock; brown
-gradio tower.jpg: tower sky; blue golden
+gradio tower.jpg: tower sky; blue golden; light evening
 ultralytics bus.jpg: bus street walk wheel man; blue
-lomiri Bridge_by_Sander_Klootwijk.jpg: bridge rope shore sand beach sky sea cloud; blue
+lomiri Bridge_by_Sander_Klootwijk.jpg: bridge rope shore sand beach sky sea cloud; blue; light
 lomiri Picture_0B_by_freespace.jpg: fig fruit bowl dish; red
-lomiri Picture_1A_by_freespace.jpg: brush paint; bright
-lomiri Wine_by_Jakkub_Mede.jpg: wine room drum bottle table chair; brown golden
-lomiri aitzgorri_by_Aitzol_Berasategi.jpg: mountain hill field meadow valley grass wood; green autumn
+lomiri Picture_1A_by_freespace.jpg: brush paint; ; bright
+lomiri Wine_by_Jakkub_Mede.jpg: wine room drum bottle table chair; brown golden; shadow
+lomiri aitzgorri_by_Aitzol_Berasategi.jpg: mountain hill field meadow valley grass wood; green; autumn
 lomiri analogpattern_by_Peter_Nerlich.jpg: mist; purple green
-lomiri free_by_Peter_Nerlich.jpg: bird lamp light wing fly; grey bright
+lomiri free_by_Peter_Nerlich.jpg: bird lamp light wing fly; grey; bright
 lomiri greentock_by_Peter_Nerlich.jpg: clock hour watch time; grey
-lomiri life_by_Aitzol_Berasategi.jpg: stream brook water river wood rock stone forest; green grey
-lomiri picosdeeuropa_by_Aitzol_Berasategi.jpg: mountain hill rock path valley cloud; blue
-lomiri seeding_by_Clements_Engelhardt.jpg: flower seed grass meadow field; golden green
-lomiri sunset_by_Aitzol_Berasategi.jpg: sun sunset hill mountain sky; golden evening bright
-lomiri umang_by_Abhishek_Mudgal.jpg: rainbow; orange bright purple
-mate Aqua.jpg: water drop rain; blue white
-mate Blinds.jpg: leaf; green
+lomiri life_by_Aitzol_Berasategi.jpg: stream brook water river wood rock stone forest; green grey; shadow
+lomiri picosdeeuropa_by_Aitzol_Berasategi.jpg: mountain hill rock path valley cloud; blue; shadow light
+lomiri seeding_by_Clements_Engelhardt.jpg: flower seed grass meadow field; golden green; light
+lomiri sunset_by_Aitzol_Berasategi.jpg: sun sunset hill mountain sky; golden; evening bright light shadow dark
+lomiri umang_by_Abhishek_Mudgal.jpg: rainbow; orange purple; bright
+mate Aqua.jpg: water drop rain; blue white; light
+mate Blinds.jpg: leaf; green; light
 mate Dune.jpg: grass sand sea shore beach hay; golden blue
 mate FreshFlower.jpg: flower rose; red orange
-mate Garden.jpg: flower garden; red golden
+mate Garden.jpg: flower garden; red golden; dark shadow
 mate GreenMeadow.jpg: grass meadow field corn; green
 mate LadyBird.jpg: beetle flower leaf grass insect; green
 mate RainDrops.jpg: leaf rain dew drop grass water; green
-mate Storm.jpg: storm cloud road sky field; dark grey blue
-mate Wood.jpg: wood board; grey green
-mate YellowFlower.jpg: flower daisy; golden yellow
-gnome adwaita-d.webp: ; purple dark blue night
-opencv fruits.jpg: fruit orange; orange green
+mate Storm.jpg: storm cloud road sky field; grey blue; dark
+mate Wood.jpg: wood board; grey green; light
+mate YellowFlower.jpg: flower daisy; golden yellow; dark shadow
+gnome adwaita-d.webp: ; purple blue; dark night
+opencv fruits.jpg: fruit orange; orange green; dark shadow
 opencv baboon.jpg: ape monkey face; blue red
-opencv leuvenA.jpg: street house town village roof; dark grey
+opencv leuvenA.jpg: street house town village roof; grey; dark shadow
 opencv squirrel_cls.jpg: squirrel tree leaf; green
 opencv home.jpg: palace church temple castle tower house roof sky; blue
-opencv aloeL.jpg: pot plant flower leaf; green
-opencv starry_night.jpg: star night sky moon painting picture town; blue dark
+opencv aloeL.jpg: pot plant flower leaf; green; light
+opencv starry_night.jpg: star night sky moon painting picture town; blue; dark
 opencv orange.jpg: orange fruit; golden orange
 opencv licenseplate_motion.jpg: car light wheel road; red grey
 opencv box.png: box letter paper; grey
 opencv apple.jpg: apple fruit; red orange golden
 opencv butterfly.jpg: butterfly leaf wing; green
-opencv building.jpg: house prison window palace tower; grey
+opencv building.jpg: house prison window palace tower; grey; shadow light
 opencv aero1.jpg: town city field river land; grey
 opencv sudoku.png: puzzle page paper number; grey
-opencv smarties.png: ball sweet bead; white bright
+opencv smarties.png: ball sweet bead; white; bright light
 opencv board.jpg: board iron metal; green
 opencv graf1.png: wall painting picture; red
-opencv cards.png: card game; white
-opencv notes.png: music song note page; white
-opencv imageTextN.png: page book paper word letter write; white
+opencv cards.png: card game; white; light
+opencv notes.png: music song note page; white; light
+opencv imageTextN.png: page book paper word letter write; white; light
 opencv chicky_512.png: dog; brown blue
-opencv ela_original.jpg: book case; black dark
-tuxpaint food/pizza.png: bread supper feast; white
-tuxpaint vehicles/auto/beetle.png: car wheel beetle; red
-tuxpaint vehicles/auto/sportscar2.png: car wheel; red
-tuxpaint household/dishes/teapot.png: tea pot; brown dark black
-tuxpaint household/dishes/mug.png: cup coffee; grey white
-tuxpaint household/kettle.png: kettle tea kitchen pot; silver
-tuxpaint hobbies/music/string/violin.png: fiddle violin music; brown
-tuxpaint hobbies/music/brass/trumpet.png: trumpet horn music; golden
-tuxpaint plants/flowers/rose.png: rose flower; red
-tuxpaint animals/birds/owl.png: owl bird; white
-tuxpaint animals/mammals/elephant.png: elephant; brown
-tuxpaint food/fruit/banana.png: fruit banana; yellow golden green
-tuxpaint food/vegetables/corn.png: corn; golden yellow
-tuxpaint hobbies/camera_35mm.png: picture glass; black dark
-docs channel.png: page screen letter; dark grey
-docs report.png: page letter screen book paper; white
-docs temperature.png: page screen line paper; white
+opencv ela_original.jpg: book case; black; dark
+tuxpaint food/pizza.png: bread supper feast; white; light
+tuxpaint vehicles/auto/beetle.png: car wheel beetle; red; light
+tuxpaint vehicles/auto/sportscar2.png: car wheel; red; light
+tuxpaint household/dishes/teapot.png: tea pot; brown black; dark light
+tuxpaint household/dishes/mug.png: cup coffee; grey white; light
+tuxpaint household/kettle.png: kettle tea kitchen pot; silver; light
+tuxpaint hobbies/music/string/violin.png: fiddle violin music; brown; light
+tuxpaint hobbies/music/brass/trumpet.png: trumpet horn music; golden; light
+tuxpaint plants/flowers/rose.png: rose flower; red; light
+tuxpaint animals/birds/owl.png: owl bird; white; light
+tuxpaint animals/mammals/elephant.png: elephant; brown; light
+tuxpaint food/fruit/banana.png: fruit banana; yellow golden green; light
+tuxpaint food/vegetables/corn.png: corn; golden yellow; light
+tuxpaint hobbies/camera_35mm.png: picture glass; black; dark light
+docs channel.png: page screen letter; grey; dark
+docs report.png: page letter screen book paper; white; light
+docs temperature.png: page screen line paper; white; light
 drawn blue: sky; blue
-drawn black: night; black dark night
-drawn night: star moon night sky; dark blue
-drawn sunset: sun sunset sea sky evening; golden red orange
-drawn house: house sun grass sky; blue green
-drawn face: face smile sun; golden yellow white
-drawn terminal: screen page letter; black dark
-drawn table: page paper screen; white
-drawn letter: page paper letter book; white
+drawn black: ; black; dark night
+drawn night: star moon night sky; blue; dark
+drawn sunset: sun sunset sea sky evening; golden red orange; light
+drawn house: house sun grass sky; blue green; light
+drawn face: face smile sun; golden yellow white; light
+drawn terminal: screen page letter; black; dark
+drawn table: page paper screen; white; light
+drawn letter: page paper letter book; white; light
 """
 
 
@@ -146,43 +150,41 @@ class Row(NamedTuple):
 
     source: str
     file: str
-    things: frozenset[str]
-    looks: frozenset[str]
-
-
-class Verdict(NamedTuple):
-    """Keywords of a picture: one names a thing, or at least one is true."""
-
-    keywords: Sequence[str]
-    named: bool
-    right: bool
+    right: dict[str, frozenset[str]]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--debian", type=Path, default=Path("/"), help="where the packages are unpacked")
-    debian = parser.parse_args().debian
-    eye, pen = Eye.load(), Pen.load()
+    parser.add_argument("--checkpoints", type=Path, default=CHECKPOINTS)
+    options = parser.parse_args()
+    eye, pen = Eye.load(options.checkpoints), Pen.load(options.checkpoints)
     found = rows()
-    before: list[Verdict] = []
-    after: list[Verdict] = []
-    print("| picture | captioner alone | keywords | right | with the second opinion | keywords | right |")
+    alone, beside, believed, moods = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
+    print("| picture | captioner's keywords | right | told | keywords | right | mood |")
     print("|---|---|---|---|---|---|---|")
     for row in found:
-        picture = _open(row, debian)
+        picture = _open(row, options.debian)
         if picture is None:
             continue
         seen = eye.see(picture)
-        old = judge(row, extract(seen.caption.text, pen.lexicon, FROM_CAPTION))
-        new = judge(row, pen.keywords(seen.told, ""))
-        before.append(old)
-        after.append(new)
-        cells = [row.file.rpartition("/")[2], seen.caption.text, *_cells(old), seen.told, *_cells(new)]
+        before, after = extract(seen.caption.text, pen.lexicon, FROM_CAPTION), pen.keywords(seen.told, "")
+        old, new = judge(row, before), judge(row, after)
+        mood = None
+        if takes_picture(None, seen.told):
+            mood = picture_mood(eye.preprocessing.square(picture), seen.told, pen.lexicon)
+            moods[mood or "none"] += 1
+        alone[old] += 1
+        beside[new] += 1
+        believed[new] += seen.told == seen.caption.text
+        name = Path(row.file).stem
+        cells = [name, ", ".join(before), old, seen.told, ", ".join(after), new, mood or ""]
         print("| " + " | ".join(cells) + " |")
-    print(f"\n{len(before)} pictures, {len(found) - len(before)} absent")
-    for name, verdicts in (("captioner alone", before), ("with the second opinion", after)):
-        right, named = sum(v.right for v in verdicts), sum(v.named for v in verdicts)
-        print(f"{name}: a right keyword {right}, one that names a thing {named}")
+    print(f"\n{alone.total()} pictures, {len(found) - alone.total()} absent")
+    print("captioner alone:", dict(alone))
+    print("with the second opinion:", dict(beside))
+    print("captions that are told:", dict(believed))
+    print("told by looks, moods:", dict(moods))
 
 
 def rows() -> list[Row]:
@@ -190,18 +192,18 @@ def rows() -> list[Row]:
     found = []
     for line in _PICTURES.strip().splitlines():
         where, _, words = line.partition(": ")
-        things, _, looks = words.partition(";")
-        found.append(Row(*where.split(" "), frozenset(things.split()), frozenset(looks.split())))
+        right = dict(zip(("thing", "colour", "light"), map(_words, words.split(";")), strict=False))
+        found.append(Row(*where.split(" "), right))
     return found
 
 
-def judge(row: Row, keywords: Sequence[str]) -> Verdict:
-    named = bool(row.things.intersection(keywords))
-    return Verdict(keywords, named, named or bool(row.looks.intersection(keywords)))
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
 
 
-def _cells(verdict: Verdict) -> tuple[str, str]:
-    return ", ".join(verdict.keywords), "yes" if verdict.right else "no"
+def judge(row: Row, keywords: Sequence[str]) -> str:
+    """What the most telling right keyword is: of a thing, a colour or the light; "no" without one."""
+    return next((kind for kind, words in row.right.items() if words.intersection(keywords)), "no")
 
 
 def _open(row: Row, debian: Path) -> Image.Image | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bot.engine.requests import SongRequest, SongResult
 from model.decoding import Sampling
 from model.explanation import Explanation, Placed, Rival
-from model.mood import PICTURE
+from model.mood import NONE, PICTURE
 from model.recipe import Recipe
 from model.wish import Wish
 
@@ -36,7 +36,7 @@ def recipe_of(request: SongRequest) -> Recipe:
     """As a worker makes it."""
     wish = Wish(
         Sampling(request.temperature), request.seed, request.random_seed, style=request.style,
-        mood="dreamy" if request.mood == PICTURE else request.mood, lines=request.lines,
+        mood={PICTURE: "dreamy", NONE: None}.get(request.mood, request.mood), lines=request.lines,
         scheme=request.scheme, syllables=request.syllables,
         rewritten=request.replay.wish.rewritten if request.replay else (), forbidden=request.forbidden,
     )  # fmt: skip

@@ -47,6 +47,8 @@ async def test_the_mood_can_be_the_pictures(simcord_env, place, store: Store, en
     assert (await store.export_user(ann.id))["outputs"][0]["mood"] == "dreamy"
     await ann.click(song.response, label="Another one")
     assert engine.asked[1].mood == "dreamy"
+    await ann.slash(channel, "lyrics", mood="none", picture=("a.png", b"x"))
+    assert engine.asked.pop().mood == "none"
     refused = await ann.slash(channel, "lyrics", mood="picture")
     assert simcord_env.errors
     assert "no picture whose mood" in refused.followups[0].content

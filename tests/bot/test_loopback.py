@@ -24,6 +24,7 @@ from typing import Any
 import discord
 import pytest
 import pytest_asyncio
+from safetensors.numpy import save
 
 from bot.__main__ import serve
 from bot.config import BadConfiguration, Config, Log, parse
@@ -504,6 +505,19 @@ async def test_every_shard_answers(config: Config, pen: Pen) -> None:
             for guild in guilds.values():
                 posted = await server.post(server.add_channel(guild), guild.owner, "", [PHOTO])
                 await server.wait_for_reply(posted)
+
+
+async def test_the_log_names_an_index_of_other_songs(
+    offline: Scene, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, songs in (("generator", "these"), ("novelty", "those")):
+        header = {"songwriter": json.dumps({"data": songs})}
+        (tmp_path / f"{name}.safetensors").write_bytes(save({}, metadata=header))
+    async with serving(offline.server, offline.config, InlineEngine(offline.config.limits, offline.pen)):
+        # It answers all the same.
+        await offline.server.wait_for_reply(await offline.posts())
+    [warning] = [record for record in caplog.records if "is of other songs" in record.message]
+    assert warning.levelname == "WARNING"
 
 
 async def test_what_is_posted_while_the_gateway_is_away_is_answered_once(scene: Scene) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bot.asking import read_recipe
+from bot.config import MAX_TEMPERATURE
 from bot.engine.requests import Unrepeatable
 from bot.panel import panel
 from bot.refusals import Refusal
@@ -17,7 +18,8 @@ from bot.store import ServerSettings, Store
 from model.decoding import Sampling
 from model.explanation import Explanation, Placed, Rival
 from model.recipe import LONGEST_RECIPE, Recipe
-from model.wish import Wish
+from model.steering import CANDIDATES
+from model.wish import MAX_REWRITTEN, Wish
 from tests.bot.conftest import StubEngine, make_bot
 from tests.bot.songs import GENERATOR
 
@@ -184,6 +186,22 @@ async def test_a_line_is_chosen_and_written_anew(place, store: Store, engine: St
     assert lines_of(again.response)[2] == "Line 3 of a song"
 
 
+async def test_a_song_rewritten_as_often_as_may_be_says_so(place, engine: StubEngine) -> None:
+    _, channel, ann, _ = place
+    recipe = Recipe.of(("sea",), Wish(rewritten=((1, 1),) * (MAX_REWRITTEN - 1)), GENERATOR, "torch")
+    song = (await ann.slash(channel, "replay", recipe=recipe.text)).response
+    offered = await ann.click(song, label="Rewrite a line")
+    last = await ann.select(offered.response, ["2"])
+    assert lines_of(last.response)[1].startswith("Line 2 anew by")
+    written = len(engine.asked)
+    refused = await ann.click(last.response, label="Rewrite a line")
+    assert refused.ephemeral
+    said = f"A stanza can have a line rewritten {MAX_REWRITTEN} times in all: start from another one."
+    assert refused.response.content == said
+    assert refused.response.components == []
+    assert len(engine.asked) == written
+
+
 async def test_a_private_songs_new_line_is_private(place) -> None:
     _, channel, ann, _ = place
     song = (await ann.slash(channel, "lyrics", private=True)).response
@@ -272,8 +290,19 @@ async def test_a_panel_fits_into_a_message_and_harms_nobody() -> None:
     assert short.endswith("- -0.50 a b\n-# likelihood -0.50")
 
 
-async def test_what_people_may_ask_for_here_bounds_a_recipe() -> None:
-    fine = Recipe.of((), Wish(Sampling(1.2)), GENERATOR, "torch")
+@pytest.mark.parametrize(
+    ("most", "more", "said"),
+    [
+        (Wish(Sampling(MAX_TEMPERATURE)), Wish(Sampling(MAX_TEMPERATURE + 0.01)), "too wild"),
+        (
+            Wish(candidates=CANDIDATES),
+            Wish(candidates=CANDIDATES + 1),
+            f"draw {CANDIDATES} stanzas at the most",
+        ),
+    ],
+)
+async def test_what_people_may_ask_for_here_bounds_a_recipe(most: Wish, more: Wish, said: str) -> None:
+    fine = Recipe.of((), most, GENERATOR, "torch")
     assert read_recipe(fine.text) == fine
-    with pytest.raises(Refusal):
-        read_recipe(Recipe.of((), Wish(Sampling(1.21)), GENERATOR, "torch").text)
+    with pytest.raises(Refusal, match=said):
+        read_recipe(Recipe.of((), more, GENERATOR, "torch").text)

@@ -64,6 +64,23 @@ async def test_a_photograph_becomes_a_stanza_that_can_be_written_again(photograp
         await engine.close(0)
 
 
+async def test_the_mood_of_a_picture_told_by_its_looks_is_in_the_recipe() -> None:
+    engine = LocalEngine(Limits(), Engine(device="cpu", workers=1), Pictures(), Filter())
+    await engine.start()
+    try:
+        await until_ready(engine, seconds=120)
+        black = png(64, 64)
+        first = await engine.write(request(pictures=(black,), random_seed=5, lines=2))
+        assert (first.caption, first.mood) == ("something black in the night", "dreamy")
+        recipe = Recipe.parse(first.recipe)
+        assert recipe.wish.mood == "dreamy"
+        assert (await engine.write(request(replay=recipe, random_seed=5))).lines == first.lines
+        plain = await engine.write(request(pictures=(black,), random_seed=5, lines=2, mood="none"))
+        assert (plain.mood, Recipe.parse(plain.recipe).wish.mood) == (None, None)
+    finally:
+        await engine.close(0)
+
+
 async def test_a_device_short_of_memory_is_asked_once_more() -> None:
     torch = pytest.importorskip("torch")
 
