@@ -8,6 +8,7 @@ does not depend on its neighbours' draws.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
@@ -49,6 +50,8 @@ PROPOSAL = 0.6
 KEYWORD_COST = 3.0
 # The same for a line's first word of the mood that was asked for.
 MOOD_COST = 2.0
+# A line's last word, and what stands behind it.
+_LAST = re.compile("([a-z']+)([^a-z']*)$")
 
 
 class Context(NamedTuple):
@@ -134,12 +137,15 @@ class Sample:
         ended: the model ended it.
         cut: it met a limit before that. A stanza that is neither is still being written.
         nats: mean negative log-likelihood a drawn symbol at temperature 1.
+        endings: the last word of each drawn line, and its negative log-likelihood there, with that of
+            the symbol behind it, where the model is told of no keyword, length or rhyme.
     """
 
     text: str
     ended: bool
     cut: bool
     nats: float
+    endings: tuple[tuple[str, float], ...] = ()
 
 
 def probabilities(logits: Floats, sampling: Sampling) -> Floats:
@@ -231,7 +237,10 @@ def compose(
     drawing = _Drawing(stepper, vocabulary)
     batch = [_islands(rows) for rows in drawing.begin([job for job, _ in jobs])]
     while True:
-        drawing.draw_lines([island for islands in batch for island in islands])
+        islands = [island for islands in batch for island in islands]
+        writing = [row for island in islands for row in island if not row.over]
+        drawing.draw_lines(islands)
+        drawing.weigh_endings(writing)
         ranked = [_ranked(islands, rate) for islands, (_, rate) in zip(batch, jobs, strict=True)]
         if all(row.over for rows in ranked for row in rows):
             return [[row.sample for row in rows] for rows in ranked]
@@ -326,9 +335,13 @@ class _Row:
         self.resting = False
         # Where the text leads in the trie.
         self.place = Trie.START
-        # The model's state before the last symbol, which is yet to be fed.
+        # The model's state before the last symbol, which is yet to be fed, and the one before that.
         self.state: object = None
+        self.state_before: object = None
         self.symbol = BOS
+        # Where the last word began, None where that was given.
+        self.began: _Beginning | None = None
+        self.endings: tuple[tuple[str, float], ...] = ()
         self.told = told(asked, self.state_asked)
 
     def child(self, random: np.random.Generator) -> _Row:
@@ -370,7 +383,7 @@ class _Row:
     @property
     def sample(self) -> Sample:
         nats = math.inf if self.dead else self.nats / max(1, self.drawn)
-        return Sample(self.text, self.ended, self.cut, nats)
+        return Sample(self.text, self.ended, self.cut, nats, self.endings)
 
     def die(self) -> None:
         """End where nothing may follow: drawing again replaces the row."""
@@ -388,6 +401,9 @@ class _Row:
         self.weight += proposed - loss / self.temperature
 
     def write(self, symbol: int, character: str) -> None:
+        if character in IN_WORD and self.text[-1:] not in IN_WORD:
+            asked = self.progress.lines_left, self.progress.written
+            self.began = _Beginning(self.state_before, self.symbol, *asked)
         self.symbol = symbol
         self.text += character
         self.progress.add(character)
@@ -426,6 +442,33 @@ class _Row:
         return self.progress.lines_left == 1 or self.progress.line + 1 == self.stop
 
 
+class _Beginning(NamedTuple):
+    """Where a word began: the state before the symbol in front of it, and what the model is told there."""
+
+    state: object
+    symbol: int
+    lines_left: int
+    written: tuple[int, int]
+
+
+class _Ending:
+    """The last word of a row's line, on its way through the model once more."""
+
+    def __init__(self, row: _Row, began: _Beginning, vocabulary: CharVocabulary) -> None:
+        found = _LAST.search(row.text)
+        self.word, behind = found.groups() if found else ("", "")
+        last = EOS if row.progress.lines_left == 1 else vocabulary.ids[NEWLINE]
+        self.state, self.symbol = began.state, began.symbol
+        self.told = told(row.asked, State(began.lines_left, (), began.written, 0, 0))
+        # The last one first.
+        self.coming = [vocabulary.ids[behind[0]] if behind else last, *reversed(vocabulary.encode(self.word))]
+        self.nats = 0.0
+
+    def read(self, log_probabilities: Floats, state: object) -> None:
+        self.symbol, self.state = self.coming.pop(), state
+        self.nats -= float(log_probabilities[self.symbol])
+
+
 class _Drawing:
     """Draws symbols for a batch of rows, until each pauses or is over."""
 
@@ -452,6 +495,31 @@ class _Drawing:
                 if all(row.resting for row in island.rows):
                     island.draw_again()
 
+    def weigh_endings(self, rows: Sequence[_Row]) -> None:
+        """Note how likely the last words of the rows' lines are where nobody asks for anything.
+
+        Told of a rhyme, the model finds a word that rhymes likely, whether or not it makes sense.
+        What it remembers from before the word is of a stanza with a wish, but the wish is told anew
+        with every symbol: left out, it hardly counts.
+        """
+        found: dict[tuple[int, str], _Ending] = {}
+        for row in rows:
+            if row.began and not row.dead and (row.asked, row.text) not in found:
+                found[row.asked, row.text] = _Ending(row, row.began, self.vocabulary)
+        reading = list(found.values())
+        while reading:
+            self.stepper.resume([one.state for one in reading])
+            context = Context.of([one.told for one in reading])
+            logits = self.stepper.step(np.array([one.symbol for one in reading]), context)
+            logits[:, :EOS] = -np.inf
+            states = self.stepper.states(range(len(reading)))
+            for one, logs, state in zip(reading, log_probabilities(logits), states, strict=True):
+                one.read(logs, state)
+            reading = [one for one in reading if one.coming]
+        for row in rows:
+            if read := found.get((row.asked, row.text)):
+                row.endings = (*row.endings, (read.word, read.nats))
+
     def draw(self, rows: Sequence[_Row]) -> None:
         """Draw every row to its end."""
         while alive := [row for row in rows if not row.over]:
@@ -469,7 +537,7 @@ class _Drawing:
         logits = self.stepper.step(np.array([row.symbol for row in models]), _context(models))
         states = self.stepper.states(range(len(models)))
         for row, place in zip(rows, which, strict=True):
-            row.state = states[place]
+            row.state_before, row.state = row.state, states[place]
         self._add(rows, logits[which])
 
     def _prime(self, row: _Row, prime: str) -> None:
@@ -480,6 +548,7 @@ class _Drawing:
             self.stepper.step(np.array([row.symbol]), _context([row]))
             row.write(number, character)
         [row.state] = self.stepper.states([0])
+        row.began = None
 
     def _add(self, rows: Sequence[_Row], logits: Floats) -> None:
         logits[:, :EOS] = -np.inf

@@ -14,6 +14,7 @@ from model.text import NEWLINE, fold, words
 
 if TYPE_CHECKING:
     from model.pen import Song
+    from model.ranking import Candidate
 
 _LETTERS = "ABCD"
 # More candidates than anybody reads.
@@ -63,7 +64,7 @@ class Explanation:
         copied: characters of the longest stretch that looks copied from the training songs, 0 where none has
             ``novelty.SPAN``; None where there is no index of them.
         rivals: the best candidates, the chosen one first.
-        candidates: how many different ones there were in the end.
+        candidates: how many there were in the end that differ in their words.
     """
 
     words: tuple[Placed, ...]
@@ -87,8 +88,11 @@ def originality(copied: int) -> str:
 
 def explain(song: Song, lexicon: Lexicon, novelty: Novelty | None) -> Explanation:
     """Explain a stanza that was just written."""
-    # Rows that grew from one beginning may have ended alike.
-    rivals = list({one.text: one for one in song.candidates}.values())
+    # Rows that grew from one beginning may have ended alike, but for a comma.
+    different: dict[str, Candidate] = {}
+    for one in song.candidates:
+        different.setdefault(" ".join(words(one.text)), one)
+    rivals = list(different.values())
     folded = [fold(line) for line in song.lines]
     given = words(fold(f"{song.wish.seed} {song.caption or ''}"))
     return Explanation(

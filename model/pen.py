@@ -20,7 +20,7 @@ from model.onnx_stepper import load_stepper
 from model.ranking import Candidate, Weights
 from model.rules import Spelling
 from model.tasks import Task, Tools, line_task, stanza_task
-from model.text import LETTERS, NEWLINE, print_lines
+from model.text import LETTERS, NEWLINE, fold, print_lines
 from model.vocabulary import CharVocabulary
 from model.wish import Wish
 
@@ -130,9 +130,15 @@ class Pen:
 
     def keywords(self, caption: str | None, seed: str) -> tuple[str, ...]:
         """The words that steer: the seed's first, then the caption's."""
-        from_seed = extract(seed, self.lexicon, FROM_SEED) if seed else []
+        whole = self._without_beginning(seed)
+        from_seed = extract(whole, self.lexicon, FROM_SEED) if whole else []
         from_caption = extract(caption, self.lexicon, FROM_CAPTION) if caption else []
         return tuple(distinct([*from_seed, *from_caption])[:MAX_KEYWORDS])
+
+    def _without_beginning(self, seed: str) -> str:
+        """A seed without its last letters where these are to become a word: they name nothing yet."""
+        before, _, last = seed.rpartition(" ")
+        return before if last and self.tools.spelling.begins(fold(last)) else seed
 
     def song(self, caption: str | None, wish: Wish, captioner: str = "") -> Song:
         """A stanza about a caption, or about the seed alone.

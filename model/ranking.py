@@ -9,23 +9,37 @@ from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 
 from model.decoding import Sample
-from model.keywords import used
+from model.keywords import STOPWORDS, used
 from model.lexicon import Lexicon
 from model.mood import leaning
 from model.rhyme import FREE, last_word, partner
 from model.text import NEWLINE, words
+
+# A last word should be so many nats likelier where it stands than anywhere, the mark behind it
+# included. In songs half of them are not: models are surprised by people. Of what is far below
+# enough is said.
+EXPECTED = 1.0
+_WORST = 4.0
+# Nats of the word that songs sing most, "day" (see ``Lexicon.rarity``), and of those that are rare
+# enough: "lamp", "apple".
+_COMMON, _RARE = 6.0, 10.0
 
 
 @dataclass(frozen=True)
 class Weights:
     """What each part of the score counts, in nats a character; a checkpoint's header may have its own.
 
+    Every part is a weight times what was counted, so that weights can be learnt from ratings.
+
     Attributes:
         keyword: for the first keyword used; each further one counts half of the one before.
         rhyme: times the share of the scheme's pairs that rhyme.
         mood: times how much more words of the mood there are than of the others.
         uneven: for each syllable by which the lines differ from what was asked, on average.
+        ending: for each nat by which a line's last word is less likely than expected, on average.
+        novelty: for each nat by which its words are rarer in the songs than the commonest, on average.
         repetition: times the share of repeated words and word pairs beyond a song's own.
+        echo: for each content word said again in its line, and each last word of an earlier line.
         opening: for each line that begins with the same word as an earlier one.
         unknown: times the share of words that the lexicon does not know.
         unfinished: where a limit cut the stanza off.
@@ -36,7 +50,10 @@ class Weights:
     rhyme: float = 0.30
     mood: float = 0.20
     uneven: float = 0.02
+    ending: float = 0.30
+    novelty: float = 0.05
     repetition: float = 1.0
+    echo: float = 0.10
     opening: float = 0.15
     unknown: float = 2.0
     unfinished: float = 2.0
@@ -52,6 +69,8 @@ class Score:
     rhyme: float
     mood: float
     evenness: float
+    endings: float
+    novelty: float
     repetition: float
     unknown: float
     form: float
@@ -121,7 +140,11 @@ class Aim:
             rhyme=weights.rhyme * self._rhymed(lines),
             mood=weights.mood * leaning(text, self.mood, self.lexicon) if self.mood else 0.0,
             evenness=-weights.uneven * self._uneven(lines),
-            repetition=-weights.repetition * repetition(found) - weights.opening * _same_openings(lines),
+            endings=-weights.ending * self._unexpected(candidate.endings),
+            novelty=weights.novelty * self._rarity(found),
+            repetition=-weights.repetition * repetition(found)
+            - weights.echo * self._echoes(lines)
+            - weights.opening * _same_openings(lines),
             unknown=-weights.unknown * unknown_share(found, self.lexicon),
             form=-weights.unfinished * candidate.cut - weights.missing_line * short,
         )
@@ -140,6 +163,29 @@ class Aim:
 
     def _rhyme(self, one: str, other: str) -> bool:
         return self.lexicon.sounds.rhyme(one, other)
+
+    def _unexpected(self, endings: Sequence[tuple[str, float]]) -> float:
+        """Nats by which last words fall short of ``EXPECTED``, on average.
+
+        How likely a word is says little alone: "lamp" is rare wherever it stands. What counts is
+        how much likelier than elsewhere, its pointwise mutual information with what is before
+        (Church and Hanks, Computational Linguistics 16, 1990).
+        """
+        gained = [self.lexicon.rarity(word.strip("'")) - nats for word, nats in endings]
+        short = [min(_WORST, max(0.0, EXPECTED - nats)) for nats in gained]
+        return sum(short) / len(short) if short else 0.0
+
+    def _rarity(self, found: Sequence[str]) -> float:
+        """Of the content words that were not asked for, each once."""
+        asked = {form for keyword in self.keywords for form in self.lexicon.forms(keyword)}
+        content = set(found) - STOPWORDS - asked
+        nats = [min(_RARE, self.lexicon.rarity(word)) - _COMMON for word in sorted(content)]
+        return sum(nats) / len(nats) if nats else 0.0
+
+    def _echoes(self, lines: Sequence[str]) -> int:
+        lemmas = [[self.lexicon.lemma(word) for word in words(line)] for line in lines]
+        within = (_repeated([lemma for lemma in line if lemma not in STOPWORDS]) for line in lemmas)
+        return sum(within) + _repeated([line[-1] for line in lemmas if line])
 
     def _uneven(self, lines: Sequence[str]) -> float:
         asked = zip(map(self.lexicon.sounds.spoken, lines), self.syllables, strict=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
@@ -26,6 +27,17 @@ LAST = 2
 RICH = 12
 # No run of so many words comes twice in a stanza.
 LOOP = 4
+# Said again with no more between than this, a word says nothing new: "the light of the light".
+_BETWEEN = (
+    "(?: (?:and|are|at|but|for|from|in|is|nor|of|on|or|to|was|were|with))?"
+    "(?: (?:a|all|an|every|her|his|my|no|our|the|their|thy|your))?"
+)
+_REACH = 3
+# But for "hand in hand" and "more and more"; a pause may be between ("far, far").
+_ECHO = re.compile(
+    rf"(?<![a-z'-])(?!(?:again|ever|less|more|on|out|over|round|so|through) and )"
+    rf"([a-z']+)(?! in \1$){_BETWEEN} \1$"
+)
 # Words whose rhymes are kept, laid out over the trie.
 _KEPT = 256
 # Of a state that no word goes through, or where no syllables are asked for.
@@ -76,6 +88,13 @@ class Spelling:
             return False
         return self.ends[path[-1]]
 
+    def begins(self, letters: str) -> bool:
+        """Whether letters are no word, but the beginning of one."""
+        try:
+            return letters != "" and not self.ends[self.trie.path(letters)[-1]]
+        except LookupError:
+            return False
+
     def is_rich(self, word: str) -> bool:
         """Whether a word leaves a choice of rhymes."""
         return any(len(self._rhyming.get(sound, ())) >= RICH for sound in self.sounds.classes(word))
@@ -120,6 +139,7 @@ class Rules:
         novelty: tells copies of the training songs; None where that is not known.
         ends: last words of lines by number, where other lines are already there.
         seed: what the stanza begins with. It is the person's own: only what comes behind it is judged.
+        whole: whether its last word is not to become a longer one.
     """
 
     spelling: Spelling
@@ -128,11 +148,12 @@ class Rules:
     novelty: Novelty | None = None
     ends: Mapping[int, str] = field(default_factory=dict)
     seed: str = ""
+    whole: bool = False
     # What does not change while a stanza grows is found once.
     _alike: list[tuple[int, ...]] = field(init=False, repr=False)
     _models: dict[tuple[str, ...], tuple[str | None, bool]] = field(init=False, repr=False)
     _barred: dict[str, bool] = field(init=False, repr=False)
-    _masks: dict[tuple[int, str, int, str | None, bool, bool], Mask] = field(init=False, repr=False)
+    _masks: dict[tuple[int, str, int, str | None, bool, bool, bool], Mask] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         letters = "" if self.steering.scheme == FREE else self.steering.scheme[: self.steering.lines or 0]
@@ -154,13 +175,14 @@ class Rules:
         model, leads = self._models.get(progress.ends) or self._look_up(progress.ends)
         word = progress.word.strip("'") if spelling.ends[state] else "" if progress.word else progress.last
         room = progress.asked + SLACK - progress.spoken if progress.asked else _FAR
-        key = state, word, room, model, leads, progress.lines_left <= 1
+        taken = word in progress.ends or word in self.ends.values()
+        key = state, word, room, model, leads, taken, progress.lines_left <= 1
         mask = self._masks.get(key)
         if mask is None:
             mask = self._masks[key] = self._mask(*key)
         if spelling.ends[state] and self._bars(text, (*progress.words, word)):
             return _without(mask, spelling.between)
-        return mask
+        return mask & spelling.between if self.whole and text == self.seed else mask
 
     def bars(self, text: str) -> bool:
         """Whether a whole text has what word by word would not have been written."""
@@ -174,12 +196,12 @@ class Rules:
         known = self._barred.get(text)
         if known is None:
             copied = self.novelty is not None and self.novelty.copies(text)
-            barred = copied or _loops(found) or self.forbidden.ends(text)
+            barred = copied or _loops(found) or _echoes(text, found) or self.forbidden.ends(text)
             known = self._barred[text] = barred and text != self.seed
         return known
 
     def _mask(
-        self, state: int, word: str, room: int, model: str | None, leads: bool, last_line: bool
+        self, state: int, word: str, room: int, model: str | None, leads: bool, taken: bool, last_line: bool
     ) -> Mask:
         """What ``allowed`` says wherever these are the same.
 
@@ -189,6 +211,7 @@ class Rules:
             room: syllables that the line's words after the whole ones may have.
             model: the word that the line has to rhyme with.
             leads: whether another line will have to rhyme with it.
+            taken: whether another line ends in that word.
             last_line: whether the stanza may end.
         """
         spelling = self.spelling
@@ -204,7 +227,8 @@ class Rules:
             if room < 0:
                 return _without(mask, spelling.between)
         short = 2 * SLACK < room < _FAR
-        last = bool(mask[spelling.newline] and word and not short and self._may_be_last(word, model, leads))
+        last = bool(mask[spelling.newline] and word and not short and not taken)
+        last = last and self._may_be_last(word, model, leads)
         if last and model and not spelling.ends[state]:
             # Behind a pause, another rhyme would be one word too many.
             more = False
@@ -251,6 +275,12 @@ class Rules:
 def _without(mask: Mask, barred: Mask) -> Mask:
     left: Mask = mask & ~barred
     return left
+
+
+def _echoes(text: str, words: Sequence[str]) -> bool:
+    """Whether the last word says again what its line has just said."""
+    near = words[-1] in words[-1 - _REACH : -1]
+    return near and _ECHO.search(text.rpartition(NEWLINE)[2]) is not None
 
 
 def _loops(words: Sequence[str]) -> bool:

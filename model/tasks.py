@@ -16,7 +16,7 @@ from model.ranking import Aim, Candidate, Weights
 from model.rhyme import FREE, MAX_SYLLABLES, last_word, partner, rhyme_bucket
 from model.rules import Rules, Spelling
 from model.steering import Steering
-from model.text import LETTERS, NEWLINE, words
+from model.text import IN_WORD, LETTERS, NEWLINE, words
 from model.wish import MOST_SYLLABLES, Wish
 from model.wordfilter import Forbidden
 
@@ -142,7 +142,9 @@ def _rules(tools: Tools, wish: Wish, steering: Steering, bound: bool = True) -> 
     unknown = [part for part in parts if part not in tools.spelling]
     spelling = tools.spelling.extended(unknown) if unknown else tools.spelling
     kept = steering if wish.scheme and bound else replace(steering, scheme=FREE)
-    return Rules(spelling, kept, Forbidden(wish.forbidden), tools.novelty, seed=wish.seed)
+    # What is no word may be the beginning of one.
+    whole = wish.seed[-1:] in IN_WORD and parts[-1] in tools.spelling
+    return Rules(spelling, kept, Forbidden(wish.forbidden), tools.novelty, seed=wish.seed, whole=whole)
 
 
 def _aim(tools: Tools, keywords: Sequence[str], wish: Wish, steering: Steering) -> Aim:

@@ -283,6 +283,39 @@ def test_a_composed_stanza_does_not_depend_on_its_neighbours() -> None:
     assert together == [compose(Uniform(), VOCABULARY, [job])[0] for job in jobs]
 
 
+class Obliging(Uniform):
+    """Asked for a length, a rhyme or a keyword, it likes an "e"; otherwise all symbols are alike."""
+
+    def step(self, ids: Ids, context: Context) -> Floats:
+        logits = super().step(ids, context)
+        asked = (context.syllables > 0) | (context.rhyme > 0) | (context.waiting.sum(1) > 0)
+        logits[asked, VOCABULARY.ids["e"]] = 2.0
+        return logits
+
+
+def test_a_last_word_is_weighed_as_if_nothing_had_been_asked_for() -> None:
+    steering = Steering(lines=2, syllables=(4, 4), keywords=("xyz",), forms=(frozenset({"xyz"}),))
+    [found] = compose(Obliging(-3.0), VOCABULARY, [(Job(steering, range(16), Sampling(1.0)), liking("e"))])
+    symbol = math.log(len(VOCABULARY) - EOS - 1 + math.exp(-3.0))
+    whole = [one for one in found if one.ended and len(one.endings) == one.text.count("\n") + 1]
+    assert whole
+    for one in whole:
+        lines = one.text.split("\n")
+        for number, ((word, nats), line) in enumerate(zip(one.endings, lines, strict=True), start=1):
+            assert line.rstrip(" ,.;:!?-").endswith(word)
+            # Behind the last word stands the end token, which is less likely than a line end.
+            over = number == len(lines) and line.endswith(word)
+            assert nats == pytest.approx((len(word) + 1) * symbol + 3.0 * over)
+
+
+def test_the_last_word_of_a_seed_is_not_weighed() -> None:
+    job = Job(Steering(lines=1), range(16), Sampling(1.0), "so long")
+    [found] = compose(Uniform(1.0), VOCABULARY, [(job, liking("e"))])
+    given = [one for one in found if words(one.text)[-1].startswith("long")]
+    assert given
+    assert all(one.endings == () for one in given)
+
+
 class Counting(Forked):
     """Forked, and says how many rows it was given at each step."""
 

@@ -58,6 +58,17 @@ def test_candidates_that_ended_alike_are_one() -> None:
     assert all(sum(rival.parts.values()) == rival.score for rival in why.rivals)
 
 
+def test_candidates_that_differ_in_a_comma_are_one() -> None:
+    told = ("the sea,\nthe moon", "the sea\nthe moon!", "the sea\nthe wheel")
+    why = explain(song("The dog", caption=None, candidates=told), LEXICON, None)
+    assert [rival.lines for rival in why.rivals] == [
+        ("the dog",),
+        ("the sea,", "the moon"),
+        ("the sea", "the wheel"),
+    ]
+    assert why.candidates == 3
+
+
 def test_a_scheme_is_heard_not_asked_for() -> None:
     assert scheme_of(["the day", "to me", "a moon", "the sea"], LEXICON) == "ABCB"
     assert scheme_of(["the day", "the way", "oh me", "the sea"], LEXICON) == "AABB"

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from model.checkpoint import load_checkpoint
 from model.decoding import Sampling
 from model.errors import BadOption
 from model.keywords import used
 from model.lexicon import Entry, Lexicon
 from model.pen import Pen
-from model.ranking import Candidate
+from model.ranking import Candidate, Weights
 from model.rhyme import last_word, partner
 from model.rules import SLACK
 from model.tasks import stanza_task
@@ -118,6 +119,30 @@ def test_candidates_come_best_first_and_their_parts_make_the_score(pen: Pen) -> 
     for one in song.candidates:
         assert one.score.total == pytest.approx(sum(one.score.parts.values()))
     assert pen.shown(song.candidates[0].text) == song.lines
+
+
+def test_weights_that_a_header_does_not_have_are_the_programs_own(checkpoints: Path) -> None:
+    """The header of an older checkpoint names fewer parts of the score."""
+    named = load_checkpoint(checkpoints / "generator.safetensors", "generator").header["ranking"]
+    assert Pen.load(checkpoints).tools.weights == replace(Weights(), **named)
+
+
+def test_no_line_ends_like_another_and_every_ending_is_weighed(pen: Pen) -> None:
+    for wish in (rhymed(random_seed=11), Wish(candidates=16, random_seed=4)):
+        for one in pen.candidates([(SEA, wish)])[0]:
+            ends = [last_word(line).rpartition("-")[2] for line in lines_of(one)]
+            assert len(set(ends)) == len(ends)
+            assert one.score.endings <= 0
+            assert one.score.novelty != 0
+
+
+def test_the_beginning_of_a_word_steers_nothing(pen: Pen) -> None:
+    assert pen.keywords(None, "by moonl") == ()
+    assert pen.keywords(None, "by moonlight") == ("moonlight",)
+    # What nobody knows may be a name.
+    assert pen.keywords(None, "zzxq") == ("zzxq",)
+    assert pen.keywords("a dog", "\u2026 \u65e5") == ("dog",)
+    assert pen.keywords("a dog", "the river moonl") == ("river", "dog")
 
 
 def test_dead_ends_are_never_sung() -> None:
