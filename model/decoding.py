@@ -170,10 +170,9 @@ def probabilities(logits: Floats, sampling: Sampling) -> Floats:
 def draw(weights: Floats, uniforms: Floats) -> Ids:
     """Inverse-CDF draw: (rows, symbols) probabilities and (rows,) numbers in [0, 1) -> (rows,) ids."""
     cumulative = np.cumsum(weights, axis=1)
-    ids: Ids = (cumulative <= (uniforms * cumulative[:, -1])[:, None]).sum(axis=1)
-    # Rounding must not select a symbol of no probability at the end.
-    last = weights.shape[1] - 1 - np.argmax(weights[:, ::-1] > 0, axis=1)
-    chosen: Ids = np.minimum(ids, last)
+    # A double below 1 times the sum is rounded to something below the sum, so that symbols of no
+    # probability at the end are never selected.
+    chosen: Ids = (cumulative <= (uniforms * cumulative[:, -1])[:, None]).sum(axis=1)
     return chosen
 
 

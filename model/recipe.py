@@ -74,7 +74,7 @@ class Recipe:
     Attributes:
         keywords: lemmas that steered.
         wish: what was asked for; its word filter is not in it, as that is a matter of the place.
-        origin: digest of the models, ``Pen.origin``.
+        origin: digest of the models and of how they are used, ``Pen.origin``.
         engine: what ran it: another one rounds otherwise, and may draw other letters.
         word_filter: ``filter_mark`` of the words that could not be written, 0 for none.
     """
@@ -131,7 +131,7 @@ class Recipe:
         """
         if (self.origin, self.engine) != (origin, engine):
             raise OtherModels(
-                f"That stanza was made by other models ({self.origin}, {self.engine}) "
+                f"That stanza was made by other models or another version ({self.origin}, {self.engine}) "
                 f"than these ({origin}, {engine}): they cannot write it again."
             )
 

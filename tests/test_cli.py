@@ -171,7 +171,11 @@ RECIPE = "040j6hb7h6nxxbdyxw00mt3fe9spa83jd5j6a3dcv330"
     [
         (("lyrics", "--replay", RECIPE[:-1]), 2, "not a recipe"),
         (("sing", "--replay", ""), 2, "not a recipe"),
-        (("lyrics", "--replay", RECIPE), 65, "made by other models (0123456789ab, int8) than these"),
+        (
+            ("lyrics", "--replay", RECIPE),
+            65,
+            "made by other models or another version (0123456789ab, int8) than these",
+        ),
         (("lyrics", "--replay", RECIPE, "-t", "0.4", "--mood", "sad"), 2, "leave out --temperature, --mood"),
         (("lyrics", "--replay", RECIPE, "-r", "4"), 2, "leave out --random-seed"),
         (("sing", "photo.jpg", "--replay", RECIPE), 2, "leave out IMAGE"),

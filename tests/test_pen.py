@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import replace
 from functools import cache
@@ -15,7 +16,7 @@ from model.decoding import Sampling
 from model.errors import BadOption
 from model.keywords import used
 from model.lexicon import Entry, Lexicon
-from model.pen import Pen
+from model.pen import METHOD, Pen
 from model.ranking import Candidate, Weights
 from model.rhyme import last_word, partner
 from model.rules import SLACK
@@ -162,6 +163,14 @@ def test_a_scheme_that_cannot_be_had_is_only_liked() -> None:
     found = stand_in().compose([((), few(scheme="ABAB", syllables=4))])[0]
     assert len(lines_of(found)) == 4
     assert found.score.rhyme == 0
+
+
+def test_what_is_written_changes_with_the_method_only() -> None:
+    """If this fails because stanzas are drawn or chosen in another way: raise ``METHOD``."""
+    wishes = [few(random_seed=n, scheme=scheme) for n, scheme in enumerate((None, "AABB", "free"))]
+    wishes.append(few(seed="the moon", lines=2, syllables=6, rewritten=((2, 7),)))
+    texts = [one.text for one in stand_in().compose([(("sea",), wish) for wish in wishes])]
+    assert (METHOD, hashlib.sha256("|".join(texts).encode()).hexdigest()[:12]) == (2, "1de926da452c")
 
 
 def test_where_nothing_may_be_written_a_sentence_says_so() -> None:

@@ -21,6 +21,8 @@ from training.processes import Processes
 
 # The cosine ends here, as a share of the top rate.
 FLOOR = 0.02
+# The rate has risen after so much of a run at the latest.
+_WARMUP_SHARE = 0.05
 # char-rnn's: full rate in so many epochs, then so much of it from each epoch to the next.
 _FULL_EPOCHS, _DECAY = 10, 0.97
 # Options that may change when a run goes on: its length, and what is kept of it.
@@ -33,8 +35,13 @@ def decay(epoch: int, step: int, warmup: int) -> float:
 
 
 def cosine(done: float, step: int, warmup: int) -> float:
-    """Linear warm-up over ``warmup`` steps times a cosine from 1 to ``FLOOR`` at ``done`` = 1."""
-    return _rise(step, warmup) * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+    """Linear warm-up times a cosine from 1 to ``FLOOR`` at ``done`` = 1.
+
+    The warm-up takes ``warmup`` steps, but no more than a twentieth of the run: of a run of minutes
+    a hundred steps would be half.
+    """
+    rise = max(_rise(step, warmup), min(1.0, done / _WARMUP_SHARE))
+    return rise * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
 
 
 def _rise(step: int, warmup: int) -> float:
