@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -26,8 +25,6 @@ from model.vocabulary import CharVocabulary
 State = tuple[Tensor, ...]
 
 CELLS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "lstm": Lstm, "gru": nn.GRU}
-# The longest memory that a unit starts with, in characters: about a stanza.
-_LONGEST_MEMORY = 150
 
 
 class Conditions(NamedTuple):
@@ -116,17 +113,13 @@ class Generator(nn.Module):
         self._initialise()
 
     def _initialise(self) -> None:
-        for table, scale in ((self.keyword, 0.3), (self.spelling, 0.15), (self.word, 0.3), (self.rhyme, 0.3)):
-            with torch.no_grad():
-                table.weight.mul_(scale)
-        for name, weights in self.recurrent.named_parameters():
-            if name.startswith("weight_hh"):
-                for gate in weights.detach().split(self.recurrent.hidden_size):
-                    nn.init.orthogonal_(gate)
-            elif name.startswith("bias"):
-                weights.detach().zero_()
-                if name.startswith("bias_ih") and self.cell != "rnn":
-                    _chrono(weights.detach().split(self.recurrent.hidden_size))
+        # What is asked is beside every character: at full size it drowns the characters at first.
+        tables = {
+            self.keyword: 0.3, self.spelling: 0.15, self.word: 0.3, self.rhyme: 0.3,
+            self.style: 0.1, self.mood: 0.1, self.lines: 0.1, self.syllables: 0.1,
+        }  # fmt: skip
+        for table, scale in tables.items():
+            table.weight.detach().mul_(scale)
 
     @property
     def recurrent(self) -> nn.RNNBase:
@@ -157,18 +150,6 @@ class Generator(nn.Module):
         if self.training:
             hidden = dropped(hidden, self.dropout, time=1)
         return self.output(hidden), after if isinstance(after, tuple) else (after,)
-
-
-def _chrono(gates: Sequence[Tensor]) -> None:
-    """Gate biases for memories of 1 to 150 characters (Tallec and Ollivier, ICLR 2018).
-
-    PyTorch's order is input, forget, ... in an LSTM and reset, update, ... in a GRU; the second
-    is in both the gate that keeps. A GRU's first has nothing to do with keeping.
-    """
-    memory = torch.log(torch.exp(torch.rand(len(gates[0])) * math.log(_LONGEST_MEMORY)))
-    gates[1].copy_(memory)
-    if len(gates) == 4:
-        gates[0].copy_(-memory)
 
 
 def conditions_of(generator: Generator, wanted: Sequence[tuple[Steering, str]]) -> Conditions:

@@ -129,18 +129,6 @@ def test_letters_know_their_place() -> None:
     assert spelling("o'er")[1] == 0
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru"])
-def test_memories_start_between_one_and_a_stanza(cell: str) -> None:
-    recurrent = Generator(len(VOCABULARY), LEMMAS, 8, 6, 12, cell=cell).recurrent
-    hidden, bias = recurrent.hidden_size, recurrent.bias_ih_l0.detach()
-    keep = bias[hidden : 2 * hidden]
-    assert (keep >= 0).all()
-    assert (keep < np.log(151)).all()
-    assert keep.std() > 0.5
-    assert torch.equal(bias[:hidden], -keep if cell == "lstm" else torch.zeros(hidden))
-    assert (bias[2 * hidden :] == 0).all()
-
-
 def test_a_checkpoint_gives_the_same_stanza_again(model: Generator, tmp_path: Path) -> None:
     path = tmp_path / "generator.safetensors"
     saved = header(model.recurrent.num_layers, cell=model.cell)
