@@ -115,6 +115,7 @@ def resumed(save: Path | None, inputs: Inputs) -> Iterator[Journal]:
 
     The same command on the same files goes on from there.
     """
+    from model.pen import METHOD
     from training.journal import Journal
     from training.results import digest
 
@@ -129,6 +130,7 @@ def resumed(save: Path | None, inputs: Inputs) -> Iterator[Journal]:
         "options": options,
         "inputs": {role: digest(files) for role, files in inputs.items()},
         "version": version("neural-songwriter"),
+        "method": METHOD,
     }
     journal = Journal(save, of)
     try:

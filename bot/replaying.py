@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -53,7 +54,7 @@ def replayed(options: Mapping[str, Any], checkpoints: Path | None) -> tuple[Pen,
     if options["config_path"] is not None or is_id(name):
         config = load_settings(options["config_path"])
         checkpoints = checkpoints or config.engine.checkpoints
-        name = _kept(name, config.store.path) if is_id(name) else name
+        name = _kept(name, config) if is_id(name) else name
     recipe = Recipe.parse(name)
     first = check_random_seed(options["random_seed"])
     for number, line in enumerate(options["rewrite"]):
@@ -78,7 +79,7 @@ def _check_alone(allowed: set[str]) -> None:
         raise BadOption(f"--replay writes a stanza as it was: leave out {', '.join(given)}.")
 
 
-def _kept(name: str, database: Path) -> str:
+def _kept(name: str, config: Config) -> str:
     """The recipe of a song that the bot has posted.
 
     Raises:
@@ -86,13 +87,14 @@ def _kept(name: str, database: Path) -> str:
     """
     from bot.store.recipes import find
 
+    database = config.store.path
     if not database.is_file():
         raise BadInput(
             f"{name} is the short name of a song of the bot's, and its database {database} is not here: "
             "name its configuration with --config, or give the recipe that Why this one? shows."
         )
     with reading_database(database) as connection:
-        found = find(connection, name)
+        found = find(connection, name, time.time() - config.store.keep_outputs_days * 24 * 3600)
     if found is None:
         raise BadInput(
             f"{database} has no song {name}: a letter is wrong, or it was deleted, or it is past its time."
@@ -105,16 +107,17 @@ def _kept(name: str, database: Path) -> str:
 
 
 def _word_filter(mark: int, config: Config | None) -> frozenset[str]:
-    """The words that could not be written: the shipped ones, or the bot's; none otherwise, which is said."""
+    """The words that may not be written: the bot's; without it the shipped ones if they could not be then.
+
+    Where others held, that is said.
+    """
     from bot.config import Filter
     from bot.wordfilter import forbidden_words
     from model.recipe import filter_mark
 
-    if not mark:
-        return frozenset()
-    for settings in (Filter(), *([config.filter] if config else [])):
-        words = forbidden_words(settings)
-        if filter_mark(words) == mark:
-            return words
-    click.echo("songwriter: a word filter that is not here held for it, so it may differ.", err=True)
-    return frozenset()
+    held = forbidden_words(config.filter if config else Filter())
+    if config is None and filter_mark(held) != mark:
+        held = frozenset()
+    if filter_mark(held) != mark:
+        click.echo("songwriter: another word filter held for it than here, so it may differ.", err=True)
+    return held

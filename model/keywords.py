@@ -56,7 +56,7 @@ _FILLER = frozenset(
 )
 
 
-def extract(text: str, lexicon: Lexicon, limit: int = MAX_KEYWORDS) -> list[str]:
+def extract(text: str, lexicon: Lexicon, limit: int = MAX_KEYWORDS, looks: bool = False) -> list[str]:
     """The content words of a text as lemmas, the most telling first.
 
     Words that the songs hardly know are replaced by a synonym or hypernym that they sing.
@@ -65,10 +65,10 @@ def extract(text: str, lexicon: Lexicon, limit: int = MAX_KEYWORDS) -> list[str]
         text: caption, seed or stanza, in any case.
         lexicon: word table.
         limit: how many keywords at the most.
+        looks: whether colours say something, as where pictures are told by their looks.
 
     Returns:
-        distinct lemmas; filler ("man", "standing", "red") only where nothing else is there, or where
-        a picture is told by its looks: there colours are what it has.
+        distinct lemmas; filler ("man", "standing", "red") only where nothing else is there.
     """
     weights: dict[str, float] = {}
     for word in words(fold(text)):
@@ -77,14 +77,14 @@ def extract(text: str, lexicon: Lexicon, limit: int = MAX_KEYWORDS) -> list[str]
             if lemma is not None:
                 weights.setdefault(singable(lemma, lexicon), weight(lemma, lexicon))
     ranked = sorted(weights, key=lambda lemma: -weights[lemma])
-    filler = frozenset[str]() if unnamed(text) else _FILLER
+    filler = frozenset[str]() if looks else _FILLER
     telling = [lemma for lemma in ranked if lemma not in filler and sung(lemma, lexicon) >= RARE]
     return (telling or ranked)[:limit]
 
 
 def unnamed(told: str) -> bool:
-    """Whether what is told of a picture names nothing on it, but only how it looks."""
-    return told.startswith(f"{UNNAMED} ")
+    """Whether what is told of pictures names nothing on any, but only how they look."""
+    return all(one.startswith(f"{UNNAMED} ") for one in told.split("; "))
 
 
 def weight(lemma: str, lexicon: Lexicon) -> float:

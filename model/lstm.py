@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 State = tuple[Tensor, Tensor]
 
@@ -23,6 +24,8 @@ def dropped(values: Tensor, share: float, time: int) -> Tensor:
         share: of the values that become 0.
         time: which dimension time is.
     """
+    if not share:
+        return values
     return values * nn.functional.dropout(torch.ones_like(values.narrow(time, 0, 1)), share)
 
 
@@ -83,6 +86,7 @@ class _Layer(torch.autograd.Function):
         return hidden[1:], hidden[-1].float(), memory
 
     @staticmethod
+    @once_differentiable  # type: ignore[misc]
     def backward(ctx: Any, *after: Tensor) -> tuple[Tensor | None, ...]:
         inputs, below, own, gates, hidden, memories = ctx.saved_tensors
         from_above, d_hidden, d_memory = after[0], after[1].clone(), after[2].clone()

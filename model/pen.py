@@ -13,7 +13,7 @@ from model.checkpoint import described
 from model.decoding import Sample, Stepper, compose
 from model.errors import BadOption
 from model.files import CHECKPOINTS
-from model.keywords import MAX_KEYWORDS, distinct, extract
+from model.keywords import MAX_KEYWORDS, distinct, extract, unnamed
 from model.lexicon import Lexicon
 from model.novelty import Novelty
 from model.onnx_stepper import load_stepper
@@ -138,7 +138,8 @@ class Pen:
         """The words that steer: the seed's first, then the caption's."""
         whole = self._without_beginning(seed)
         from_seed = extract(whole, self.lexicon, FROM_SEED) if whole else []
-        from_caption = extract(caption, self.lexicon, FROM_CAPTION) if caption else []
+        looks = bool(caption) and unnamed(caption or "")
+        from_caption = extract(caption, self.lexicon, FROM_CAPTION, looks) if caption else []
         return tuple(distinct([*from_seed, *from_caption])[:MAX_KEYWORDS])
 
     def _without_beginning(self, seed: str) -> str:

@@ -146,6 +146,12 @@ def test_the_beginning_of_a_word_steers_nothing(pen: Pen) -> None:
     assert pen.keywords("a dog", "the river moonl") == ("river", "dog")
 
 
+def test_colours_steer_where_a_picture_has_nothing_else(pen: Pen) -> None:
+    assert set(pen.keywords("something red in the dark", "")) == {"red", "dark"}
+    assert "red" not in pen.keywords("something red in the dark; a man in a red shirt is running", "")
+    assert "red" not in pen.keywords(None, "something in the red rain")
+
+
 def test_dead_ends_are_never_sung() -> None:
     """With one of five words forbidden every other row has nowhere to go."""
     wish = few(syllables=4, forbidden=frozenset({"sun"}))
@@ -182,7 +188,7 @@ def test_a_stanza_with_a_long_seed_is_written_and_written_anew(pen: Pen) -> None
     seed = (
         "the morning light is shining on the hill and on the valley and the water and all over the mountain"
     )
-    wish = Wish(candidates=8, lines=2, seed=seed, syllables=4, scheme="AABB")
+    wish = Wish(candidates=24, lines=2, seed=seed, syllables=4, scheme="AABB")
     first, second = map(lines_of, pen.compose([((), wish), ((), replace(wish, rewritten=((1, 9),)))]))
     assert first[0].startswith(seed)
     assert second[0].startswith(seed)

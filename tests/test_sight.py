@@ -69,7 +69,7 @@ def test_a_dog_that_the_classifier_denies_is_not_believed_of_a_picture_that_is_n
 def test_light_takes_the_second_colours_place_and_both_steer() -> None:
     dark = Sight((Thing("a cat", 0.4),), 1.1, ("golden", "white"), False, "dark")
     assert dark.told(CAPTION) == "something golden in the dark"
-    assert set(extract(dark.told(CAPTION), LEXICON, 2)) == {"golden", "dark"}
+    assert set(extract(dark.told(CAPTION), LEXICON, 2, looks=True)) == {"golden", "dark"}
     # Beside a thing colours and "dark" say nothing, as ever.
     assert extract("a golden dog in the dark", LEXICON, 2) == ["dog", "golden"]
     assert extract("a white dog in the dark", LEXICON, 2) == ["dog"]
@@ -90,7 +90,7 @@ def test_light_that_is_special_has_a_word(shades: list[int], word: str | None) -
 def test_whatever_is_told_by_its_looks_steers(pixels: np.ndarray) -> None:
     square = Image.fromarray(pixels)
     seen = look(square, np.zeros(1, np.float32), None)
-    assert 1 <= len(extract(seen._looks(), LEXICON, 2)) <= 2
+    assert 1 <= len(extract(seen._looks(), LEXICON, 2, looks=True)) <= 2
 
 
 @pytest.mark.parametrize(

@@ -340,7 +340,7 @@ def _look(models: Models, draft: Draft) -> None:
     """Caption the pictures, and take the mood of the first one that has any and is to give it."""
     pictures, seconds = draft.request.pictures, draft.seconds
     seconds.update(decode=0.0, caption=0.0)
-    captions = []
+    captions, mood = [], None
     for number, picture in enumerate(pictures, start=1):
         name = "The picture" if len(pictures) == 1 else f"Picture {number}"
         began = time.monotonic()
@@ -353,10 +353,12 @@ def _look(models: Models, draft: Draft) -> None:
         opened = time.monotonic()
         captions.append(models.caption(decoded))
         if takes_picture(draft.request.mood, captions[-1]):
-            draft.mood = draft.mood or models.mood(decoded, captions[-1])
+            mood = mood or models.mood(decoded, captions[-1])
         seconds["decode"] += opened - began
         seconds["caption"] += time.monotonic() - opened
     draft.caption = "; ".join(captions)
+    if takes_picture(draft.request.mood, draft.caption):
+        draft.mood = mood
 
 
 def _without(caption: str, request: SongRequest) -> str:

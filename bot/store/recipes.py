@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 _SONG = """
     SELECT recipe, author IS NOT NULL AND author IN (SELECT user FROM opt_outs) AS left_alone
-    FROM outputs WHERE id = ?
+    FROM outputs WHERE id = ? AND created >= ?
 """
 
 
@@ -24,7 +24,7 @@ class Kept:
     left_alone: bool
 
 
-def find(connection: sqlite3.Connection, output: str) -> Kept | None:
-    """A song by its id; None where it is not there, or no more."""
-    row = connection.execute(_SONG, (output,)).fetchone()
+def find(connection: sqlite3.Connection, output: str, since: float) -> Kept | None:
+    """A song by its id; None where it is not there, or older than ``since``, in seconds since 1970."""
+    row = connection.execute(_SONG, (output, since)).fetchone()
     return None if row is None else Kept(row["recipe"], bool(row["left_alone"]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import sqlite3
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -127,8 +128,27 @@ def test_a_hosts_own_word_filter_and_models_hold(pen: Pen, tmp_path: Path, loade
     there = run("lyrics", "--replay", strict.recipe, "--config", strict.config)
     assert (there.stdout, there.stderr) == (found.stdout, found.stderr)
     elsewhere = run("lyrics", "--replay", strict.recipe)
-    assert "a word filter that is not here held for it" in elsewhere.stderr
+    assert "another word filter held for it than here" in elsewhere.stderr
     assert loaded == [tmp_path / "models", tmp_path / "models", None]
+
+
+def test_the_hosts_filter_of_today_holds(pen: Pen, tmp_path: Path) -> None:
+    [free] = pen.sung([(("sea",), Wish(random_seed=5, candidates=4))])
+    place = made(pen, tmp_path, Filter(words=()))
+    word = max(re.findall("[a-z]+", free.text.lower()), key=len)
+    place.config.write_text(place.config.read_text().replace("words = []", f'words = ["{word}"]'))
+    for found in (place.replay(), place.replay("--rewrite", "2")):
+        assert (found.exit_code, word in found.stdout.lower()) == (0, False)
+        assert "another word filter held" in found.stderr
+
+
+def test_a_song_past_its_time_is_gone_before_it_is_deleted(place: Place, loaded: list[Path | None]) -> None:
+    place.config.write_text(place.config.read_text().replace("[store]", "[store]\nkeep_outputs_days = 1"))
+    assert place.replay().exit_code == 0
+    two_days = 2 * 24 * 3600
+    with sqlite3.connect(place.config.with_name("songs.sqlite3")) as database:
+        database.execute("UPDATE outputs SET created = created - ?", (two_days,))
+    assert "past its time" in refused(place.replay(), 65)
 
 
 def test_a_song_that_is_not_there_any_more(place: Place, loaded: list[Path | None]) -> None:
