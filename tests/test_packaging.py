@@ -212,7 +212,8 @@ def test_every_metric_is_explained() -> None:
 def test_what_is_explained_is_what_the_program_says() -> None:
     said = "\n".join(
         str(node.value)
-        for path in (ROOT / "bot").rglob("*.py")
+        for folder in ("bot", "model")
+        for path in (ROOT / folder).rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Constant)
     )

@@ -170,8 +170,8 @@ def test_the_pictures_are_checked(walk: Walk) -> None:
 def test_both_networks_learn(walk: Walk) -> None:
     losses = [row["dev"] for row in walk.log("generator")]
     assert len(losses) > 2
-    assert losses[-1] < losses[0] - 1
-    assert losses[-1] < 2
+    assert losses[-1] < losses[0] - 0.5
+    assert losses[-1] < 1.5
     rows = walk.log("captioner")
     assert rows[-1]["loss"] < rows[0]["loss"] - 0.5
     # Of captions of other pictures, CIDEr is below 20.
