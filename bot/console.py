@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import sys
@@ -185,18 +184,3 @@ def reading_database(path: Path) -> Iterator[sqlite3.Connection]:
         raise
     except StoreError as error:
         stop(str(error), FAILED)
-
-
-def print_result(result: dict[str, Any], as_json: bool) -> None:
-    """One JSON object, or a line a figure."""
-    if as_json:
-        click.echo(json.dumps(result))
-        return
-    for name, value in result.items():
-        if isinstance(value, dict):
-            value = "  ".join(f"{key} {_number(item)}" for key, item in value.items())
-        click.echo(f"{name:<28}{_number(value)}")
-
-
-def _number(value: Any) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -355,9 +355,9 @@ def evaluate_temperature(
     with resumed(save or copy, inputs) as journal:
         figures = temperature.study(folder, corpus, steps, count, candidates, random_seed, journal)
         result = results.stamped(figures, inputs, random_seed)
-        if output is not None:
-            results.save(result, output / "temperature.json")
-            temperature.plot(result, output / "temperature.png")
+        if copy is not None:
+            results.save(result, copy)
+            temperature.plot(result, copy.with_suffix(".png"))
         finish(result, as_json, save)
 
 

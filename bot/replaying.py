@@ -85,6 +85,7 @@ def _kept(name: str, config: Config) -> str:
     Raises:
         BadInput: there is none, or it must not be used.
     """
+    from bot.store.people import kept_since
     from bot.store.recipes import find
 
     database = config.store.path
@@ -94,7 +95,7 @@ def _kept(name: str, config: Config) -> str:
             "name its configuration with --config, or give the recipe that Why this one? shows."
         )
     with reading_database(database) as connection:
-        found = find(connection, name, time.time() - config.store.keep_outputs_days * 24 * 3600)
+        found = find(connection, name, kept_since(time.time(), config.store.keep_outputs_days))
     if found is None:
         raise BadInput(
             f"{database} has no song {name}: a letter is wrong, or it was deleted, or it is past its time."

@@ -138,8 +138,7 @@ class Pen:
         """The words that steer: the seed's first, then the caption's."""
         whole = self._without_beginning(seed)
         from_seed = extract(whole, self.lexicon, FROM_SEED) if whole else []
-        looks = bool(caption) and unnamed(caption or "")
-        from_caption = extract(caption, self.lexicon, FROM_CAPTION, looks) if caption else []
+        from_caption = extract(caption, self.lexicon, FROM_CAPTION, unnamed(caption)) if caption else []
         return tuple(distinct([*from_seed, *from_caption])[:MAX_KEYWORDS])
 
     def _without_beginning(self, seed: str) -> str:

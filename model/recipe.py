@@ -53,7 +53,6 @@ _WRITTEN = str.maketrans(_RFC_4648, _ALPHABET)
 # "o" is read as 0, "i" and "l" as 1.
 _READ = str.maketrans(_ALPHABET + "oil", _RFC_4648 + "ABB")
 _KEYWORD = re.compile(rf"[a-z][a-z'-]{{0,{MAX_SEED - 1}}}")
-_DIGEST = re.compile("[0-9a-f]{12}")
 
 
 class NotARecipe(BadOption):

@@ -60,7 +60,7 @@ class GeneratorOptions:
         "cosine", "Learning rate: a cosine to the end, or times 0.97 an epoch from the 11th.",
         choices=SCHEDULES,
     )  # fmt: skip
-    warmup: int = _option(100, "Steps over which the rate rises.")
+    warmup: int = _option(100, "Steps over which the rate rises; a cosine's, a twentieth of the run at most.")
     weight_decay: float = _option(0.01, "Decoupled with adamw, else added to the gradient.")
     clip: float = _option(1.0, "Longest gradient; 0 for any.")
     ema: float = _option(0.998, "Decay of the averaged weights that are measured and kept; 0 for none.",
@@ -95,7 +95,7 @@ class CaptionerOptions:
     epochs: int = _option(12, "Passes over the pictures.", 1)
     learning_rate: float = _option(1e-3, "Highest learning rate of the decoder.")
     encoder_rate: float = _option(3e-5, "Highest learning rate of the encoder; 'finetune' only.")
-    warmup: int = _option(100, "Steps over which the rates rise.")
+    warmup: int = _option(100, "Steps over which the rates rise; a twentieth of the run at most.")
     weight_decay: float = _option(0.01, "Decoupled.")
     smoothing: float = _option(0.1, "Label smoothing.", below=1)
     clip: float = _option(1.0, "Longest gradient; 0 for any.")

@@ -61,6 +61,11 @@ def delete_user(connection: sqlite3.Connection, user: int, today: str) -> int:
     )
 
 
+def kept_since(now: float, days: int) -> float:
+    """When the oldest row was made that is kept for so many days, in seconds since 1970 as ``now``."""
+    return now - days * _DAY
+
+
 def purge(connection: sqlite3.Connection, now: float, keep_outputs_days: int, keep_jobs_days: int) -> int:
     """Delete what has been kept long enough; ratings go with their output.
 
@@ -77,8 +82,8 @@ def purge(connection: sqlite3.Connection, now: float, keep_outputs_days: int, ke
     return sum(
         connection.execute(statement, (oldest,)).rowcount
         for statement, oldest in (
-            ("DELETE FROM outputs WHERE created < ?", now - keep_outputs_days * _DAY),
-            ("DELETE FROM jobs WHERE created < ?", now - keep_jobs_days * _DAY),
+            ("DELETE FROM outputs WHERE created < ?", kept_since(now, keep_outputs_days)),
+            ("DELETE FROM jobs WHERE created < ?", kept_since(now, keep_jobs_days)),
             ("DELETE FROM quotas WHERE day < ?", today),
         )
     )
