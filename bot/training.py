@@ -87,11 +87,18 @@ def train_novelty(corpus: Path, output: Path) -> None:
 @click.option("--lexicon", type=path_type, required=True, help="lexicon.json.xz, from `train lexicon`.")
 @click.option("--run", type=path_type, required=True, help="Folder of the run; one that holds a run goes on.")
 @click.option("--from", "start", type=path_type, help="Begin with this checkpoint's weights.")
+@click.option("--songbook", type=path_type, help="Stanzas in today's English, read beside the songs.")
 @_preset
 @with_options(*_fields(GeneratorOptions))
 @polite
 def train_generator(
-    corpus: Path, lexicon: Path, run: Path, start: Path | None, preset: str, **options: Any
+    corpus: Path,
+    lexicon: Path,
+    run: Path,
+    start: Path | None,
+    songbook: Path | None,
+    preset: str,
+    **options: Any,
 ) -> None:
     """Train the character network on songs."""
     needs_extra("matplotlib", "nltk", "tqdm")
@@ -104,7 +111,7 @@ def train_generator(
     limit_threads()
     chosen = generator_options(preset, _given(options))
     with processes() as here:
-        trainer = GeneratorTrainer(corpus, Lexicon.load(lexicon), run, chosen, here)
+        trainer = GeneratorTrainer(corpus, Lexicon.load(lexicon), run, chosen, here, songbook)
         if not trainer.resume() and start:
             trainer.start_from(start)
         best = trainer.train()

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from model.errors import BadOption
 from model.keywords import MAX_KEYWORDS
+from model.plan import MAX_INNER
 from model.rules import Mask, Rules
 from model.steering import Progress, State, Steering
 from model.text import IN_WORD, NEWLINE
@@ -63,19 +64,24 @@ class Context(NamedTuple):
     written: Ids  # (rows, 2)
     syllables: Ids  # (rows,) one more than are still to come in the line, 0 where none were asked for
     rhyme: Ids  # (rows,) bucket of the class that the line should end in, or 0
+    line: Ids  # (rows,) the one under way, MAX_LINES where nothing is planned
+    planned: Ids  # (rows, MAX_INNER) 1 for each word of the line's plan that is to come
 
     @classmethod
     def of(cls, told: Sequence[Told]) -> Context:
         """What ``told`` said of each row."""
         table = np.array(told)
-        asked, left, syllables, rhyme = table[:, :4].T
-        return cls(asked, left, table[:, 6:].astype(float), table[:, 4:6], syllables, rhyme)
+        asked, left, syllables, rhyme, line = table[:, :5].T
+        written, waiting, planned = np.split(table[:, 5:], [2, 2 + MAX_KEYWORDS], axis=1)
+        return cls(asked, left, waiting.astype(float), written, syllables, rhyme, line, planned)
 
 
 def told(asked: int, state: State) -> Told:
     """A row's part of a ``Context``, flat."""
-    padding = [0] * (MAX_KEYWORDS - len(state.waiting))
-    return (asked, state.lines_left, state.syllables, state.rhyme, *state.written, *state.waiting, *padding)
+    waiting = *state.waiting, *[0] * (MAX_KEYWORDS - len(state.waiting))
+    planned = *state.planned, *[0] * (MAX_INNER - len(state.planned))
+    numbers = asked, state.lines_left, state.syllables, state.rhyme, state.line
+    return (*numbers, *state.written, *waiting, *planned)
 
 
 class Stepper(Protocol):

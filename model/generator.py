@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -17,7 +17,21 @@ from model.lstm import Lstm, dropped
 from model.mood import MOODS
 from model.precision import native_bfloat16
 from model.rhyme import MAX_SYLLABLES, RHYMES
-from model.steering import BUCKETS, MAX_LINES, SPELLED, STYLES, Progress, Steering, spelling
+from model.steering import (
+    BUCKETS,
+    FIRST_STYLES,
+    MAX_LINES,
+    PLACES,
+    ROLES,
+    SPELLED,
+    STYLES,
+    Progress,
+    Steering,
+    plan_roles,
+    plan_words,
+    spelling,
+    style_id,
+)
 from model.text import LETTERS
 from model.vocabulary import CharVocabulary
 
@@ -42,6 +56,9 @@ class Conditions(NamedTuple):
     written: Tensor  # (batch, time, 2) buckets of the last words
     syllables: Tensor  # (batch, time) one more than are to come in the line
     rhyme: Tensor  # (batch, time) buckets of rhyme classes
+    forms: Tensor  # (batch, PLACES) ids of the plan's words
+    letters: Tensor  # (batch, PLACES, SPELLED) of those without an id
+    roles: Tensor  # (batch, time, ROLES, PLACES) 0 or 1
 
     @classmethod
     def none(cls, rows: int, time: int) -> Conditions:
@@ -57,6 +74,9 @@ class Conditions(NamedTuple):
             written=torch.zeros((rows, time, 2), dtype=torch.long),
             syllables=torch.zeros((rows, time), dtype=torch.long),
             rhyme=torch.zeros((rows, time), dtype=torch.long),
+            forms=torch.zeros((rows, PLACES), dtype=torch.long),
+            letters=torch.zeros((rows, PLACES, SPELLED), dtype=torch.long),
+            roles=torch.zeros((rows, time, ROLES, PLACES)),
         )
 
     def to(self, device: torch.device) -> Conditions:
@@ -73,6 +93,9 @@ class Generator(nn.Module):
         lemmas: keywords with a vector of their own; others are known by their letters.
         embedding: size of a symbol's embedding.
         word: size of a written word's embedding.
+        plan: size of a planned word's embedding; 0 for a network that is told of no plan.
+        forms: planned words with a vector of their own; others are known by their letters.
+        styles: how many of ``STYLES`` it knows.
         control: size of a wish's embedding.
         hidden: state size.
         layers: recurrent layers.
@@ -91,21 +114,29 @@ class Generator(nn.Module):
         dropout: float = 0.0,
         word: int = 64,
         cell: str = "lstm",
+        plan: int = 0,
+        forms: Sequence[str] = (),
+        styles: int = len(STYLES),
     ) -> None:
         super().__init__()
+        self.forms = {form: number for number, form in enumerate(forms, start=1)}
         self.cell, self.plain = cell, control == word == 0
         self.lemmas = {lemma: number for number, lemma in enumerate(lemmas, start=1)}
         self.embedding = nn.Embedding(symbols, embedding)
         self.word = nn.Embedding(BUCKETS + 1, word, padding_idx=0)
-        self.style = nn.Embedding(len(STYLES) + 1, control, padding_idx=0)
+        self.style = nn.Embedding(styles + 1, control, padding_idx=0)
         self.mood = nn.Embedding(len(MOODS) + 1, control, padding_idx=0)
         self.lines = nn.Embedding(MAX_LINES + 1, control, padding_idx=0)
         self.keyword = nn.Embedding(len(lemmas) + 1, control, padding_idx=0)
         self.spelling = nn.Embedding(SPELLED * len(LETTERS) + 1, control, padding_idx=0)
         self.syllables = nn.Embedding(MAX_SYLLABLES + 2, control, padding_idx=0)
         self.rhyme = nn.Embedding(RHYMES + 1, control, padding_idx=0)
+        self.plan = plan
+        if plan:
+            self.form = nn.Embedding(len(forms) + 1, plan, padding_idx=0)
+            self.letters = nn.Embedding(SPELLED * len(LETTERS) + 1, plan, padding_idx=0)
         between = dropout if layers > 1 else 0.0
-        inputs = embedding + control + 2 * word
+        inputs = embedding + control + 2 * word + ROLES * plan
         # Under the cell's own name, so that the weights' names say what they are.
         self.add_module(cell, CELLS[cell](inputs, hidden, layers, batch_first=True, dropout=between))
         self.dropout = dropout
@@ -118,6 +149,8 @@ class Generator(nn.Module):
             self.keyword: 0.3, self.spelling: 0.15, self.word: 0.3, self.rhyme: 0.3,
             self.style: 0.1, self.mood: 0.1, self.lines: 0.1, self.syllables: 0.1,
         }  # fmt: skip
+        if self.plan:
+            tables |= {self.form: 0.5, self.letters: 0.2}
         for table, scale in tables.items():
             table.weight.detach().mul_(scale)
 
@@ -138,12 +171,20 @@ class Generator(nn.Module):
         line = self.syllables(conditions.syllables) + self.rhyme(conditions.rhyme)
         return constant[:, None] + self.lines(conditions.lines_left) + line + waiting
 
+    def planned(self, conditions: Conditions) -> Tensor:
+        """What is planned at every input, (batch, time, ROLES x plan): a sum of words for each role."""
+        words = self.form(conditions.forms) + self.letters(conditions.letters).sum(-2)
+        rows, time = conditions.roles.shape[:2]
+        summed = conditions.roles.to(words.dtype).flatten(1, 2) @ words
+        return summed.view(rows, time, -1)
+
     def forward(
         self, symbols: Tensor, conditions: Conditions, state: State | None = None
     ) -> tuple[Tensor, State]:
         """(batch, time) ids -> logits (batch, time, symbols) and the state after the last step."""
         written = self.word(conditions.written).flatten(2)
-        inputs = torch.cat([self.embedding(symbols), self.controls(conditions), written], 2)
+        told = [self.controls(conditions), written, *([self.planned(conditions)] if self.plan else [])]
+        inputs = torch.cat([self.embedding(symbols), *told], 2)
         # Cells with one part of state take and give it bare.
         bare = state[0] if state and len(state) == 1 else state
         hidden, after = self.recurrent(inputs, bare)
@@ -161,7 +202,7 @@ def conditions_of(generator: Generator, wanted: Sequence[tuple[Steering, str]]) 
     if generator.plain:
         return found
     for row, (steering, text) in enumerate(wanted):
-        found.style[row] = 1 + STYLES.index(steering.style) if steering.style else 0
+        found.style[row] = style_id(steering.style, generator.style.num_embeddings)
         found.mood[row] = 1 + MOODS.index(steering.mood) if steering.mood else 0
         for number, keyword in enumerate(steering.keywords):
             # Letters only where the word itself says nothing: they leak into words beside it.
@@ -174,7 +215,23 @@ def conditions_of(generator: Generator, wanted: Sequence[tuple[Steering, str]]) 
         found.waiting[row, : len(text) + 1] = torch.from_numpy(context.waiting)
         for name in ("written", "syllables", "rhyme"):
             getattr(found, name)[row, : len(text) + 1] = torch.from_numpy(getattr(context, name))
+        if steering.plan and generator.plan:
+            _tell_plan(generator, found, row, steering, context)
     return found
+
+
+def _tell_plan(
+    generator: Generator, found: Conditions, row: int, steering: Steering, context: Context
+) -> None:
+    for place, word in enumerate(plan_words(steering.plan)):
+        if word in generator.forms:
+            found.forms[row, place] = generator.forms[word]
+        elif word:
+            found.letters[row, place] = torch.tensor(spelling(word))
+    lines, planned = context.line.tolist(), context.planned.tolist()
+    for time, progress in enumerate(zip(lines, planned, strict=True)):
+        for role, places in enumerate(plan_roles(*progress)):
+            found.roles[row, time, role, places] = 1.0
 
 
 def _contexts(steering: Steering, text: str) -> Context:
@@ -203,10 +260,11 @@ class TorchStepper:
         self.device = model.output.weight.device
         laid_out = [_laid_out(model, layer) for layer in range(self.layers)]
         size = model.embedding.embedding_dim
-        sizes = [size, model.keyword.embedding_dim, 2 * model.word.embedding_dim]
+        sizes = [size, model.keyword.embedding_dim, 2 * model.word.embedding_dim, ROLES * model.plan]
         inputs, first, bias = laid_out[0]
         self._first = first.to(precision)
-        symbol_part, self._control_part, self._word_part = inputs.split(sizes)
+        symbol_part, self._control_part, self._word_part, plan_part = inputs.split(sizes)
+        self._plan_part = plan_part.view(ROLES, model.plan, -1)
         self._word = model.word.weight.detach()
         self._symbols = model.embedding.weight.detach() @ symbol_part + bias
         self._lines = model.lines.weight.detach() @ self._control_part
@@ -223,6 +281,10 @@ class TorchStepper:
         words = self.model.vectors(asked.keywords, asked.spellings)
         self._constant = constant @ self._control_part
         self._keywords = words.flatten(0, 1) @ self._control_part
+        if self.model.plan:
+            planned = self.model.form(asked.forms) + self.model.letters(asked.letters).sum(-2)
+            # (steerings, roles x places, gates): what each planned word adds in each role.
+            self._planned = (planned[:, None] @ self._plan_part).flatten(1, 2)
         fresh = torch.zeros((self.layers * self._parts, self.hidden), device=self.device)
         return [fresh] * len(steerings)
 
@@ -244,6 +306,8 @@ class TorchStepper:
         inputs.addmm_(self._rhymes[rhyme], self._control_part)
         inputs.addmm_(self._word[written].flatten(1), self._word_part)
         inputs.addmm_(self._waiting(context), self._keywords)
+        if self.model.plan:
+            self._add_planned(inputs, context)
         inputs += self._product(self._state[0][0], self._first)
         self._state[0] = self._advance(inputs, self._state[0])
         for layer, (weights, bias) in enumerate(self._upper, start=1):
@@ -259,6 +323,14 @@ class TorchStepper:
 
     def _product(self, rows: Tensor, weights: Tensor) -> Tensor:
         return (rows.to(self.precision) @ weights).float()
+
+    def _add_planned(self, inputs: Tensor, context: Context) -> None:
+        progress = zip(context.asked.tolist(), context.line.tolist(), context.planned.tolist(), strict=True)
+        for row, (asked, line, planned) in enumerate(progress):
+            for role, places in enumerate(plan_roles(line, planned)):
+                if places:
+                    chosen = [role * PLACES + place for place in places]
+                    inputs[row] += self._planned[asked, chosen].sum(0)
 
     def _waiting(self, context: Context) -> Tensor:
         """Which of all the steerings' keywords each row still has to write, (rows, steerings x keywords)."""
@@ -321,6 +393,12 @@ def fast_stepper(model: Generator) -> TorchStepper:
     return TorchStepper(model, torch.bfloat16 if native else torch.float32)
 
 
+def architecture_of(header: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``Generator`` takes beside symbols and lemmas. Earlier networks knew five styles and no plan."""
+    forms = header.get("forms", [])
+    return {"styles": FIRST_STYLES, **header["architecture"], **({"forms": forms} if forms else {})}
+
+
 def load_generator(path: Path) -> tuple[Generator, CharVocabulary, Checkpoint]:
     """The network a checkpoint holds, in evaluation mode.
 
@@ -330,6 +408,6 @@ def load_generator(path: Path) -> tuple[Generator, CharVocabulary, Checkpoint]:
     checkpoint = load_checkpoint(path, "generator")
     with described(path):
         vocabulary = CharVocabulary(checkpoint.header["alphabet"])
-        model = Generator(len(vocabulary), checkpoint.header["lemmas"], **checkpoint.header["architecture"])
+        model = Generator(len(vocabulary), checkpoint.header["lemmas"], **architecture_of(checkpoint.header))
     fill(model, checkpoint.weights, path)
     return model.eval(), vocabulary, checkpoint

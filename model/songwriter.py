@@ -102,4 +102,6 @@ def limit_threads() -> None:
     """Keep torch from taking every core: more than two do not pay at these sizes."""
     import torch
 
-    torch.set_num_threads(min(MAX_THREADS, len(os.sched_getaffinity(0))))
+    torch.set_num_threads(
+        min(MAX_THREADS, len(os.sched_getaffinity(0)), int(os.environ.get("OMP_NUM_THREADS") or MAX_THREADS))
+    )

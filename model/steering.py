@@ -17,10 +17,16 @@ from typing import NamedTuple
 from model.keywords import MAX_KEYWORDS
 from model.lexicon import Lexicon
 from model.mood import signs
+from model.plan import MAX_INNER, LinePlan, Plan
 from model.rhyme import FREE, Pronunciations, partner, rhyme_bucket
 from model.text import IN_WORD, LETTERS, NEWLINE
 
-STYLES = ("song", "nursery", "hymn", "ballad", "poem")
+# Today's English, plain and witty, and the kinds of verse of the songs from before 1930. A generator
+# knows the first so many: new ones go to the end.
+STYLES = ("song", "nursery", "hymn", "ballad", "poem", "modern", "witty")
+MODERN = ("modern", "witty")
+# What generators knew before there were the modern ones.
+FIRST_STYLES = 5
 MAX_LINES = 4
 # Of a line, as people may ask for them: shorter ones are shouts, longer ones prose.
 LEAST_SYLLABLES, MOST_SYLLABLES = 3, 14
@@ -41,6 +47,8 @@ class State(NamedTuple):
     written: tuple[int, int]
     syllables: int
     rhyme: int
+    line: int = MAX_LINES
+    planned: tuple[bool, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,7 @@ class Steering:
         rhymes: the bucket of the rhyme class that each line should end in, or 0.
         scheme: one of ``rhyme.SCHEMES``: lines without a class take that of the line they rhyme with.
         sounds: counts the syllables and knows the classes.
+        plan: what each line is to say, or nothing.
     """
 
     style: str | None = None
@@ -70,6 +79,7 @@ class Steering:
     rhymes: tuple[int, ...] = ()
     scheme: str = FREE
     sounds: Pronunciations = field(default_factory=Pronunciations, repr=False, compare=False)
+    plan: Plan = ()
 
     @classmethod
     def of(
@@ -98,6 +108,7 @@ class Progress:
         line: the one under way, from 0.
         asked: syllables that it should have, or 0.
         rhyme: bucket of the class that the line under way should end in, 0 for any.
+        planned: for each inner word of the line's plan whether it is still to be written.
         ends: the last word of each line that is done.
         word: the letters of the word under way.
         words: those that are whole.
@@ -117,7 +128,9 @@ class Progress:
     @property
     def state(self) -> State:
         """What the generator is told."""
-        return State(self.lines_left, tuple(self.waiting), self.written, self.syllables, self.rhyme)
+        line = min(self.line, MAX_LINES) if self.steering.plan else MAX_LINES
+        waiting = tuple(self.waiting)
+        return State(self.lines_left, waiting, self.written, self.syllables, self.rhyme, line, self.planned)
 
     @property
     def syllables(self) -> int:
@@ -159,6 +172,14 @@ class Progress:
         for number, forms in enumerate(self.steering.forms):
             if self.waiting[number] and word in forms:
                 self.waiting[number] = False
+        self._tick_off(word)
+
+    def _tick_off(self, word: str) -> None:
+        """Wait no more for the first planned word that is spelt so."""
+        for number, wanted in enumerate(self._line_plan.inner if any(self.planned) else ()):
+            if self.planned[number] and wanted == word:
+                self.planned = (*self.planned[:number], False, *self.planned[number + 1 :])
+                return
 
     def _end_line(self) -> None:
         self.lines_left = max(min(1, self.lines_left), self.lines_left - 1)
@@ -169,6 +190,12 @@ class Progress:
         self.line, self.spoken = len(self.ends), 0
         self.asked = _at(self.steering.syllables, self.line)
         self.rhyme = self._rhyme()
+        self.planned = (True,) * len(self._line_plan.inner)
+
+    @property
+    def _line_plan(self) -> LinePlan:
+        plan = self.steering.plan
+        return plan[self.line] if self.line < len(plan) else LinePlan()
 
     def _rhyme(self) -> int:
         if asked := _at(self.steering.rhymes, self.line):
@@ -182,6 +209,40 @@ class Progress:
 
 def _at(values: Sequence[int], place: int) -> int:
     return values[place] if place < len(values) else 0
+
+
+# What a plan is told in: the word that is next, those after it in the line, the line's last one, and
+# all of the line to come; and the places of its words, line by line, a line's last one behind its others.
+ROLES = 4
+PLACES = MAX_LINES * (MAX_INNER + 1)
+
+
+def plan_words(plan: Plan) -> list[str]:
+    """A plan's word at each of the ``PLACES``, "" for none."""
+    lines = [*plan[:MAX_LINES], *[LinePlan()] * (MAX_LINES - len(plan))]
+    return [word for line in lines for word in (*line.inner, *[""] * (MAX_INNER - len(line.inner)), line.end)]
+
+
+def plan_roles(line: int, planned: Sequence[bool]) -> list[list[int]]:
+    """The places whose words have each of the ``ROLES``, while a line is written.
+
+    Args:
+        line: the one under way, ``MAX_LINES`` where nothing is planned.
+        planned: which of its inner words are to come.
+    """
+    if line >= MAX_LINES:
+        return [[], [], [], []]
+    first = line * (MAX_INNER + 1)
+    coming = [first + number for number, waits in enumerate(planned) if waits]
+    after = first + MAX_INNER + 1
+    ahead = list(range(after, after + MAX_INNER + 1)) if after < PLACES else []
+    return [coming[:1], coming[1:], [first + MAX_INNER], ahead]
+
+
+def style_id(style: str | None, rows: int) -> int:
+    """A style's row in a table of so many; 0 for none, or for one that a generator does not know."""
+    number = 1 + STYLES.index(style) if style else 0
+    return number if number < rows else 0
 
 
 def bucket(word: str) -> int:

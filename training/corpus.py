@@ -34,6 +34,7 @@ class Song:
     style: str
     archaic: float
     stanzas: tuple[tuple[str, ...], ...]
+    mood: str | None = None
 
 
 def read_songs(path: Path) -> list[Song]:

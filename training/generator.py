@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,14 +15,15 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from model.checkpoint import fill, load_checkpoint, save_checkpoint
-from model.errors import BadCheckpoint, BadInput
-from model.generator import Conditions, Generator, State, conditions_of
+from model.checkpoint import fill, save_checkpoint
+from model.errors import BadInput
+from model.generator import Conditions, Generator, State, conditions_of, load_generator
 from model.keywords import sung
 from model.lexicon import Lexicon
+from model.plan import plan_of, planned_words
 from model.precision import native_bfloat16
 from model.ranking import Weights
-from model.steering import Steering
+from model.steering import STYLES, Steering
 from model.vocabulary import CharVocabulary
 from training.corpus import pieces, read_songs, split
 from training.curves import Curves, Panel
@@ -29,8 +31,9 @@ from training.keeping import Shelf
 from training.options import GeneratorOptions
 from training.processes import Processes
 from training.schedule import Ema, Interrupt, RunState, check_finite, cosine, decay, optimiser
+from training.songbook import Verse, read_songbook, split_songbook
 from training.songs import collate_pieces, plan_songs, timetable, whole
-from training.stanzas import IGNORE, collate, encode, plan
+from training.stanzas import IGNORE, collate, encode, line_syllables, plan
 
 # Stanzas a batch when measuring; songs, and characters of each at a time.
 _BATCH = 64
@@ -38,6 +41,8 @@ _PIECE = 256
 _PANELS = (Panel("nats a character", ("train", "dev")),)
 # A rarer keyword is known to the generator by its letters alone.
 _COMMON = 20
+# The same of a planned word.
+_COMMON_FORM = 3
 # So many of the most frequent words make a stanza plain.
 _PLAIN_WORDS = 2000
 
@@ -61,6 +66,7 @@ class GeneratorTrainer:
         run: Path,
         options: GeneratorOptions,
         processes: Processes | None = None,
+        songbook: Path | None = None,
     ) -> None:
         self.options, self.run, self.lexicon = options, run, lexicon
         self.processes = processes or Processes()
@@ -69,22 +75,27 @@ class GeneratorTrainer:
         self.vocabulary = CharVocabulary()
         parts = split(read_songs(corpus))
         self.songs = parts["train"]
+        verses = split_songbook(read_songbook(songbook)) if songbook else {"train": [], "dev": []}
+        self.verses, self.dev_verses = verses["train"], verses["dev"]
         held_back = [whole(song) for song in parts["dev"]] if self._whole else pieces(parts["dev"])
         self.dev = _sample([text for text in held_back if text], options.validate_characters)
         if not self.songs or not self.dev:
             raise BadInput(f"{corpus} is too small: no song of it falls into the dev split.")
-        self.data_hash = hashlib.sha256(corpus.read_bytes()).hexdigest()[:16]
+        files = [corpus, *([songbook] if songbook else [])]
+        self.data_hash = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
         torch.manual_seed(options.seed)
         self.architecture: dict[str, Any] = {
             name: getattr(options, name)
-            for name in ("embedding", "control", "hidden", "layers", "word", "cell")
+            for name in ("embedding", "control", "hidden", "layers", "word", "cell", "plan")
         }
+        self.architecture["styles"] = len(STYLES)
         if options.plain:
-            self.architecture.update(control=0, word=0)
+            self.architecture.update(control=0, word=0, plan=0)
+        self.forms = common_forms(self.verses) if self.architecture["plan"] else []
         self.lemmas = [] if options.plain else common_lemmas(lexicon)
         self.common = common_words(lexicon)
         self.model = Generator(
-            len(self.vocabulary), self.lemmas, **self.architecture, dropout=options.dropout
+            len(self.vocabulary), self.lemmas, **self.architecture, forms=self.forms, dropout=options.dropout
         ).to(self.device)
         self.optimiser = optimiser(
             options.optimiser, self.model.parameters(), options.learning_rate, options.weight_decay
@@ -117,13 +128,13 @@ class GeneratorTrainer:
     def start_from(self, path: Path) -> None:
         """Begin with a checkpoint's weights instead of random ones.
 
+        Words and styles that it lacks get random vectors, and a network that was told of no plan
+        begins by taking no notice of one.
+
         Raises:
-            BadCheckpoint: it is damaged, or of another architecture or lexicon.
+            BadCheckpoint: it is damaged, or of another architecture.
         """
-        checkpoint = load_checkpoint(path, "generator")
-        if checkpoint.header.get("lemmas") != self.lemmas:
-            raise BadCheckpoint(f"{path} was trained with another lexicon: give that one to --lexicon.")
-        fill(self.model, checkpoint.weights, path)
+        fill(self.model, extended(self.model, load_generator(path)[0]), path)
         self.ema.begin(self.model)
 
     def resume(self) -> bool:
@@ -199,7 +210,7 @@ class GeneratorTrainer:
         if self._whole:
             table = plan_songs(self.songs, self.common, rows * count, self.options.sequence, seed)
             return [step[rank::count] for step in table]
-        groups = plan(self.songs, self.common, rows, seed)
+        groups = plan(self.songs, self.common, rows, seed, self.verses, self.options.songs)
         return groups[rank : len(groups) - len(groups) % count : count]
 
     def _encode(self, group: Any, seed: int) -> Batch:
@@ -258,11 +269,21 @@ class GeneratorTrainer:
         """Dev nats a character, the same in every process; the first one measures."""
         if not self.processes.first:
             nats = -math.inf
+        elif self.dev_verses:
+            nats = self._measure_songbook()
         elif self._whole:
             nats = song_nats(self.model, self.dev, self.vocabulary)
         else:
             nats = nats_per_character(self.model, self.dev, self.vocabulary)
         return self.processes.greatest(nats)[0]
+
+    def _measure_songbook(self) -> float:
+        """The mean of both voices, told nothing and told the plan: what is kept is the best at it."""
+        self.figures = songbook_nats(self.model, self.dev_verses, self.vocabulary, self.lexicon)
+        self.figures["songs"] = nats_per_character(self.model, self.dev, self.vocabulary)
+        tqdm.write("  ".join(f"{name} {value:.4f}" for name, value in self.figures.items()))
+        told = [value for name, value in self.figures.items() if name != "songs"]
+        return sum(told) / len(told)
 
     def _validate(self, loss: float) -> None:
         with self.ema.swapped(self.model):
@@ -301,6 +322,7 @@ class GeneratorTrainer:
         header = {
             "architecture": self.architecture,
             "lemmas": self.lemmas,
+            "forms": self.forms,
             "alphabet": self.vocabulary.alphabet,
             "data": self.data_hash,
             "training": {**self.progress, **asdict(self.options)},
@@ -315,9 +337,40 @@ def nats_per_character(model: Generator, texts: list[str], vocabulary: CharVocab
     return sum(stanza_nats(model, texts, vocabulary)) / sum(len(text) + 1 for text in texts)
 
 
+def songbook_nats(
+    model: Generator, verses: Sequence[Verse], vocabulary: CharVocabulary, lexicon: Lexicon
+) -> dict[str, float]:
+    """Nats a character of each voice's stanzas, told nothing and told the whole plan and form."""
+    found = {}
+    for voice in ("plain", "witty"):
+        texts = [verse.text for verse in verses if verse.voice == voice]
+        if not texts:
+            continue
+        asked = [told_plan(verse, lexicon) for verse in verses if verse.voice == voice]
+        symbols = sum(len(text) + 1 for text in texts)
+        found[voice] = sum(stanza_nats(model, texts, vocabulary)) / symbols
+        if model.plan:
+            found[f"{voice}_planned"] = sum(stanza_nats(model, texts, vocabulary, asked)) / symbols
+    return found
+
+
+def told_plan(verse: Verse, lexicon: Lexicon) -> Steering:
+    """All that a planner says of a stanza: its plan, style, mood, lines and their syllables."""
+    return replace(
+        Steering.of((), lexicon, verse.style, verse.mood, len(verse.lines)),
+        syllables=line_syllables(verse.lines, lexicon.sounds),
+        plan=plan_of(verse.lines),
+    )
+
+
 @torch.inference_mode()
-def stanza_nats(model: Generator, texts: list[str], vocabulary: CharVocabulary) -> list[float]:
-    """Negative log-likelihood of each text in nats, conditioned on nothing.
+def stanza_nats(
+    model: Generator,
+    texts: list[str],
+    vocabulary: CharVocabulary,
+    asked: Sequence[Steering] = (),
+) -> list[float]:
+    """Negative log-likelihood of each text in nats, conditioned on nothing or on what each is asked to be.
 
     It is over the characters of the stanza, line ends and the end token included:
     ``len(text) + 1`` symbols.
@@ -330,7 +383,8 @@ def stanza_nats(model: Generator, texts: list[str], vocabulary: CharVocabulary) 
         numbers = order[start : start + _BATCH]
         batch = [texts[number] for number in numbers]
         inputs, targets = collate(batch, vocabulary)
-        conditions = conditions_of(model, [(Steering(), text) for text in batch])
+        wanted = [asked[number] if asked else Steering() for number in numbers]
+        conditions = conditions_of(model, list(zip(wanted, batch, strict=True)))
         logits, _ = model(inputs.to(device), conditions.to(device))
         losses = nn.functional.cross_entropy(
             logits.float().transpose(1, 2), targets.to(device), ignore_index=IGNORE, reduction="none"
@@ -364,6 +418,37 @@ def song_nats(model: Generator, songs: list[str], vocabulary: CharVocabulary) ->
             )
         )
     return nats / sum(len(song) + 1 for song in songs)
+
+
+@torch.no_grad()
+def extended(model: Generator, old: Generator) -> dict[str, Tensor]:
+    """The weights of an earlier network in the shape of a new one that knows more.
+
+    Rows of words go by the word, rows of styles by their order; what only the new one has stays as it
+    begins, and the input weights of plans begin at 0.
+    """
+    weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    before = old.state_dict()
+    rows = {"keyword.weight": (model.lemmas, old.lemmas), "form.weight": (model.forms, old.forms)}
+    first = f"{model.cell}.weight_ih_l0"
+    for name, tensor in before.items():
+        if name in rows:
+            new_ids, old_ids = rows[name]
+            for word in new_ids.keys() & old_ids.keys():
+                weights[name][new_ids[word]] = tensor[old_ids[word]]
+        elif name == first and not old.plan:
+            weights[name].zero_()[:, : tensor.shape[1]] = tensor
+        elif name == "style.weight":
+            weights[name][: len(tensor)] = tensor
+        else:
+            weights[name] = tensor
+    return weights
+
+
+def common_forms(verses: Sequence[Verse]) -> list[str]:
+    """Words that plans name often enough to have a vector of their own."""
+    counts = Counter(word for verse in verses for word in planned_words(plan_of(verse.lines)))
+    return sorted(word for word, count in counts.items() if count >= _COMMON_FORM)
 
 
 def common_lemmas(lexicon: Lexicon) -> list[str]:

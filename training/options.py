@@ -49,6 +49,8 @@ class GeneratorOptions:
     embedding: int = _option(64, "Size of a character's vector.", 1, _WIDEST)
     control: int = _option(128, "Size of the wish's vector, where not --plain.", 1, _WIDEST)
     word: int = _option(64, "Size of a written word's vector, where not --plain.", 1, _WIDEST)
+    plan: int = _option(0, "Size of a planned word's vector; 0 for a network without plans.", 0, _WIDEST)
+    songs: float = _option(0.25, "Share of the characters that are the songs', beside a songbook.", below=1)
     hidden: int = _option(512, "Units a layer.", 1, _WIDEST)
     layers: int = _option(2, "Recurrent layers.", 1, 100)
     dropout: float = _option(0.0, "Between layers and before the softmax.", below=1)

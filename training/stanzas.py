@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,27 +16,46 @@ from model.generator import Conditions, Generator, conditions_of
 from model.keywords import MAX_KEYWORDS, extract, used
 from model.lexicon import Lexicon
 from model.mood import mood_of
+from model.plan import LinePlan, Plan, plan_of
 from model.rhyme import MAX_SYLLABLES, Pronunciations, last_word, rhyme_bucket
-from model.steering import MAX_LINES, STYLES, Steering
+from model.steering import MAX_LINES, MODERN, STYLES, Steering
 from model.text import words
 from model.vocabulary import BOS, EOS, PAD, CharVocabulary
 from training.corpus import Song, cut, training_weight
+from training.songbook import Verse
 
 IGNORE = -100
 
 # Chance that a part of the wish is left out, so that each can be asked for alone.
 FREE, NO_STYLE, NO_MOOD, NO_LINES, NO_KEYWORDS = 0.25, 0.3, 0.5, 0.3, 0.15
 NO_SYLLABLES, NO_RHYMES = 0.4, 0.4
+NO_PLAN = 0.2
+# Chances that a plan lacks a word.
+GAPS = (0.0, 0.0, 0.2, 0.5)
+# Share of the witty stanzas that a pass reads: the plain ones are what a small network learns.
+WITTY = 0.7
 # Chance that a line is told its rhyme only where an earlier line has it, as when songs are written.
 FOLLOWERS = 0.6
 # Chance that a stanza is cut into short pieces of one to three lines.
 SHORT = 0.15
 
 
-Example = tuple[str, str]  # text, style
+class Example(NamedTuple):
+    """A stanza to read: its text, style, and mood where that is known."""
+
+    text: str
+    style: str
+    mood: str | None = None
 
 
-def plan(songs: Sequence[Song], common: Set[str], batch: int, seed: int) -> list[list[Example]]:
+def plan(
+    songs: Sequence[Song],
+    common: Set[str],
+    batch: int,
+    seed: int,
+    songbook: Sequence[Verse] = (),
+    share: float = 1.0,
+) -> list[list[Example]]:
     """One pass: stanzas drawn by weight, cut afresh, groups of similar length in random order.
 
     Args:
@@ -43,15 +63,30 @@ def plan(songs: Sequence[Song], common: Set[str], batch: int, seed: int) -> list
         common: words that make a stanza plain; see ``plainness``.
         batch: stanzas a group.
         seed: of all draws.
+        songbook: read whole, plain stanzas and ``WITTY`` of the witty ones.
+        share: of the characters that are to be the songs', where there is a songbook.
     """
     draw = random.Random(seed)
-    examples: list[Example] = []
+    modern = [
+        Example(piece, verse.style, verse.mood)
+        for verse in songbook
+        if verse.voice == "plain" or draw.random() < WITTY
+        for piece in _cut_afresh(verse.lines, draw)
+    ]
+    old: list[Example] = []
     for song in songs:
         weight = training_weight(song)
         for stanza in song.stanzas:
             if draw.random() < weight * plainness(stanza, common):
-                examples += [(piece, song.style) for piece in _cut_afresh(stanza, draw)]
-    return _by_length(examples, batch, draw)
+                old += [Example(piece, song.style, song.mood) for piece in _cut_afresh(stanza, draw)]
+    if modern:
+        wanted = share / (1 - share) * sum(len(one.text) for one in modern)
+        old = draw.sample(old, min(len(old), round(wanted / _mean_length(old)))) if old else []
+    return _by_length(modern + old, batch, draw)
+
+
+def _mean_length(examples: Sequence[Example]) -> float:
+    return sum(len(one.text) for one in examples) / len(examples)
 
 
 def plainness(stanza: Sequence[str], common: Set[str]) -> float:
@@ -77,8 +112,8 @@ def encode(
         inputs and targets as from ``collate``, and the conditions.
     """
     draw = random.Random(seed)
-    wanted = [(_wish(text, style, lexicon, draw), text) for text, style in group]
-    inputs, targets = collate([text for text, _ in group], vocabulary)
+    wanted = [(_wish(one, lexicon, draw), one.text) for one in group]
+    inputs, targets = collate([one.text for one in group], vocabulary)
     return inputs, targets, conditions_of(generator, wanted)
 
 
@@ -107,20 +142,21 @@ def _by_length(examples: list[Example], batch: int, draw: random.Random) -> list
     pool = batch * 50
     groups = []
     for start in range(0, len(examples), pool):
-        near = sorted(examples[start : start + pool], key=lambda example: len(example[0]))
+        near = sorted(examples[start : start + pool], key=lambda example: len(example.text))
         groups += [near[at : at + batch] for at in range(0, len(near), batch)]
     draw.shuffle(groups)
     return groups
 
 
-def _wish(text: str, style: str, lexicon: Lexicon, draw: random.Random) -> Steering:
+def _wish(example: Example, lexicon: Lexicon, draw: random.Random) -> Steering:
+    text, style = example.text, example.style
     if draw.random() < FREE:
         return Steering()
     asked = Steering.of(
         keywords=[] if draw.random() < NO_KEYWORDS else _some_keywords(text, lexicon, draw),
         lexicon=lexicon,
         style=None if draw.random() < NO_STYLE or style not in STYLES else style,
-        mood=None if draw.random() < NO_MOOD else mood_of(text, lexicon),
+        mood=None if draw.random() < NO_MOOD else example.mood or mood_of(text, lexicon),
         lines=None if draw.random() < NO_LINES else text.count("\n") + 1,
     )
     lines = text.split("\n")
@@ -128,6 +164,19 @@ def _wish(text: str, style: str, lexicon: Lexicon, draw: random.Random) -> Steer
         asked,
         syllables=() if draw.random() < NO_SYLLABLES else line_syllables(lines, lexicon.sounds),
         rhymes=() if draw.random() < NO_RHYMES else _rhymes(lines, lexicon.sounds, draw),
+        plan=() if style not in MODERN or draw.random() < NO_PLAN else _some_plan(lines, draw),
+    )
+
+
+def _some_plan(lines: Sequence[str], draw: random.Random) -> Plan:
+    """The plan of the lines, as whole as a planner's or with words left out."""
+    gaps = draw.choice(GAPS)
+    return tuple(
+        LinePlan(
+            tuple(word for word in line.inner if draw.random() >= gaps),
+            line.end if draw.random() >= gaps / 2 else "",
+        )
+        for line in plan_of(lines)
     )
 
 

@@ -1,0 +1,58 @@
+"""What each line of a stanza is to say, decided before it is written (Yao et al., AAAI 2019).
+
+A plan has for each line its telling words in their order, as they are to be spelt, and the word
+that it ends in. Any stanza has one: so plans are learnt from stanzas that people wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from model.keywords import STOPWORDS
+from model.text import words
+
+# Words of a line beside its last one.
+MAX_INNER = 4
+# Who acts: a stanza that keeps to one person reads as one scene.
+PRONOUNS = frozenset("i you he she it we they".split())
+# What a plain sentence hangs on, though no picture shows it.
+_TELLING = frozenset(
+    """come comes came coming go goes going gone went know knows knew see sees saw seen think thinks
+    thought tell tells told say says said make makes made take takes took taken put give gives gave given
+    get gets got let like likes once nothing never""".split()
+)
+# Words that only hold the others together.
+_BINDING = (STOPWORDS | {"very", "too", "just"}) - _TELLING - PRONOUNS
+
+
+class LinePlan(NamedTuple):
+    """One line: at most ``MAX_INNER`` words in order, and its last one; "" for any."""
+
+    inner: tuple[str, ...] = ()
+    end: str = ""
+
+
+Plan = tuple[LinePlan, ...]
+
+
+def plan_of(lines: Sequence[str]) -> Plan:
+    """The plan of folded lines that are written."""
+    return tuple(map(_line_plan, lines))
+
+
+def telling(word: str) -> bool:
+    """Whether a plan names a folded word: one with a meaning of its own, or who acts."""
+    stem = word.partition("'")[0]
+    return stem in PRONOUNS or stem not in _BINDING
+
+
+def planned_words(plan: Plan) -> tuple[str, ...]:
+    """Every word of a plan, line by line."""
+    return tuple(word for line in plan for word in (*line.inner, line.end) if word)
+
+
+def _line_plan(line: str) -> LinePlan:
+    found = words(line)
+    inner = [word for word in found[:-1] if telling(word)]
+    return LinePlan(tuple(inner[:MAX_INNER]), found[-1] if found else "")
