@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from model.steering import MAX_LINES, STYLES
+from model.steering import DEFAULT_STYLE, MAX_LINES, STYLES
 from model.text import fold, words
 
 TOKEN, TOKEN_FILE = "DISCORD_TOKEN", "DISCORD_TOKEN_FILE"
@@ -94,7 +94,7 @@ class Lyrics(_Table):
 
     temperature: Annotated[float, Field(ge=MIN_TEMPERATURE, le=MAX_TEMPERATURE)] = 0.4
     lines: Annotated[int, Field(ge=1, le=MAX_LINES)] = MAX_LINES
-    style: str = "song"
+    style: str = DEFAULT_STYLE
 
     @field_validator("style")
     @classmethod

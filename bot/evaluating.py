@@ -247,6 +247,33 @@ def evaluate_lyrics(
         finish(stamped(figures, inputs), as_json, save)
 
 
+@evaluate.command("songbook")
+@click.argument("file", type=path_type)
+@click.option(
+    "--split",
+    type=click.Choice(["all", "train", "dev", "test"]),
+    default="dev",
+    show_default=True,
+    help="Which stanzas of FILE, by the split that training used.",
+)
+@result_options
+@checkpoints_option
+@polite
+def evaluate_songbook(
+    file: Path, split: str, as_json: bool, save: Path | None, checkpoints: Path | None
+) -> None:
+    """Nats a character of the generator on the stanzas of FILE, told nothing and told their plans."""
+    needs_extra("nltk", "tqdm")
+    from model.songwriter import limit_threads
+    from training.results import stamped
+    from training.songbook_losses import evaluate_songbook as measure
+
+    make_room(save)
+    limit_threads()
+    inputs: Inputs = {"songbook": file, **model_files(checkpoints, "generator.safetensors")}
+    finish(stamped(measure(checkpoints or CHECKPOINTS, file, split), inputs), as_json, save)
+
+
 @evaluate.command("samples")
 @corpus_option
 @drawing_options(500, "Stanzas.")
@@ -466,6 +493,34 @@ def evaluate_moods(
         if figures["reader"] is None:
             click.echo("Without the judge that a reader taught: pip install '.[context]' adds it.", err=True)
         finish(stamped(figures, inputs, random_seed), as_json, save, moods_table)
+
+
+@evaluate.command("sense")
+@click.argument("file", type=path_type)
+@seed_option
+@result_options
+@checkpoints_option
+@polite
+def evaluate_sense(
+    file: Path, random_seed: int, as_json: bool, save: Path | None, checkpoints: Path | None
+) -> None:
+    """Whether stanzas make sense and are about their captions, by a reader that generation never sees.
+
+    FILE has JSON lines with "lines" and "caption". Higher is better.
+    """
+    needs_extra("nltk", "tqdm")
+    from model.lexicon import Lexicon
+    from model.reader import Reader
+    from training.results import stamped
+    from training.sense import evaluate_sense as measure
+
+    make_room(save)
+    folder = checkpoints or CHECKPOINTS
+    files = model_files(folder, "lexicon.json.xz", "judge.safetensors", "reader.safetensors")
+    judge = Reader.load(folder / "judge.safetensors")
+    reader = Reader.load(files["reader"]) if "reader" in files else None
+    figures = measure(file, Lexicon.load(folder / "lexicon.json.xz"), judge, reader, random_seed)
+    finish(stamped(figures, {"stanzas": file, **files}, random_seed), as_json, save)
 
 
 @evaluate.command("ratings")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bot.replies import MAX_CAPTION, MAX_MESSAGE, shown
-from model.explanation import Explanation, Rival, described, originality
+from model.explanation import Explanation, Rival, described, originality, outline
 
 # Candidates beside the one that was chosen.
 _RIVALS = 2
@@ -26,6 +26,8 @@ def _facts(caption: str | None, explanation: Explanation) -> Iterator[str]:
     if caption:
         yield f"**I saw** {shown(caption)[:MAX_CAPTION]}"
     yield f"**Words** {described(explanation.words) or 'none were asked for'}"
+    if explanation.plan is not None:
+        yield f"**Plan** {outline(explanation.plan)}"
     if explanation.mood:
         yield f"**Mood** {explanation.mood}"
     syllables = ", ".join(map(str, explanation.syllables))

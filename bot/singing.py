@@ -17,7 +17,7 @@ from model.errors import BadOption
 from model.mood import MOODS, NONE, PICTURE, takes_picture
 from model.rhyme import SCHEMES
 from model.seeds import MAX_RANDOM_SEED, check_random_seed, check_seed
-from model.steering import CANDIDATES, LEAST_SYLLABLES, MAX_LINES, MOST_SYLLABLES, STYLES
+from model.steering import CANDIDATES, DEFAULT_STYLE, LEAST_SYLLABLES, MAX_LINES, MOST_SYLLABLES, STYLES
 from model.wish import LINES, MAX_CANDIDATES, Wish
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def _asking(moods: Sequence[str], unsaid: str) -> Callable[[Callable[..., Any]],
         click.option("--syllables", type=click.IntRange(LEAST_SYLLABLES, MOST_SYLLABLES), default=None,
                      help="Of each line. Default: left to the song."),
         click.option("--style", type=click.Choice(STYLES),
-                     default="song", show_default=True),
+                     default=DEFAULT_STYLE, show_default=True),
         click.option("--mood", type=click.Choice(moods), default=None, help=unsaid),
         click.option("--candidates", type=click.IntRange(1, MAX_CANDIDATES), default=CANDIDATES,
                      show_default=True, help="Stanzas drawn, of which the best is kept."),
@@ -180,7 +180,7 @@ def _print_songs(pen: Pen, songs: Sequence[Song], explain: bool) -> None:
 
 def _table(why: Explanation) -> str:
     """An explanation for people: words, sound, and a row for each candidate."""
-    from model.explanation import described, originality
+    from model.explanation import described, originality, outline
 
     shown = [name for name in why.rivals[0].parts if any(round(one.parts[name], 2) for one in why.rivals)]
     rows = [
@@ -191,6 +191,7 @@ def _table(why: Explanation) -> str:
     widths = [max(len(row[place]) for row in [names, *rows]) for place in range(len(names) - 1)]
     return "\n".join([
         f"words      {described(why.words) or 'none were asked for'}",
+        *([f"plan       {outline(why.plan)}"] if why.plan is not None else []),
         *([f"mood       {why.mood}"] if why.mood else []),
         f"rhymes     {why.scheme}",
         f"syllables  {' '.join(map(str, why.syllables))}",

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import Field, fields
 from pathlib import Path
@@ -11,8 +12,8 @@ from typing import Any
 
 import click
 
-from bot.console import Finite, flickr_options, needs_extra, path_type, polite, with_options
-from training.options import DEFAULT_BACKBONE, STAGES, CaptionerOptions, GeneratorOptions
+from bot.console import Finite, flickr_options, make_room, needs_extra, path_type, polite, with_options
+from training.options import DEFAULT_BACKBONE, STAGES, CaptionerOptions, GeneratorOptions, ReaderOptions
 from training.presets import DEFAULT, PRESETS
 
 
@@ -54,16 +55,19 @@ _preset = click.option(
 
 @train.command("lexicon")
 @click.argument("corpus", type=path_type)
+@click.option("--songbook", type=path_type, help="Stanzas in today's English, whose words count, too.")
 @click.option("--captions", type=path_type, required=True, help="Flickr8k.token.txt.")
 @click.option("--train-list", type=path_type, required=True, help="Names of the training pictures.")
 @click.option("--output", type=path_type, required=True, help="lexicon.json.xz")
 @polite
-def train_lexicon(corpus: Path, captions: Path, train_list: Path, output: Path) -> None:
-    """Build the word table from songs, captions, WordNet and VADER."""
+def train_lexicon(
+    corpus: Path, songbook: Path | None, captions: Path, train_list: Path, output: Path
+) -> None:
+    """Build the word table from songs, songbook, captions, WordNet and VADER."""
     needs_extra("nltk", "tqdm")
     from training.lexicon import build_from_files
 
-    lexicon = build_from_files(corpus, captions, train_list)
+    lexicon = build_from_files(corpus, captions, train_list, songbook)
     lexicon.save(output)
     click.echo(f"{len(lexicon.entries):,} words, {len(lexicon.substitutes):,} substitutes", err=True)
 
@@ -80,6 +84,74 @@ def train_novelty(corpus: Path, output: Path) -> None:
     novelty = build_from_file(corpus)
     novelty.save(output)
     click.echo(f"{len(novelty):,} spans", err=True)
+
+
+@train.command("thoughts")
+@click.argument("songbook", type=path_type)
+@click.option("--songs", type=path_type, help="A corpus of songs, for their styles.")
+@click.option("--about", type=path_type, help="The songbook's stanzas with the captions they are about.")
+@click.option("--captions", type=path_type, help="Flickr8k.token.txt.")
+@click.option("--train-list", type=path_type, help="Names of the training pictures.")
+@click.option("--dev-list", type=path_type, help="Names of the held-back pictures.")
+@click.option("--minutes", type=Finite(), default=8.0, show_default=True, help="Of training.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of weights and draws.")
+@click.option("--output", type=path_type, required=True, help="thoughts.safetensors")
+@polite
+def train_thoughts(
+    songbook: Path,
+    songs: Path | None,
+    about: Path | None,
+    captions: Path | None,
+    train_list: Path | None,
+    dev_list: Path | None,
+    minutes: float,
+    seed: int,
+    output: Path,
+) -> None:
+    """Train the sentence encoder on a SONGBOOK: what stands beside what, and the means of styles."""
+    needs_extra("tqdm")
+    from model.songwriter import limit_threads
+    from training.neighbours import Sources
+    from training.thoughts import Settings, train
+
+    sources = Sources(songbook, songs, about, captions, train_list, dev_list)
+    settings = Settings(minutes=minutes, seed=seed)
+    make_room(output)
+    limit_threads()
+    for line in train(sources, output, settings):
+        click.echo(line)
+
+
+@train.command("lines")
+@click.argument("songbook", type=path_type)
+@click.option("--output", type=path_type, required=True, help="lines.safetensors, beside the generator.")
+@polite
+def train_lines(songbook: Path, output: Path) -> None:
+    """Index the lines of a SONGBOOK, so that the generator sings none of them again."""
+    needs_extra("nltk")
+    from training.songbook import known_lines
+
+    lines = known_lines(songbook)
+    lines.save(output)
+    click.echo(f"{len(lines):,} lines", err=True)
+
+
+@train.command("planner")
+@click.argument("songbook", type=path_type)
+@click.option("--lexicon", type=path_type, required=True, help="lexicon.json.xz, from `train lexicon`.")
+@click.option("--output", type=path_type, required=True, help="planner.safetensors, beside the generator.")
+@click.option("--passes", type=click.IntRange(1, 1000), default=10, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of weights and order.")
+@polite
+def train_planner(songbook: Path, lexicon: Path, output: Path, passes: int, seed: int) -> None:
+    """Train the planner on the plans of a SONGBOOK's stanzas."""
+    needs_extra("nltk", "tqdm")
+    from model.songwriter import limit_threads
+    from training.planner import train as learn
+
+    limit_threads()
+    best = learn(songbook, lexicon, output, passes, seed)
+    click.echo(f"best dev {best:.4f} nats a planned word: {output}", err=True)
 
 
 @train.command("generator")
@@ -117,6 +189,36 @@ def train_generator(
         best = trainer.train()
         if here.first:
             click.echo(f"best dev {best:.4f} nats a character: {run / 'generator.safetensors'}", err=True)
+
+
+@train.command("reader")
+@click.argument("songbook", type=path_type)
+@click.option("--lexicon", type=path_type, required=True, help="lexicon.json.xz, from `train lexicon`.")
+@click.option("--output", type=path_type, required=True, help="reader.safetensors or judge.safetensors.")
+@click.option("--songs", type=path_type, help="Songs that are read beside the songbook.")
+@click.option("--negatives", type=path_type, multiple=True,
+              help="Stanzas of the generator, JSON lines; may be given several times.")  # fmt: skip
+@with_options(*_fields(ReaderOptions))
+@polite
+def train_reader(
+    songbook: Path,
+    lexicon: Path,
+    output: Path,
+    songs: Path | None,
+    negatives: tuple[Path, ...],
+    **options: Any,
+) -> None:
+    """Train the reader, which tells people's stanzas about something from what makes less sense."""
+    needs_extra("nltk", "tqdm")
+    from model.lexicon import Lexicon
+    from model.songwriter import limit_threads
+    from training.reader import ReaderTrainer
+
+    make_room(output)
+    limit_threads()
+    chosen = ReaderOptions(**_given(options))
+    figures = ReaderTrainer(songbook, Lexicon.load(lexicon), chosen, songs, negatives).train(output)
+    click.echo(json.dumps(figures, indent=2), err=True)
 
 
 @train.command("features")

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from model.keywords import extract, used
 from model.lexicon import Lexicon
 from model.novelty import SPAN, Novelty
+from model.plan import LinePlan
 from model.rhyme import last_word
+from model.steering import MODERN
 from model.text import NEWLINE, fold, words
 
 if TYPE_CHECKING:
@@ -65,6 +67,8 @@ class Explanation:
             ``novelty.SPAN``; None where there is no index of them.
         rivals: the best candidates, the chosen one first.
         candidates: how many there were in the end that differ in their words.
+        plan: what each line was to say, its last word at the end; empty where no plan
+            fits, None where none was looked for.
     """
 
     words: tuple[Placed, ...]
@@ -74,11 +78,17 @@ class Explanation:
     copied: int | None
     rivals: tuple[Rival, ...]
     candidates: int
+    plan: tuple[str, ...] | None = None
 
 
 def described(words: Sequence[Placed]) -> str:
     """Which word is in which line: "wheel, for skateboard (line 1), ride (lines 2 and 3)"."""
     return ", ".join(f"{_named(word)} ({_numbers(word.lines)})" for word in words)
+
+
+def outline(plan: Sequence[str]) -> str:
+    """What each line was to say, in words."""
+    return " / ".join(plan) or "none: none fits what was asked for"
 
 
 def originality(copied: int) -> str:
@@ -112,7 +122,12 @@ def explain(song: Song, lexicon: Lexicon, novelty: Novelty | None) -> Explanatio
             Rival(tuple(one.text.split(NEWLINE)), one.score.total, one.score.parts) for one in rivals[:_SHOWN]
         ),
         candidates=len(rivals),
+        plan=tuple(map(_outlined, song.candidates[0].plan)) if song.wish.style in MODERN else None,
     )
+
+
+def _outlined(line: LinePlan) -> str:
+    return ", ".join(word for word in (*line.inner, line.end) if word)
 
 
 def scheme_of(lines: Sequence[str], lexicon: Lexicon) -> str:

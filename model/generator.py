@@ -264,7 +264,7 @@ class TorchStepper:
         inputs, first, bias = laid_out[0]
         self._first = first.to(precision)
         symbol_part, self._control_part, self._word_part, plan_part = inputs.split(sizes)
-        self._plan_part = plan_part.view(ROLES, model.plan, -1)
+        self._plan_part = plan_part.view(ROLES, model.plan, plan_part.shape[1])
         self._word = model.word.weight.detach()
         self._symbols = model.embedding.weight.detach() @ symbol_part + bias
         self._lines = model.lines.weight.detach() @ self._control_part

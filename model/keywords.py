@@ -56,7 +56,9 @@ _FILLER = frozenset(
 )
 
 
-def extract(text: str, lexicon: Lexicon, limit: int = MAX_KEYWORDS, looks: bool = False) -> list[str]:
+def extract(
+    text: str, lexicon: Lexicon, limit: int = MAX_KEYWORDS, looks: bool = False, filled: bool = False
+) -> list[str]:
     """The content words of a text as lemmas, the most telling first.
 
     Words that the songs hardly know are replaced by a synonym or hypernym that they sing.
@@ -66,9 +68,11 @@ def extract(text: str, lexicon: Lexicon, limit: int = MAX_KEYWORDS, looks: bool 
         lexicon: word table.
         limit: how many keywords at the most.
         looks: whether colours say something, as where pictures are told by their looks.
+        filled: whether filler ("man", "standing", "red") follows where there are too few others, as a
+            plan needs to know who does it; otherwise it is there only where nothing else is.
 
     Returns:
-        distinct lemmas; filler ("man", "standing", "red") only where nothing else is there.
+        distinct lemmas.
     """
     weights: dict[str, float] = {}
     for word in words(fold(text)):
@@ -79,7 +83,7 @@ def extract(text: str, lexicon: Lexicon, limit: int = MAX_KEYWORDS, looks: bool 
     ranked = sorted(weights, key=lambda lemma: -weights[lemma])
     filler = frozenset[str]() if looks else _FILLER
     telling = [lemma for lemma in ranked if lemma not in filler and sung(lemma, lexicon) >= RARE]
-    return (telling or ranked)[:limit]
+    return (distinct([*telling, *ranked]) if filled else telling or ranked)[:limit]
 
 
 def unnamed(told: str) -> bool:

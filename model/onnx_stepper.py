@@ -16,8 +16,21 @@ from model.decoding import Context, Floats, Ids
 from model.errors import BadCheckpoint
 from model.keywords import MAX_KEYWORDS
 from model.mood import MOODS
+from model.plan import MAX_INNER
 from model.rhyme import MAX_SYLLABLES, RHYMES
-from model.steering import BUCKETS, MAX_LINES, SPELLED, STYLES, Steering, spelling
+from model.steering import (
+    BUCKETS,
+    FIRST_STYLES,
+    MAX_LINES,
+    PLACES,
+    ROLES,
+    SPELLED,
+    Steering,
+    plan_roles,
+    plan_words,
+    spelling,
+    style_id,
+)
 from model.vocabulary import CharVocabulary
 
 Singles = npt.NDArray[np.float32]
@@ -47,20 +60,32 @@ class OnnxStepper:
         lemmas: keywords with a vector of their own.
         cell: "lstm", "gru" or "rnn".
         int8: False for products in float32, the reference.
+        forms: planned words with a vector of their own.
 
     Raises:
         KeyError: weights are missing, or the cell is none of these.
     """
 
     def __init__(
-        self, weights: Mapping[str, Array], lemmas: Sequence[str], cell: str = "lstm", int8: bool = True
+        self,
+        weights: Mapping[str, Array],
+        lemmas: Sequence[str],
+        cell: str = "lstm",
+        int8: bool = True,
+        forms: Sequence[str] = (),
     ) -> None:
         self._tables = {name: weights[f"{name}.weight"] for name in _TABLES}
         self._lemmas = {lemma: number for number, lemma in enumerate(lemmas, start=1)}
         layers = _layers(weights, cell)
         self._parts = _CELLS[cell][1] * len(layers)
         size, control = weights["embedding.weight"].shape[1], weights["keyword.weight"].shape[1]
-        symbol_part, self._control_part, word_part = np.split(layers[0][0], [size, size + control])
+        words = size + control + 2 * weights["word.weight"].shape[1]
+        parts = np.split(layers[0][0], [size, size + control, words])
+        symbol_part, self._control_part, word_part, plan_part = parts
+        self._forms = {form: number for number, form in enumerate(forms, start=1)}
+        self._plan_part = plan_part.reshape(ROLES, len(plan_part) // ROLES, plan_part.shape[1])
+        if self._forms:
+            self._tables |= {name: weights[f"{name}.weight"] for name in ("form", "letters")}
         symbols = weights["embedding.weight"] @ symbol_part + layers[0][2]
         layers[0] = (word_part, *layers[0][1:])
         self._session = _session(_step(weights, symbols, layers, cell, int8))
@@ -71,10 +96,11 @@ class OnnxStepper:
     def start(self, steerings: Sequence[Steering]) -> list[object]:
         words = [_word_ids(steering, self._lemmas) for steering in steerings]
         ids, letters = (np.array(part) for part in zip(*words, strict=True))
-        styles = [1 + STYLES.index(one.style) if one.style else 0 for one in steerings]
+        styles = [style_id(one.style, len(self._tables["style"])) for one in steerings]
         moods = [1 + MOODS.index(one.mood) if one.mood else 0 for one in steerings]
         self._keywords = self._vectors("keyword", ids) + self._vectors("spelling", letters).sum(2)
         self._constant = self._vectors("style", styles) + self._vectors("mood", moods)
+        self._planned = [self._plan_gates(steering) for steering in steerings]
         self._forget()
         fresh = np.zeros((self._parts, 1, self._sizes[-1]), dtype=np.float32)
         return [fresh] * len(steerings)
@@ -137,10 +163,11 @@ class OnnxStepper:
 
     def _find(self, context: Context) -> list[int]:
         """Each row's place among the wishes' parts of the first layer's gates; few differ in a batch."""
-        parts = (context.asked, context.lines_left, context.syllables, context.rhyme)
-        sizes = (len(self._constant), MAX_LINES + 1, MAX_SYLLABLES + 2, RHYMES + 1, *[2] * MAX_KEYWORDS)
-        waiting = context.waiting.T.astype(np.int64)
-        codes: list[int] = np.ravel_multi_index((*parts, *waiting), sizes).tolist()
+        parts = (context.asked, context.lines_left, context.syllables, context.rhyme, context.line)
+        limits = (MAX_LINES + 1, MAX_SYLLABLES + 2, RHYMES + 1, MAX_LINES + 1)
+        sizes = (len(self._constant), *limits, *[2] * (MAX_KEYWORDS + MAX_INNER))
+        waiting, planned = context.waiting.T.astype(np.int64), context.planned.T
+        codes: list[int] = np.ravel_multi_index((*parts, *waiting, *planned), sizes).tolist()
         new = set(codes) - self._known.keys()
         if len(self._known) + len(new) > len(self._wishes):
             self._known, new = {}, set(codes)
@@ -150,13 +177,41 @@ class OnnxStepper:
             self._known |= {code: place for place, code in enumerate(new, start=first)}
         return [self._known[code] for code in codes]
 
-    def _gates(self, asked: Ids, left: Ids, syllables: Ids, rhyme: Ids, *waiting: Ids) -> Singles:
+    def _gates(self, asked: Ids, left: Ids, syllables: Ids, rhyme: Ids, line: Ids, *open_: Ids) -> Singles:
         """The same of wishes that are not known yet."""
+        waiting, planned = open_[:MAX_KEYWORDS], open_[MAX_KEYWORDS:]
         controls = self._constant[asked] + self._vectors("lines", left)
         controls += self._vectors("syllables", syllables) + self._vectors("rhyme", rhyme)
         controls += (np.stack(waiting, 1)[..., None] * self._keywords[asked]).sum(1)
         # One by one: several at once would be rounded by how many they are.
-        return np.array([control @ self._control_part for control in controls.astype(np.float32)])
+        gates = np.array([control @ self._control_part for control in controls.astype(np.float32)])
+        for row, progress in enumerate(zip(asked.tolist(), line.tolist(), np.stack(planned, 1), strict=True)):
+            self._add_planned(gates[row], *progress)
+        return gates
+
+    def _add_planned(self, gates: Singles, asked: int, line: int, planned: Ids) -> None:
+        known = self._planned[asked]
+        if known is None:
+            return
+        for role, places in enumerate(plan_roles(line, planned.tolist())):
+            for place in places:
+                gates += known[role, place]
+
+    def _plan_gates(self, steering: Steering) -> Singles | None:
+        """What each planned word adds to the first layer's gates in each role, (ROLES, PLACES, gates)."""
+        if not (steering.plan and self._forms):
+            return None
+        gates = np.zeros((ROLES, PLACES, self._plan_part.shape[2]), dtype=np.float32)
+        for place, word in enumerate(plan_words(steering.plan)):
+            if word in self._forms:
+                vector = self._vectors("form", self._forms[word])
+            elif word:
+                vector = self._vectors("letters", spelling(word)).sum(0)
+            else:
+                continue
+            for role in range(ROLES):
+                gates[role, place] = vector @ self._plan_part[role]
+        return gates
 
     def _vectors(self, table: str, ids: npt.ArrayLike) -> Array:
         vectors: Array = self._tables[table][np.asarray(ids)]
@@ -173,8 +228,10 @@ def load_stepper(path: Path, int8: bool = True) -> tuple[OnnxStepper, CharVocabu
     with described(path):
         vocabulary = CharVocabulary(checkpoint.header["alphabet"])
         architecture, lemmas = checkpoint.header["architecture"], checkpoint.header["lemmas"]
-        cell = architecture.get("cell", "lstm")
+        cell, forms = architecture.get("cell", "lstm"), checkpoint.header.get("forms", [])
         fits = {
+            "style.weight": (architecture.get("styles", FIRST_STYLES) + 1, architecture["control"]),
+            **({"form.weight": (len(forms) + 1, architecture["plan"])} if forms else {}),
             "embedding.weight": (len(vocabulary), architecture["embedding"]),
             "keyword.weight": (len(lemmas) + 1, architecture["control"]),
             "word.weight": (BUCKETS + 1, architecture["word"]),
@@ -185,7 +242,7 @@ def load_stepper(path: Path, int8: bool = True) -> tuple[OnnxStepper, CharVocabu
             checkpoint.arrays[name].shape != shape for name, shape in fits.items()
         ):
             raise BadCheckpoint(f"The checkpoint {path} does not fit the network its header names.")
-        stepper = OnnxStepper(checkpoint.arrays, lemmas, cell, int8)
+        stepper = OnnxStepper(checkpoint.arrays, lemmas, cell, int8, forms)
     return stepper, vocabulary, checkpoint
 
 

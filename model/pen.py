@@ -14,19 +14,21 @@ from model.decoding import Sample, Stepper, compose
 from model.errors import BadOption
 from model.files import CHECKPOINTS
 from model.keywords import MAX_KEYWORDS, distinct, extract, unnamed
+from model.known_lines import KnownLines
 from model.lexicon import Lexicon
 from model.novelty import Novelty
 from model.onnx_stepper import load_stepper
+from model.planner import Planner
 from model.ranking import Candidate, Weights
+from model.reader import Reader
 from model.rules import Spelling
-from model.tasks import Task, Tools, line_task, stanza_task
+from model.tasks import FROM_CAPTION, Task, Tools, line_tasks, stanza_tasks
 from model.text import LETTERS, NEWLINE, fold, print_lines
 from model.vocabulary import CharVocabulary
 from model.wish import Wish
 
-# Words of a seed and of a caption that steer. More crowd a stanza of four lines: each line then
-# bends around one.
-FROM_SEED, FROM_CAPTION = 2, 2
+# Words of a seed that steer.
+FROM_SEED = 2
 # All candidates may have run into dead ends, or be nothing but commas.
 _ATTEMPTS = 10
 # After so many a scheme that cannot be had is only liked.
@@ -62,7 +64,7 @@ class Song:
 
 # How stanzas are drawn and chosen, by number: raised whenever the same models, wish and random seed
 # give another stanza than before, so that an earlier version's recipes are told apart.
-METHOD = 2
+METHOD = 3
 
 
 class Pen:
@@ -78,6 +80,9 @@ class Pen:
         novelty: tells copies of the training songs, or None.
         origin: digest of all that decides what is written, files and ``METHOD``, for recipes; ``digest``
             where it is "".
+        planner: decides what each line says, or None.
+        reader: says how much sense a stanza makes, or None.
+        lines: of the songbook, or None.
     """
 
     def __init__(
@@ -90,11 +95,15 @@ class Pen:
         engine: str = "torch",
         novelty: Novelty | None = None,
         origin: str = "",
+        planner: Planner | None = None,
+        reader: Reader | None = None,
+        lines: KnownLines | None = None,
     ) -> None:
         self.stepper, self.vocabulary = stepper, vocabulary
         self.lexicon, self.digest, self.engine = lexicon, digest, engine
         self.origin = origin or digest
-        self.tools = Tools(lexicon, Spelling(lexicon, vocabulary), weights or Weights(), novelty)
+        spelling = Spelling(lexicon, vocabulary)
+        self.tools = Tools(lexicon, spelling, weights or Weights(), novelty, planner, reader, lines)
 
     @classmethod
     def load(
@@ -131,15 +140,43 @@ class Pen:
         # Whoever trains on songs of their own need not have an index of them.
         index = folder / "novelty.safetensors"
         novelty = Novelty.load(index) if index.exists() else None
-        origin = _digest([path, words, *([index] if novelty else [])])
-        return cls(stepper, vocabulary, known, checkpoint.digest, weights, engine, novelty, origin)
+        # Only a generator that is told of plans can follow one.
+        plans = folder / "planner.safetensors"
+        planner = Planner.load(plans, known) if plans.exists() and checkpoint.header.get("forms") else None
+        judgement = folder / "reader.safetensors"
+        reader = Reader.load(judgement) if judgement.exists() and planner else None
+        book = folder / "lines.safetensors"
+        lines = KnownLines.load(book) if book.exists() else None
+        parts = {index: novelty, plans: planner, judgement: reader, book: lines}
+        origin = _digest([path, words, *(file for file, part in parts.items() if part)])
+        return cls(
+            stepper,
+            vocabulary,
+            known,
+            checkpoint.digest,
+            weights,
+            engine,
+            novelty,
+            origin,
+            planner,
+            reader,
+            lines,
+        )
 
     def keywords(self, caption: str | None, seed: str) -> tuple[str, ...]:
         """The words that steer: the seed's first, then the caption's."""
         whole = self._without_beginning(seed)
         from_seed = extract(whole, self.lexicon, FROM_SEED) if whole else []
-        from_caption = extract(caption, self.lexicon, FROM_CAPTION, unnamed(caption)) if caption else []
+        if not caption:
+            return tuple(from_seed)
+        told = extract(caption, self.lexicon, MAX_KEYWORDS, unnamed(caption), filled=self.plans)
+        from_caption = told if self.plans else told[:FROM_CAPTION]
         return tuple(distinct([*from_seed, *from_caption])[:MAX_KEYWORDS])
+
+    @property
+    def plans(self) -> bool:
+        """Whether stanzas are planned, which takes all that a caption says."""
+        return self.tools.planner is not None
 
     def _without_beginning(self, seed: str) -> str:
         """A seed without its last letters where these are to become a word: they name nothing yet."""
@@ -211,25 +248,34 @@ class Pen:
             found |= self._drawn(lines)
         return [found[number] for number in range(len(wanted))]
 
-    def _stanza(self, keywords: Sequence[str], wish: Wish, attempt: int) -> Task:
-        return stanza_task(self.tools, keywords, wish, attempt, bound=attempt < _BOUND)
+    def _stanza(self, keywords: Sequence[str], wish: Wish, attempt: int) -> list[Task]:
+        return stanza_tasks(self.tools, keywords, wish, attempt, bound=attempt < _BOUND)
 
-    def _line(self, keywords: Sequence[str], wish: Wish, step: int, text: str, attempt: int) -> Task:
+    def _line(self, keywords: Sequence[str], wish: Wish, step: int, text: str, attempt: int) -> list[Task]:
         lines, bound = text.split(NEWLINE), attempt < _BOUND
-        return line_task(self.tools, keywords, wish, lines, wish.rewritten[step], attempt, bound)
+        return line_tasks(self.tools, keywords, wish, lines, wish.rewritten[step], attempt, bound)
 
-    def _drawn(self, tasks: Mapping[int, Callable[[int], Task]]) -> dict[int, list[Candidate]]:
+    def _drawn(self, tasks: Mapping[int, Callable[[int], list[Task]]]) -> dict[int, list[Candidate]]:
         """Draw tasks, which take the number of the attempt, again while nothing comes out."""
         found: dict[int, list[Candidate]] = {}
         for attempt in range(_ATTEMPTS):
-            waiting = {number: task(attempt) for number, task in tasks.items() if number not in found}
+            waiting = [
+                (number, one)
+                for number, some in tasks.items()
+                if number not in found
+                for one in some(attempt)
+            ]
             if waiting:
-                jobs = [(one.job, one.rate) for one in waiting.values()]
-                drawn = compose(self.stepper, self.vocabulary, jobs)
-                for (number, one), samples in zip(waiting.items(), drawn, strict=True):
-                    candidates = [one.candidate(sample) for sample in samples if _spoken(sample)]
-                    if fit := [candidate for candidate in candidates if not one.bars(candidate)]:
-                        found[number] = fit
+                drawn = compose(self.stepper, self.vocabulary, [(one.job, one.rate) for _, one in waiting])
+                fit: dict[int, list[Candidate]] = {}
+                for (number, one), samples in zip(waiting, drawn, strict=True):
+                    candidates = one.candidates([sample for sample in samples if _spoken(sample)])
+                    fit.setdefault(number, []).extend(c for c in candidates if not one.bars(c))
+                found |= {
+                    number: sorted(some, key=lambda one: -one.score.total)
+                    for number, some in fit.items()
+                    if some
+                }
         if len(found) < len(tasks):
             raise BadOption("No stanza came out: ask for a lower temperature.")
         return found

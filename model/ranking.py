@@ -12,6 +12,7 @@ from model.decoding import Sample
 from model.keywords import STOPWORDS, used
 from model.lexicon import Lexicon
 from model.mood import leaning
+from model.plan import Plan
 from model.rhyme import FREE, last_word, partner
 from model.text import NEWLINE, words
 
@@ -20,6 +21,8 @@ from model.text import NEWLINE, words
 # enough is said.
 EXPECTED = 1.0
 _WORST = 4.0
+# Log-odds beyond this say no more.
+_SURE = 10.0
 # Nats of the word that songs sing most, "day" (see ``Lexicon.rarity``), and of those that are rare
 # enough: "lamp", "apple".
 _COMMON, _RARE = 6.0, 10.0
@@ -33,6 +36,8 @@ class Weights:
 
     Attributes:
         keyword: for the first keyword used; each further one counts half of the one before.
+        plan: times the share of the words planned for its lines that they have.
+        sense: for each nat of the reader's log-odds that a person wrote it of these keywords.
         rhyme: times the share of the scheme's pairs that rhyme.
         mood: times how much more words of the mood there are than of the others.
         uneven: for each syllable by which the lines differ from what was asked, on average.
@@ -47,6 +52,8 @@ class Weights:
     """
 
     keyword: float = 0.30
+    plan: float = 0.30
+    sense: float = 0.04
     rhyme: float = 0.30
     mood: float = 0.20
     uneven: float = 0.02
@@ -66,6 +73,8 @@ class Score:
 
     likelihood: float
     keywords: float
+    plan: float
+    sense: float
     rhyme: float
     mood: float
     evenness: float
@@ -92,11 +101,13 @@ class Candidate:
         text: folded.
         score: higher is better.
         ended: the generator ended it; otherwise it met a limit.
+        plan: what its lines were to say, or nothing.
     """
 
     text: str
     score: Score
     ended: bool
+    plan: Plan = ()
 
 
 @dataclass(frozen=True)
@@ -111,6 +122,7 @@ class Aim:
         scheme: one of ``rhyme.SCHEMES``.
         syllables: of each line, or none.
         weights: what each part counts.
+        plan: what its lines are to say, or nothing.
     """
 
     keywords: Sequence[str]
@@ -120,12 +132,17 @@ class Aim:
     scheme: str = FREE
     syllables: Sequence[int] = ()
     weights: Weights = field(default_factory=Weights)
+    plan: Plan = ()
 
-    def score(self, candidate: Sample) -> Score:
+    def score(self, candidate: Sample, sense: float = 0.0) -> Score:
         """Score one candidate, finished or not.
 
         Keywords count as much as there is of the stanza, and only as many as are due by then: they
         need not all stand in line one.
+
+        Args:
+            candidate: a drawn text.
+            sense: the reader's log-odds for it, 0 where there is none.
         """
         text, weights = candidate.text, self.weights
         found, lines = words(text), text.strip(NEWLINE).split(NEWLINE)
@@ -137,6 +154,8 @@ class Aim:
         return Score(
             likelihood=-candidate.nats,
             keywords=weights.keyword * share * sum(0.5**n for n in range(min(present, due))),
+            plan=weights.plan * self._followed(lines),
+            sense=weights.sense * max(-_SURE, min(_SURE, sense)),
             rhyme=weights.rhyme * self._rhymed(lines),
             mood=weights.mood * leaning(text, self.mood, self.lexicon) if self.mood else 0.0,
             evenness=-weights.uneven * self._uneven(lines),
@@ -149,9 +168,11 @@ class Aim:
             form=-weights.unfinished * candidate.cut - weights.missing_line * short,
         )
 
-    def rate(self, candidates: Sequence[Sample]) -> list[float]:
-        """Total scores."""
-        return [self.score(one).total for one in candidates]
+    def _followed(self, lines: Sequence[str]) -> float:
+        """Planned words of the lines that are there, as a share of all that were planned for them."""
+        pairs = [(words(line), plan) for line, plan in zip(lines, self.plan, strict=False)]
+        wanted = [(word in found) for found, plan in pairs for word in (*plan.inner, plan.end) if word]
+        return sum(wanted) / len(wanted) if wanted else 0.0
 
     def _rhymed(self, lines: Sequence[str]) -> float:
         """Pairs of the scheme that rhyme, as a share of all of them."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from model.known_lines import KnownLines
 from model.lexicon import Lexicon
 from model.novelty import Novelty
 from model.rhyme import FREE
@@ -38,6 +39,8 @@ _ECHO = re.compile(
     rf"(?<![a-z'-])(?!(?:again|ever|less|more|on|out|over|round|so|through) and )"
     rf"([a-z']+)(?! in \1$){_BETWEEN} \1$"
 )
+# A line does not part these from what they belong to.
+_NEVER_LAST = frozenset("a an the my your our their every of and or than".split())
 # Words whose rhymes are kept, laid out over the trie.
 _KEPT = 256
 # Of a state that no word goes through, or where no syllables are asked for.
@@ -105,6 +108,7 @@ class Spelling:
         # A list, because the sampler asks for one state at a time.
         self.ends: list[bool] = trie.ends.tolist()
         self._rhymes: dict[str, Nearest | None] = {}
+        self._alone: dict[str, Nearest] = {}
 
     def rhymes(self, word: str) -> Nearest | None:
         """The rhymes of a word, None where there are none."""
@@ -113,6 +117,14 @@ class Spelling:
                 self._rhymes.clear()
             self._rhymes[word] = self._find_rhymes(word)
         return self._rhymes[word]
+
+    def alone(self, word: str) -> Nearest:
+        """What leads to one word and to no other."""
+        if word not in self._alone:
+            if len(self._alone) >= _KEPT:
+                self._alone.clear()
+            self._alone[word] = self._nearest([word])
+        return self._alone[word]
 
     def _find_rhymes(self, word: str) -> Nearest | None:
         found = {rhyme for sound in self.sounds.classes(word) for rhyme in self._rhyming.get(sound, ())}
@@ -140,6 +152,8 @@ class Rules:
         ends: last words of lines by number, where other lines are already there.
         seed: what the stanza begins with. It is the person's own: only what comes behind it is judged.
         whole: whether its last word is not to become a longer one.
+        planned: the last word of each line, "" for any; a line that has one ends in it.
+        lines: of the songbook, none of which is written again; None where they are not known.
     """
 
     spelling: Spelling
@@ -149,11 +163,16 @@ class Rules:
     ends: Mapping[int, str] = field(default_factory=dict)
     seed: str = ""
     whole: bool = False
+    planned: Sequence[str] = ()
+    lines: KnownLines | None = None
     # What does not change while a stanza grows is found once.
     _alike: list[tuple[int, ...]] = field(init=False, repr=False)
     _models: dict[tuple[str, ...], tuple[str | None, bool]] = field(init=False, repr=False)
     _barred: dict[str, bool] = field(init=False, repr=False)
-    _masks: dict[tuple[int, str, int, str | None, bool, bool, bool], Mask] = field(init=False, repr=False)
+    _known: dict[str, bool] = field(init=False, repr=False)
+    _masks: dict[tuple[int, str, int, str | None, bool, bool, bool, str], Mask] = field(
+        init=False, repr=False
+    )
 
     def __post_init__(self) -> None:
         letters = "" if self.steering.scheme == FREE else self.steering.scheme[: self.steering.lines or 0]
@@ -161,7 +180,7 @@ class Rules:
             tuple(n for n, other in enumerate(letters) if n != line and other == letter)
             for line, letter in enumerate(letters)
         ]
-        self._models, self._masks, self._barred = {}, {}, {}
+        self._models, self._masks, self._barred, self._known = {}, {}, {}, {}
 
     def allowed(self, state: int, progress: Progress, text: str) -> Mask:
         """Which symbols may come next, (symbols,), not to be written to: none after a dead end.
@@ -176,12 +195,15 @@ class Rules:
         word = progress.word.strip("'") if spelling.ends[state] else "" if progress.word else progress.last
         room = progress.asked + SLACK - progress.spoken if progress.asked else _FAR
         taken = word in progress.ends or word in self.ends.values()
-        key = state, word, room, model, leads, taken, progress.lines_left <= 1
+        wanted = self.planned[progress.line] if progress.line < len(self.planned) else ""
+        key = state, word, room, model, leads, taken, progress.lines_left <= 1, wanted
         mask = self._masks.get(key)
         if mask is None:
             mask = self._masks[key] = self._mask(*key)
         if spelling.ends[state] and self._bars(text, (*progress.words, word)):
             return _without(mask, spelling.between)
+        if self.lines is not None and mask[spelling.newline] and self._is_known_line(text):
+            mask = _without(mask, spelling.line_end)
         return mask & spelling.between if self.whole and text == self.seed else mask
 
     def bars(self, text: str) -> bool:
@@ -189,7 +211,16 @@ class Rules:
         found, own = words(text), len(words(self.seed))
         runs = [found[:end] for end in range(own + 1, len(found) + 1)]
         copied = self.novelty is not None and self.novelty.span(text, len(self.seed)) > 0
+        given = self.seed.split(NEWLINE)
+        lines = [line for line in text.split(NEWLINE) if line not in given]
+        copied = copied or (self.lines is not None and any(line in self.lines for line in lines))
         return copied or any(map(_loops, runs)) or is_forbidden(text, self.forbidden.words)
+
+    def _is_known_line(self, text: str) -> bool:
+        if text not in self._known:
+            line = text.rpartition(NEWLINE)[2]
+            self._known[text] = self.lines is not None and line in self.lines and line != self.seed
+        return self._known[text]
 
     def _bars(self, text: str, found: Sequence[str]) -> bool:
         """Whether the last word may not be whole there; rows with the same text share the answer."""
@@ -201,7 +232,15 @@ class Rules:
         return known
 
     def _mask(
-        self, state: int, word: str, room: int, model: str | None, leads: bool, taken: bool, last_line: bool
+        self,
+        state: int,
+        word: str,
+        room: int,
+        model: str | None,
+        leads: bool,
+        taken: bool,
+        last_line: bool,
+        wanted: str,
     ) -> Mask:
         """What ``allowed`` says wherever these are the same.
 
@@ -213,12 +252,13 @@ class Rules:
             leads: whether another line will have to rhyme with it.
             taken: whether another line ends in that word.
             last_line: whether the stanza may end.
+            wanted: the word that is to be the line's last, "" for any.
         """
         spelling = self.spelling
         mask: Mask = spelling.open[state].copy()
         mask[EOS] &= last_line
         if room <= _NEAR:
-            mask &= spelling.between | self._letters(state, room, model, leads)
+            mask &= spelling.between | self._letters(state, room, model, leads, wanted)
         more = room > 0
         if spelling.ends[state]:
             more = room > LAST
@@ -228,14 +268,15 @@ class Rules:
                 return _without(mask, spelling.between)
         short = 2 * SLACK < room < _FAR
         last = bool(mask[spelling.newline] and word and not short and not taken)
-        last = last and self._may_be_last(word, model, leads)
-        if last and model and not spelling.ends[state]:
+        last = last and self._may_be_last(word, model, leads, wanted)
+        bound = bool(model or wanted)
+        if last and bound and not spelling.ends[state]:
             # Behind a pause, another rhyme would be one word too many.
             more = False
         if not last:
             mask = _without(mask, spelling.line_end if more else spelling.between)
             # "The sun was gone, feet": a word that is there for the rhyme alone.
-            mask = _without(mask, spelling.pause) if model and room <= _NEAR else mask
+            mask = _without(mask, spelling.pause) if bound and room <= _NEAR else mask
         return mask if more else _without(mask, spelling.going_on)
 
     def alike(self, line: int) -> tuple[int, ...]:
@@ -252,21 +293,27 @@ class Rules:
         self._models[ends] = found = model, bool(alike)
         return found
 
-    def _letters(self, state: int, room: int, model: str | None, leads: bool) -> Mask:
+    def _letters(self, state: int, room: int, model: str | None, leads: bool, wanted: str) -> Mask:
         """Letters toward a word that can end the line, or one that leaves room for such a word."""
         following = self.spelling.trie.follow[state]
-        mask: Mask = self._last_words(model, leads)[following] <= room
+        mask: Mask = self._last_words(model, leads, wanted)[following] <= room
         if room > LAST:
             mask |= self.spelling.any[following] < room
         return mask
 
-    def _last_words(self, model: str | None, leads: bool) -> Nearest:
+    def _last_words(self, model: str | None, leads: bool, wanted: str) -> Nearest:
+        if wanted:
+            return self.spelling.alone(wanted)
         rhymes = self.spelling.rhymes(model) if model else None
         if rhymes is not None:
             return rhymes
         return self.spelling.rich if leads else self.spelling.any
 
-    def _may_be_last(self, word: str, model: str | None, leads: bool) -> bool:
+    def _may_be_last(self, word: str, model: str | None, leads: bool, wanted: str) -> bool:
+        if wanted:
+            return word == wanted
+        if word in _NEVER_LAST:
+            return False
         if model:
             return self.spelling.sounds.rhyme(word, model)
         return not leads or self.spelling.is_rich(word)

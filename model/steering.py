@@ -25,6 +25,7 @@ from model.text import IN_WORD, LETTERS, NEWLINE
 # knows the first so many: new ones go to the end.
 STYLES = ("song", "nursery", "hymn", "ballad", "poem", "modern", "witty")
 MODERN = ("modern", "witty")
+DEFAULT_STYLE = "modern"
 # What generators knew before there were the modern ones.
 FIRST_STYLES = 5
 MAX_LINES = 4

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
-from model.decoding import Job, Sample
+from model.decoding import ISLAND, Job, Sample
 from model.keywords import used
+from model.known_lines import KnownLines
 from model.lexicon import Lexicon
 from model.novelty import Novelty
+from model.plan import MAX_INNER, LinePlan, Plan, plan_of, planned_words
+from model.planner import Brief, Draft, Planner
 from model.ranking import Aim, Candidate, Weights
+from model.reader import Reader
 from model.rhyme import FREE, MAX_SYLLABLES, last_word, partner, rhyme_bucket
 from model.rules import Rules, Spelling
-from model.steering import Steering
+from model.steering import MODERN, Steering
 from model.text import IN_WORD, LETTERS, NEWLINE, words
 from model.wish import MOST_SYLLABLES, Wish
 from model.wordfilter import Forbidden
@@ -25,8 +29,17 @@ from model.wordfilter import Forbidden
 HINTED = "AABB"
 # Syllables of a line where no number is asked for, and how often: those that songs have most.
 _SYLLABLES = {6: 0.25, 7: 0.25, 8: 0.5}
-# Beside the random numbers of its attempts, a wish has one for its form.
-_FORM = 10**6
+# Beside the random numbers of its attempts, a wish has one for its form and one for its plans.
+_FORM, _PLAN = 10**6, 10**6 + 1
+# Words of a caption that steer where nothing is planned. More crowd a stanza of four lines: each line
+# then bends around one.
+FROM_CAPTION = 2
+# A seed of more syllables leaves no room for a plan of its line.
+_LONGEST_SEED = 6
+# Plans drawn, of which as many are followed as there are islands of candidates.
+DRAFTS = 64
+# Plans are drawn at a temperature between this and 1 where the stanza's is between 0 and 1.
+_COOLEST = 0.4
 
 
 class Tools(NamedTuple):
@@ -36,6 +49,9 @@ class Tools(NamedTuple):
     spelling: Spelling
     weights: Weights
     novelty: Novelty | None = None
+    planner: Planner | None = None
+    reader: Reader | None = None
+    lines: KnownLines | None = None
 
 
 @dataclass(frozen=True)
@@ -47,12 +63,14 @@ class Task:
         aim: what they are scored against.
         after: folded lines that follow what is drawn.
         unlike: the stanza that another one is to replace, "" for none.
+        reader: says how much sense candidates make, or None.
     """
 
     job: Job
     aim: Aim
     after: tuple[str, ...] = ()
     unlike: str = ""
+    reader: Reader | None = None
 
     def bars(self, candidate: Candidate) -> bool:
         """Whether the lines after what was drawn make the stanza one that may not be."""
@@ -62,36 +80,127 @@ class Task:
     def rate(self, samples: Sequence[Sample]) -> list[float]:
         """Total scores of candidates, finished or not."""
         # Many rows have the same text.
-        scores = {one: self.candidate(one).score.total for one in set(samples)}
+        distinct = list(dict.fromkeys(samples))
+        scores = {
+            sample: one.score.total for sample, one in zip(distinct, self.candidates(distinct), strict=True)
+        }
         return [scores[one] for one in samples]
 
-    def candidate(self, sample: Sample) -> Candidate:
-        """The stanza that a drawn text makes, and its score."""
+    def candidates(self, samples: Sequence[Sample]) -> list[Candidate]:
+        """The stanzas that drawn texts make, and their scores."""
+        texts = [self._stanza(sample) for sample in samples]
+        senses = [0.0] * len(texts)
+        if self.reader and texts:
+            senses = self.reader.scores([self.aim.keywords] * len(texts), [t.strip(NEWLINE) for t in texts])
+        return [
+            Candidate(text, self.aim.score(replace(sample, text=text), sense), sample.ended, self.aim.plan)
+            for text, sample, sense in zip(texts, samples, senses, strict=True)
+        ]
+
+    def _stanza(self, sample: Sample) -> str:
         text = without_torn_end(sample.text) if sample.cut else sample.text
-        if self.after:
-            text = NEWLINE.join([text.strip(NEWLINE), *self.after])
-        return Candidate(text, self.aim.score(replace(sample, text=text)), sample.ended)
+        return NEWLINE.join([text.strip(NEWLINE), *self.after]) if self.after else text
 
 
-def stanza_task(
+def stanza_tasks(
     tools: Tools, keywords: Sequence[str], wish: Wish, attempt: int = 0, bound: bool = True
-) -> Task:
-    """A whole stanza.
+) -> list[Task]:
+    """A whole stanza: a task for each plan that it may follow, or one without a plan.
 
     Args:
-        tools: word table, spelling and weights.
+        tools: word table, spelling, weights and planner.
         keywords: lemmas that steer.
         wish: what the stanza should be like.
         attempt: 0, or more where earlier ones came to nothing.
-        bound: whether a scheme that was asked for is kept, or only liked.
+        bound: whether a scheme that was asked for and a plan are kept, or only liked.
     """
     steering = _steering(tools, keywords, wish)
-    seeds = _seeds(wish.random_seed, attempt, wish.candidates)
+    plans = _plans(tools, keywords, wish, steering, attempt) if bound else []
+    if not plans:
+        keywords = keywords if wish.seed else keywords[:FROM_CAPTION]
+        steering = _steering(tools, keywords, wish)
+        return [_stanza_task(tools, keywords, wish, steering, attempt, bound, wish.candidates)]
+    each = wish.candidates // len(plans)
+    return [
+        _stanza_task(
+            tools,
+            keywords,
+            wish,
+            _planned(tools, steering, _after_seed(plan, wish.seed)),
+            attempt,
+            bound,
+            each,
+        )
+        for plan in plans
+    ]
+
+
+def _stanza_task(
+    tools: Tools,
+    keywords: Sequence[str],
+    wish: Wish,
+    steering: Steering,
+    attempt: int,
+    bound: bool,
+    candidates: int,
+) -> Task:
+    seeds = _seeds(wish.random_seed, attempt, candidates)
     rules = _rules(tools, wish, steering, bound)
-    return Task(Job(steering, seeds, wish.sampling, wish.seed, rules), _aim(tools, keywords, wish, steering))
+    job = Job(steering, seeds, wish.sampling, wish.seed, rules)
+    return Task(job, _aim(tools, keywords, wish, steering), reader=tools.reader)
 
 
-def line_task(
+def _plans(tools: Tools, keywords: Sequence[str], wish: Wish, steering: Steering, attempt: int) -> list[Plan]:
+    """The plans that are worth following, the best first; none where nobody plans."""
+    if tools.planner is None or not _may_plan(tools, wish):
+        return []
+    brief = Brief(tuple(keywords), wish.style, wish.mood, wish.lines, steering.scheme)
+    random = np.random.default_rng([wish.random_seed, _PLAN, attempt])
+    drafts = tools.planner.draw(brief, DRAFTS, _coolness(wish), random, wish.forbidden)
+    fit = [draft for draft in drafts if all(line.end in tools.spelling for line in draft.plan)]
+    ranked = sorted(fit, key=lambda draft: -_promise(draft, keywords, tools.lexicon))
+    return [draft.plan for draft in ranked[: max(1, wish.candidates // ISLAND)]]
+
+
+def _may_plan(tools: Tools, wish: Wish) -> bool:
+    """Whether there are plans of that style, and a seed leaves room for one."""
+    return wish.style in MODERN and tools.lexicon.sounds.spoken(wish.seed) <= _LONGEST_SEED
+
+
+def _coolness(wish: Wish) -> float:
+    return _COOLEST + (1 - _COOLEST) * wish.sampling.temperature
+
+
+def _promise(draft: Draft, keywords: Sequence[str], lexicon: Lexicon) -> float:
+    """What a plan is worth: likely, likelier for these keywords than for others, and with them in it."""
+    words = " ".join(planned_words(draft.plan))
+    told = len(used(keywords, words, lexicon)) / len(keywords) if keywords else 0.0
+    return draft.gain - draft.nats + told
+
+
+def _planned(tools: Tools, steering: Steering, plan: Plan) -> Steering:
+    """The same, with a plan; what is not in it is not waited for."""
+    words = " ".join(planned_words(plan))
+    kept = tuple(used(steering.keywords, words, tools.lexicon))
+    return replace(steering, plan=plan, keywords=kept, forms=tuple(map(tools.lexicon.forms, kept)))
+
+
+def _after_seed(plan: Plan, seed: str) -> Plan:
+    """A plan whose first line begins with what a person wrote: that takes the place of words of its own."""
+    if not seed:
+        return plan
+    given = words(seed)
+    room = max(0, MAX_INNER - len(given))
+    first = [word for word in plan[0].inner if word not in given]
+    return (LinePlan(tuple(first[len(first) - min(room, len(first)) :]), plan[0].end), *plan[1:])
+
+
+def _ends(spelling: Spelling, plan: Plan) -> list[str]:
+    """The last words that lines are bound to, "" for any."""
+    return [line.end if line.end in spelling else "" for line in plan]
+
+
+def line_tasks(
     tools: Tools,
     keywords: Sequence[str],
     wish: Wish,
@@ -99,8 +208,8 @@ def line_task(
     rewritten: tuple[int, int],
     attempt: int = 0,
     bound: bool = True,
-) -> Task:
-    """Another line for one of a stanza's folded lines.
+) -> list[Task]:
+    """Another line for one of a stanza's folded lines: a task for each plan of it, or one without.
 
     Args:
         tools: word table, spelling and weights.
@@ -109,7 +218,7 @@ def line_task(
         lines: the stanza.
         rewritten: the line, from 1 (the last one where there are fewer), and its random seed.
         attempt: 0, or more where earlier ones came to nothing.
-        bound: as in ``stanza_task``.
+        bound: as in ``stanza_tasks``.
     """
     number, random_seed = min(rewritten[0], len(lines)) - 1, rewritten[1]
     before, after = lines[:number], tuple(lines[number + 1 :])
@@ -118,8 +227,7 @@ def line_task(
     rules = replace(_rules(tools, wish, whole, bound), ends=ends)
     lost = [word for word in keywords if not used([word], NEWLINE.join([*before, *after]), tools.lexicon)]
     # The line is told the rhyme of a later one, as it would be that of an earlier one.
-    later = (place for place in ends if partner(whole.scheme, place) == number)
-    heard = [tools.lexicon.sounds.classes(ends[place]) for place in later]
+    heard = [tools.lexicon.sounds.classes(ends[place]) for place in _alike(whole, ends, number)]
     steering = replace(
         whole,
         keywords=tuple(lost),
@@ -127,9 +235,52 @@ def line_task(
         rhymes=(*[0] * number, rhyme_bucket(heard[0][0])) if heard and heard[0] else (),
     )
     prime = NEWLINE.join([*before, ""]) if before else wish.seed
-    seeds = _seeds(random_seed, attempt, wish.candidates)
-    job = Job(steering, seeds, wish.sampling, prime, rules, stop=number + 1)
-    return Task(job, _aim(tools, keywords, wish, whole), after, NEWLINE.join(lines))
+    rhyme = ends[min(later)] if (later := _alike(whole, ends, number)) else ""
+    plans = _line_plans(tools, keywords, wish, whole, before, rhyme, random_seed, attempt) if bound else []
+    each = wish.candidates // max(1, len(plans))
+    tasks = []
+    for line in plans or [LinePlan()]:
+        planned = replace(steering, plan=(*[LinePlan()] * number, line) if plans else ())
+        job = Job(
+            planned,
+            _seeds(random_seed, attempt, each),
+            wish.sampling,
+            prime,
+            replace(rules, planned=_ends(rules.spelling, planned.plan)),
+            stop=number + 1,
+        )
+        tasks.append(
+            Task(job, _aim(tools, keywords, wish, planned), after, NEWLINE.join(lines), tools.reader)
+        )
+    return tasks
+
+
+def _alike(steering: Steering, places: Collection[int], number: int) -> list[int]:
+    """The later lines that rhyme with one."""
+    return [place for place in places if partner(steering.scheme, place) == number]
+
+
+def _line_plans(
+    tools: Tools,
+    keywords: Sequence[str],
+    wish: Wish,
+    steering: Steering,
+    before: Sequence[str],
+    rhyme: str,
+    random_seed: int,
+    attempt: int,
+) -> list[LinePlan]:
+    """The plans of another line that are worth following, the best first."""
+    if tools.planner is None or not _may_plan(tools, wish):
+        return []
+    brief = Brief(tuple(keywords), wish.style, wish.mood, wish.lines, steering.scheme)
+    random = np.random.default_rng([random_seed, _PLAN, attempt])
+    drafts = tools.planner.draw_line(
+        brief, plan_of(before), rhyme, DRAFTS, _coolness(wish), random, wish.forbidden
+    )
+    fit = [draft for draft in drafts if draft.plan and draft.plan[0].end in tools.spelling]
+    ranked = sorted(fit, key=lambda draft: -_promise(draft, keywords, tools.lexicon))
+    return [draft.plan[0] for draft in ranked[: max(1, wish.candidates // ISLAND)]]
 
 
 def _steering(tools: Tools, keywords: Sequence[str], wish: Wish) -> Steering:
@@ -144,12 +295,29 @@ def _rules(tools: Tools, wish: Wish, steering: Steering, bound: bool = True) -> 
     kept = steering if wish.scheme and bound else replace(steering, scheme=FREE)
     # What is no word may be the beginning of one.
     whole = wish.seed[-1:] in IN_WORD and parts[-1] in tools.spelling
-    return Rules(spelling, kept, Forbidden(wish.forbidden), tools.novelty, seed=wish.seed, whole=whole)
+    planned = _ends(spelling, steering.plan) if bound else []
+    return Rules(
+        spelling,
+        kept,
+        Forbidden(wish.forbidden),
+        tools.novelty,
+        seed=wish.seed,
+        whole=whole,
+        planned=planned,
+        lines=tools.lines,
+    )
 
 
 def _aim(tools: Tools, keywords: Sequence[str], wish: Wish, steering: Steering) -> Aim:
     return Aim(
-        keywords, wish.lines, tools.lexicon, wish.mood, steering.scheme, steering.syllables, tools.weights
+        keywords,
+        wish.lines,
+        tools.lexicon,
+        wish.mood,
+        steering.scheme,
+        steering.syllables,
+        tools.weights,
+        steering.plan,
     )
 
 

@@ -10,7 +10,7 @@ from model.errors import BadOption
 from model.mood import MOODS
 from model.rhyme import SCHEMES
 from model.seeds import MAX_RANDOM_SEED
-from model.steering import CANDIDATES, LEAST_SYLLABLES, MAX_LINES, STYLES
+from model.steering import CANDIDATES, DEFAULT_STYLE, LEAST_SYLLABLES, MAX_LINES, STYLES
 from model.steering import MOST_SYLLABLES as MOST_SYLLABLES
 
 # What can run the generator: ONNX Runtime with weights of 8 bits or in float32, or PyTorch.
@@ -47,7 +47,7 @@ class Wish:
     seed: str = ""
     random_seed: int = 0
     candidates: int = CANDIDATES
-    style: str = "song"
+    style: str = DEFAULT_STYLE
     mood: str | None = None
     lines: int = LINES
     scheme: str | None = None

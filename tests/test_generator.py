@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +9,8 @@ from model.checkpoint import save_checkpoint
 from model.decoding import Context, Job, Sampling, sample, told
 from model.errors import BadCheckpoint
 from model.generator import Conditions, Generator, TorchStepper, conditions_of, load_generator
-from model.steering import SPELLED, Progress, Steering, spelling
+from model.plan import LinePlan
+from model.steering import FIRST_STYLES, SPELLED, STYLES, Progress, Steering, spelling
 from model.vocabulary import BOS, CharVocabulary
 
 VOCABULARY = CharVocabulary()
@@ -16,14 +18,16 @@ LEMMAS = ["dog", "sea"]
 SEA = Steering(
     "song", "sad", 3, ("sea", "zebra"), (frozenset({"sea", "seas"}), frozenset({"zebra", "zebras"}))
 )  # fmt: skip
+PLANNED = Steering("witty", lines=3, plan=(LinePlan(("seas",), "sea"), LinePlan(("strange",), "zebra")))
 TEXT = "the seas, the sea\nand a zebra\nso"
 
 
-@pytest.fixture(params=["lstm 1", "lstm 2", "lstm 3", "gru 1", "gru 2", "rnn 1", "rnn 2"])
+@pytest.fixture(params=["lstm 1", "lstm 2", "lstm 3", "gru 1", "gru 2", "rnn 1", "rnn 2", "lstm 2 planned"])
 def model(request: pytest.FixtureRequest) -> Generator:
-    cell, layers = request.param.split()
+    cell, layers, *planned = request.param.split()
     torch.manual_seed(0)
-    return Generator(len(VOCABULARY), LEMMAS, 8, 6, 12, int(layers), word=4, cell=cell).eval()
+    plan = {"plan": 5, "forms": ["sea", "zebra"]} if planned else {}
+    return Generator(len(VOCABULARY), LEMMAS, 8, 6, 12, int(layers), word=4, cell=cell, **plan).eval()
 
 
 @pytest.fixture(params=["lstm", "gru", "rnn"])
@@ -41,7 +45,7 @@ def contexts(steering: Steering, asked: int = 0) -> list[Context]:
     return found
 
 
-@pytest.mark.parametrize("steering", [Steering(), SEA], ids=["free", "steered"])
+@pytest.mark.parametrize("steering", [Steering(), SEA, PLANNED], ids=["free", "steered", "planned"])
 def test_stepping_equals_the_network_run_at_once(model: Generator, steering: Steering) -> None:
     ids = [BOS, *VOCABULARY.encode(TEXT)]
     with torch.inference_mode():
@@ -91,7 +95,7 @@ def _last(conditions: Conditions) -> Conditions:
 
 
 def _time(conditions: Conditions, part: slice) -> Conditions:
-    over = ("lines_left", "waiting", "written", "syllables", "rhyme")
+    over = ("lines_left", "waiting", "written", "syllables", "rhyme", "roles")
     return conditions._replace(**{name: getattr(conditions, name)[:, part] for name in over})
 
 
@@ -131,7 +135,7 @@ def test_letters_know_their_place() -> None:
 
 def test_a_checkpoint_gives_the_same_stanza_again(model: Generator, tmp_path: Path) -> None:
     path = tmp_path / "generator.safetensors"
-    saved = header(model.recurrent.num_layers, cell=model.cell)
+    saved = header(model.recurrent.num_layers, cell=model.cell, plan=model.plan) | {"forms": [*model.forms]}
     save_checkpoint(path, "generator", saved, model.state_dict())
     loaded, vocabulary, _ = load_generator(path)
     sampling = Sampling(0.7, max_characters=80)
@@ -139,14 +143,17 @@ def test_a_checkpoint_gives_the_same_stanza_again(model: Generator, tmp_path: Pa
     assert texts[0] == texts[1]
 
 
-def header(layers: int, hidden: int = 12, **more: str) -> dict[str, object]:
+def header(layers: int, hidden: int = 12, **more: str | int) -> dict[str, Any]:
     architecture = {"embedding": 8, "control": 6, "hidden": hidden, "layers": layers, "word": 4, **more}
+    architecture = {"styles": len(STYLES)} | architecture
     return {"architecture": architecture, "alphabet": VOCABULARY.alphabet, "lemmas": LEMMAS}
 
 
 def test_a_checkpoint_that_names_no_cell_is_an_lstm(tmp_path: Path) -> None:
-    network = Generator(len(VOCABULARY), LEMMAS, 8, 6, 12, 2, word=4)
-    save_checkpoint(tmp_path / "old.safetensors", "generator", header(2), network.state_dict())
+    network = Generator(len(VOCABULARY), LEMMAS, 8, 6, 12, 2, word=4, styles=FIRST_STYLES)
+    old = header(2)
+    del old["architecture"]["styles"]
+    save_checkpoint(tmp_path / "old.safetensors", "generator", old, network.state_dict())
     assert isinstance(load_generator(tmp_path / "old.safetensors")[0].recurrent, torch.nn.LSTM)
 
 

@@ -14,6 +14,7 @@ from model.decoding import Context, Job, Sampling, Stepper, sample, told
 from model.errors import BadCheckpoint
 from model.generator import Generator, TorchStepper, load_generator
 from model.onnx_stepper import OnnxStepper, load_stepper
+from model.plan import LinePlan
 from model.rhyme import RHYMES
 from model.steering import Progress, Steering
 from model.vocabulary import BOS, CharVocabulary
@@ -31,21 +32,27 @@ WISHES = [
     SEA,
     Steering("poem", lines=2),
     Steering(keywords=("dog",), forms=(frozenset({"dog"}),)),
+    Steering(
+        "modern", lines=3, plan=(LinePlan(("seas",), "sea"), LinePlan(("unheard",), "zebra"), LinePlan())
+    ),
 ]
 TEXT = "the seas, the sea\nand a zebra\nso"
 
 
-@pytest.fixture(params=["lstm 1", "lstm 2", "gru 2", "rnn 2", "plain lstm 2"])
+@pytest.fixture(params=["lstm 1", "lstm 2", "gru 2", "rnn 2", "plain lstm 2", "planned lstm 2"])
 def model(request: pytest.FixtureRequest) -> Generator:
-    *plain, cell, layers = request.param.split()
+    *kind, cell, layers = request.param.split()
     torch.manual_seed(0)
-    sizes = {"control": 0, "word": 0} if plain else {"control": 6, "word": 4}
-    return Generator(len(VOCABULARY), LEMMAS, 8, hidden=12, layers=int(layers), cell=cell, **sizes).eval()
+    sizes = {"control": 0, "word": 0} if kind == ["plain"] else {"control": 6, "word": 4}
+    plan = {"plan": 5, "forms": ["sea", "seas", "zebra"]} if kind == ["planned"] else {}
+    return Generator(
+        len(VOCABULARY), LEMMAS, 8, hidden=12, layers=int(layers), cell=cell, **sizes, **plan
+    ).eval()
 
 
 def onnx(model: Generator, int8: bool = False) -> OnnxStepper:
     weights = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
-    return OnnxStepper(weights, list(model.lemmas), model.cell, int8)
+    return OnnxStepper(weights, list(model.lemmas), model.cell, int8, list(model.forms))
 
 
 def read(stepper: Stepper, wishes: list[int]) -> list[np.ndarray]:
@@ -63,15 +70,16 @@ def read(stepper: Stepper, wishes: list[int]) -> list[np.ndarray]:
 
 def test_in_float32_it_is_the_network(model: Generator) -> None:
     for found, expected in zip(
-        read(onnx(model), [0, 1, 2, 3]), read(TorchStepper(model), [0, 1, 2, 3]), strict=True
+        read(onnx(model), [0, 1, 2, 3, 4]), read(TorchStepper(model), [0, 1, 2, 3, 4]), strict=True
     ):
         assert found == pytest.approx(expected, abs=1e-5)
         assert found.dtype == np.float64
 
 
 def test_with_8_bits_it_is_close_to_the_network(model: Generator) -> None:
+    rows = [0, 1, 4] if model.plan else [0, 1]
     for found, expected in zip(
-        read(onnx(model, int8=True), [0, 1]), read(TorchStepper(model), [0, 1]), strict=True
+        read(onnx(model, int8=True), rows), read(TorchStepper(model), rows), strict=True
     ):
         assert found == pytest.approx(expected, abs=0.05)
 
@@ -191,7 +199,7 @@ def test_8_bits_lose_little_on_the_shipped_checkpoint(checkpoints: Path) -> None
 
 
 def header(**architecture: object) -> dict[str, object]:
-    sizes = {"embedding": 8, "control": 6, "hidden": 12, "layers": 2, "word": 4} | architecture
+    sizes = {"embedding": 8, "control": 6, "hidden": 12, "layers": 2, "word": 4, "styles": 7} | architecture
     return {"architecture": sizes, "alphabet": VOCABULARY.alphabet, "lemmas": LEMMAS}
 
 

@@ -20,7 +20,7 @@ from model.pen import METHOD, Pen
 from model.ranking import Candidate, Weights
 from model.rhyme import last_word, partner
 from model.rules import SLACK
-from model.tasks import stanza_task
+from model.tasks import stanza_tasks
 from model.text import NEWLINE, words
 from model.wish import Wish
 from tests.shipped import LEXICON, VOCABULARY
@@ -84,7 +84,7 @@ def test_one_line_is_written_anew(pen: Pen, stanza: Candidate, number: int) -> N
     assert pairs(after, "ABAB") == [True, True]
     assert used(SEA, NEWLINE.join(after), LEXICON)
     # Those of the stanza, not of another one with the line's random seed.
-    [asked] = set(stanza_task(pen.tools, SEA, wish).job.steering.syllables)
+    [asked] = set(stanza_tasks(pen.tools, SEA, wish)[0].job.steering.syllables)
     assert abs(sum(map(SOUNDS.syllables, words(after[number - 1]))) - asked) <= SLACK
 
 

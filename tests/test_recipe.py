@@ -21,7 +21,7 @@ from model.wish import MAX_REWRITTEN, Wish
 
 GENERATOR, ENGINE = "0123456789ab", "int8"
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-PLAIN = Recipe.of(("horse", "ride"), Wish(random_seed=3_735_928_559), GENERATOR, ENGINE)
+PLAIN = Recipe.of(("horse", "ride"), Wish(random_seed=3_735_928_559, style="song"), GENERATOR, ENGINE)
 
 random_seeds = st.integers(0, 2**32 - 1)
 # Temperatures to any place after the point: byte for byte means that none is rounded.

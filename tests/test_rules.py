@@ -19,7 +19,7 @@ from model.ranking import Weights
 from model.rhyme import FREE, SCHEMES, Pronunciations, last_word, partner, rhyme_bucket
 from model.rules import LOOP, SLACK, Spelling
 from model.steering import LEAST_SYLLABLES, MAX_LINES, MOST_SYLLABLES, Progress, Steering
-from model.tasks import Tools, line_task, stanza_task
+from model.tasks import Tools, line_tasks, stanza_tasks
 from model.text import NEWLINE, words
 from model.vocabulary import CharVocabulary
 from model.wish import Wish
@@ -44,7 +44,7 @@ def tools(sounds: dict[str, str]) -> Tools:
 
 
 def drawn(wish: Wish, known: Tools = SHIPPED) -> list[Sample]:
-    return sample(Uniform(), VOCABULARY, stanza_task(known, (), wish).job)
+    return sample(Uniform(), VOCABULARY, stanza_tasks(known, (), wish)[0].job)
 
 
 def walk(**asked: object) -> Wish:
@@ -150,7 +150,7 @@ def test_a_first_line_ends_in_a_word_that_leaves_a_choice_of_rhymes() -> None:
 
 
 def test_where_no_scheme_is_asked_for_any_word_may_end_a_line() -> None:
-    assert stanza_task(FEW_TOOLS, (), walk()).job.steering.scheme != FREE
+    assert stanza_tasks(FEW_TOOLS, (), walk())[0].job.steering.scheme != FREE
     ends = {words(line)[-1] for lines in finished(drawn(walk(candidates=32), FEW_TOOLS)) for line in lines}
     assert {end.rpartition("-")[2] for end in ends} == FEW.keys()
 
@@ -167,8 +167,8 @@ def test_a_line_written_anew_rhymes_with_earlier_and_later_ones(scheme: str) -> 
     stanza = [lines[number] for number in order]
     wish = walk(scheme=scheme, syllables=4, candidates=8)
     for number in range(4):
-        task = line_task(SHIPPED, (), wish, stanza, (number + 1, 5))
-        found = [one for one in map(task.candidate, sample(Uniform(), VOCABULARY, task.job)) if one.ended]
+        task = line_tasks(SHIPPED, (), wish, stanza, (number + 1, 5))[0]
+        found = [one for one in task.candidates(sample(Uniform(), VOCABULARY, task.job)) if one.ended]
         assert found
         for one in found:
             written = one.text.split(NEWLINE)
@@ -181,7 +181,7 @@ def test_a_line_written_anew_rhymes_with_earlier_and_later_ones(scheme: str) -> 
 
 def test_a_line_written_anew_is_told_of_a_later_rhyme() -> None:
     stanza = ["i saw the sea", "and then the night", "beneath the tree", "beside the light"]
-    task = line_task(SHIPPED, (), walk(scheme="ABAB", syllables=4, candidates=4), stanza, (2, 5))
+    task = line_tasks(SHIPPED, (), walk(scheme="ABAB", syllables=4, candidates=4), stanza, (2, 5))[0]
     stepper = Uniform()
     sample(stepper, VOCABULARY, task.job)
     [sounds] = SOUNDS.classes("light")
@@ -191,13 +191,13 @@ def test_a_line_written_anew_is_told_of_a_later_rhyme() -> None:
 def test_a_line_keeps_the_syllables_of_its_stanza() -> None:
     """Though its random seed is another one."""
     lines = ["la fa so go la fa", "go so go so fa la"]
-    asked = {stanza_task(FEW_TOOLS, (), walk(random_seed=n)).job.steering.syllables[0] for n in range(20)}
+    asked = {stanza_tasks(FEW_TOOLS, (), walk(random_seed=n))[0].job.steering.syllables[0] for n in range(20)}
     assert len(asked) > 1
     for random_seed in range(5):
         wish = walk(random_seed=random_seed, lines=2)
-        whole = stanza_task(FEW_TOOLS, (), wish)
+        whole = stanza_tasks(FEW_TOOLS, (), wish)[0]
         for seed in range(5):
-            line = line_task(FEW_TOOLS, (), wish, lines, (2, seed))
+            line = line_tasks(FEW_TOOLS, (), wish, lines, (2, seed))[0]
             assert line.job.steering.syllables == whole.job.steering.syllables
 
 
@@ -224,15 +224,15 @@ def test_a_seed_is_not_judged() -> None:
     wish = walk(seed=seed, lines=2, candidates=8)
     found = finished(drawn(wish, known))
     assert found
-    task = line_task(known, (), wish, found[0], (1, 3))
-    written = [task.candidate(one) for one in sample(Uniform(), VOCABULARY, task.job) if one.ended]
+    task = line_tasks(known, (), wish, found[0], (1, 3))[0]
+    written = [one for one in task.candidates(sample(Uniform(), VOCABULARY, task.job)) if one.ended]
     assert not all(map(task.bars, written))
 
 
 def test_rules_change_nothing_but_what_may_be_written() -> None:
     """With a symbol barred the others keep their odds: the first letters follow the model's."""
     job = Job(Steering(lines=1), range(2000), Sampling(1.0, max_characters=1))
-    rules = stanza_task(FEW_TOOLS, (), walk()).job.rules
+    rules = stanza_tasks(FEW_TOOLS, (), walk())[0].job.rules
     first = Counter(one.text for one in sample(Uniform(), VOCABULARY, Job(**{**vars(job), "rules": rules})))
     assert set(first) == {"l", "f", "s", "g", "d"}
     assert max(first.values()) < 1.3 * min(first.values())
@@ -287,7 +287,7 @@ def test_phrases_that_say_a_word_twice_are_written(line: str) -> None:
 
 def may_end(text: str, seed: str = "") -> bool:
     """Whether the last word of a text may be whole."""
-    rules = stanza_task(SHIPPED, (), walk(seed=seed, scheme="free")).job.rules
+    rules = stanza_tasks(SHIPPED, (), walk(seed=seed, scheme="free"))[0].job.rules
     assert rules
     progress = Progress(Steering(lines=4, sounds=SOUNDS))
     for character in text:
@@ -310,7 +310,7 @@ def test_no_two_lines_end_in_the_same_word() -> None:
 
 def test_a_line_written_anew_ends_unlike_the_lines_behind_it() -> None:
     lines = ["la fa so go", "go so go fa", "la so fa doll", "go fa la sol"]
-    task = line_task(FEW_TOOLS, (), walk(syllables=4, candidates=64, scheme="free"), lines, (2, 5))
+    task = line_tasks(FEW_TOOLS, (), walk(syllables=4, candidates=64, scheme="free"), lines, (2, 5))[0]
     found = [one.text.split(NEWLINE)[1] for one in sample(Uniform(), VOCABULARY, task.job) if one.ended]
     ends = {words(line)[-1].rpartition("-")[2] for line in found}
     assert ends <= {"la", "fa", "so"}

@@ -20,6 +20,7 @@ from training.collecting.nltk_data import corpus
 from training.corpus import Song, read_rows, read_songs, split
 from training.flickr8k import read_captions, read_split
 from training.pronunciations import pronunciations
+from training.songbook import read_songbook, split_songbook
 
 MIN_COUNT = 3
 # SemCor occurrences that make a noun common.
@@ -60,16 +61,20 @@ def build(songs: Sequence[Song], raw_lines: Iterable[str], captions: Iterable[st
     return Lexicon(entries, lexicon.names, substitutes, pronunciations(entries))
 
 
-def build_from_files(corpus: Path, captions: Path, train_list: Path) -> Lexicon:
-    """The lexicon of a corpus' training songs and of a caption file's training pictures.
+def build_from_files(corpus: Path, captions: Path, train_list: Path, songbook: Path | None = None) -> Lexicon:
+    """The lexicon of a corpus' training songs, a songbook's training stanzas and the training captions.
 
     Raises:
         BadInput: a file cannot be read, or WordNet or VADER is not installed.
     """
     known = read_captions(captions)
     chosen = [caption for name in read_split(train_list) for caption in known.get(name, ())]
-    raw_lines = (line for row in read_rows(corpus) for stanza in row["stanzas"] for line in stanza)
-    return build(split(read_songs(corpus))["train"], raw_lines, chosen)
+    raw_lines = [line for row in read_rows(corpus) for stanza in row["stanzas"] for line in stanza]
+    songs = split(read_songs(corpus))["train"]
+    if songbook is not None:
+        raw_lines += [line for row in read_rows(songbook) for line in row["lines"]]
+        songs += [verse.song for verse in split_songbook(read_songbook(songbook))["train"]]
+    return build(songs, raw_lines, chosen)
 
 
 def _valences() -> dict[str, float]:

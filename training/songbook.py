@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from model.errors import BadInput
+from model.known_lines import KnownLines
 from model.mood import MOODS
 from model.rhyme import FREE
 from model.text import fold, fold_lines
@@ -75,6 +77,16 @@ def split_songbook(verses: list[Verse]) -> dict[str, list[Verse]]:
     found = {verse.song.key: verse for verse in verses}
     parts = split([verse.song for verse in verses])
     return {name: [found[song.key] for song in songs] for name, songs in parts.items()}
+
+
+def known_lines(path: Path) -> KnownLines:
+    """The index of a songbook's lines, held-back ones included.
+
+    Raises:
+        BadInput: see ``read_songbook``.
+    """
+    lines = (line for verse in read_songbook(path) for line in verse.lines)
+    return KnownLines.of(lines, hashlib.sha256(path.read_bytes()).hexdigest()[:16])
 
 
 def _verse(row: dict[str, Any]) -> Verse:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from model.explanation import Explanation
 from model.recipe import Recipe
+from model.steering import DEFAULT_STYLE
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class SongRequest:
     pictures: tuple[bytes, ...] = ()
     caption: str | None = None
     seed: str = ""
-    style: str = "song"
+    style: str = DEFAULT_STYLE
     mood: str | None = None
     lines: int = 4
     forbidden: frozenset[str] = frozenset()

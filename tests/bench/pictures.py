@@ -23,7 +23,7 @@ from PIL import Image, ImageDraw, ImageFont
 from model.files import CHECKPOINTS
 from model.keywords import extract
 from model.mood import picture_mood, takes_picture
-from model.pen import FROM_CAPTION
+from model.tasks import FROM_CAPTION
 from model.pictures import open_picture
 from model.songwriter import Eye, Pen
 

@@ -1,0 +1,262 @@
+"""A reader: does a stanza say something that a person might have said about these words?
+
+A bidirectional GRU over the words of a stanza, which looks at the keywords before it reads (each
+word attends to them) and after (each keyword attends to what was read), after ESIM (Chen et al.,
+ACL 2017). Its score stands for a residual energy (Deng et al., ICLR 2020): the generator proposes,
+the reader chooses. ``training/reader.py`` trains it; here it runs in NumPy.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from model.checkpoint import described, load_checkpoint
+from model.keywords import STOPWORDS
+from model.lexicon import Lexicon
+from model.text import NEWLINE, fold, words
+
+KIND = "reader"
+# The end of a line is a word, the first of every vocabulary.
+LINE_END = NEWLINE
+# Longer texts are read so far, and no more keywords are asked about.
+MAX_WORDS = 96
+MAX_KEYWORDS = 16
+# A rare word is known by a hash, and every word by the hash of how it ends ("-ing", "-ed").
+_ENDING = 3
+# Rows of every matrix product: of one shape, a row's numbers do not depend on its neighbours.
+_ROWS = 16
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class WordTable:
+    """Which rows of the network's table stand for a word: its own or a hash's, and its ending's.
+
+    Attributes:
+        known: words with a row of their own -> row; ``LINE_END`` has row 0.
+        buckets: rows for the other words, behind those.
+        endings: rows for endings, behind those.
+    """
+
+    known: dict[str, int]
+    buckets: int
+    endings: int
+
+    @classmethod
+    def of(cls, vocabulary: Iterable[str], buckets: int, endings: int) -> WordTable:
+        listed = [LINE_END, *vocabulary]
+        return cls({word: row for row, word in enumerate(listed)}, buckets, endings)
+
+    def __len__(self) -> int:
+        return len(self.known) + self.buckets + self.endings
+
+    def rows(self, word: str) -> tuple[int, int]:
+        """The two rows whose sum is the word's vector."""
+        first = len(self.known)
+        own = self.known.get(word, first + _hash(word) % self.buckets)
+        return own, first + self.buckets + _hash(word[-_ENDING:]) % self.endings
+
+
+class Reader:
+    """Scores stanzas; thread-safe.
+
+    Attributes:
+        header: of the checkpoint; ``metrics`` says how well it tells people's stanzas from others.
+        digest: names the checkpoint.
+    """
+
+    def __init__(self, header: dict[str, Any], arrays: dict[str, Floats], digest: str = "") -> None:
+        """Build the network from a checkpoint's parts.
+
+        Raises:
+            KeyError, TypeError, ValueError: they do not fit each other.
+        """
+        self.header, self.digest = header, digest
+        self._words = WordTable.of(header["words"].split(), header["buckets"], header["endings"])
+        self._table = arrays["table.weight"]
+        if len(self._table) != len(self._words):
+            raise ValueError("not as many vectors as words")
+        self._null = arrays["null"]
+        self._ask = arrays["ask.weight"].T
+        self._input = np.stack([arrays[f"gru.weight_ih_l0{way}"].T for way in ("", "_reverse")])
+        self._recur = np.stack([arrays[f"gru.weight_hh_l0{way}"].T for way in ("", "_reverse")])[:, None]
+        self._input_bias = np.stack([arrays[f"gru.bias_ih_l0{way}"] for way in ("", "_reverse")])
+        self._recur_bias = np.stack([arrays[f"gru.bias_hh_l0{way}"] for way in ("", "_reverse")])
+        self._value, self._value_bias = arrays["value.weight"].T, arrays["value.bias"]
+        self._query = arrays["query.weight"].T
+        self._hidden, self._hidden_bias = arrays["hidden.weight"].T, arrays["hidden.bias"]
+        self._out, self._out_bias = arrays["out.weight"].T, arrays["out.bias"]
+        self._scale = np.float32(self._table.shape[1] ** -0.5)
+        # Whatever does not fit shows at the first reading.
+        self.scores([()], [""])
+
+    @classmethod
+    def load(cls, path: Path) -> Reader:
+        """Read a checkpoint.
+
+        Raises:
+            BadCheckpoint: it is missing, damaged or of another kind or version.
+        """
+        checkpoint = load_checkpoint(path, KIND)
+        with described(path):
+            return cls(checkpoint.header, checkpoint.arrays, checkpoint.digest)
+
+    def scores(self, keywords: Sequence[Sequence[str]], texts: Sequence[str]) -> list[float]:
+        """How likely it is that people wrote each text about its keywords.
+
+        Args:
+            keywords: for each text lemmas of what it should be about, as ``subject`` gives them, in
+                any order; none for anything.
+            texts: folded stanzas, or their first whole lines.
+
+        Returns:
+            natural logarithms of odds, the same whatever other texts are asked about.
+        """
+        alike: dict[tuple[str, ...], list[int]] = {}
+        for place, told in enumerate(keywords):
+            alike.setdefault(tuple(sorted(set(told))[:MAX_KEYWORDS]), []).append(place)
+        found = np.zeros(len(texts), np.float32)
+        for told, places in alike.items():
+            found[places] = self._read(told, [tokens(texts[place]) for place in places])
+        return [float(score) for score in found]
+
+    def _read(self, keywords: tuple[str, ...], texts: Sequence[Sequence[str]]) -> Floats:
+        """Texts about the same keywords -> (texts,)."""
+        keys = np.stack([self._null, *(self._vector(word) for word in keywords)])
+        places: dict[str, int] = {}
+        ids = np.zeros((max(map(len, texts)), _whole(len(texts))), np.intp)
+        lengths = np.ones(ids.shape[1], np.intp)
+        for row, text in enumerate(texts):
+            ids[: len(text), row] = [places.setdefault(word, len(places)) for word in text]
+            lengths[row] = len(text)
+        vectors = np.zeros((_whole(len(places)), self._table.shape[1]), np.float32)
+        vectors[: len(places)] = [self._vector(word) for word in places]
+        vectors = vectors.reshape(-1, _ROWS, vectors.shape[1])
+        gates = self._gates(vectors, keys)
+        near = (vectors @ (keys * self._scale).T).reshape(-1, len(keys))[ids]
+        states = self._recurrent(gates, ids, lengths)
+        outside = np.arange(len(ids))[:, None] >= lengths
+        near[outside] = -np.inf
+        return self._judged(states, outside, lengths, keys, near.max(0))[: len(texts)]
+
+    def _vector(self, word: str) -> Floats:
+        own, ending = self._words.rows(word)
+        return np.asarray(self._table[own] + self._table[ending])
+
+    def _gates(self, vectors: Floats, keys: Floats) -> Floats:
+        """Distinct words (blocks, rows, size) and keywords -> what they add to the gates, (2, words, 3 h)."""
+        heard = _softmax(vectors @ (keys @ self._ask * self._scale).T, axis=-1) @ keys
+        read = np.concatenate([vectors, vectors * heard], axis=-1)
+        gates = read @ self._input[:, None] + self._input_bias[:, None, None]
+        return np.asarray(gates.reshape(2, -1, gates.shape[-1]))
+
+    def _recurrent(self, gates: Floats, ids: Ints, lengths: Ints) -> Floats:
+        """The GRU both ways: ids (words, texts) -> states (words, texts, 2 h).
+
+        Each way begins at its own end of a text, so that what is behind a text never enters it.
+        """
+        steps, count = ids.shape
+        size = self._recur.shape[-2]
+        states = np.zeros((steps, 2, count, size), np.float32)
+        state = np.zeros((2, count, size), np.float32)
+        bias = self._recur_bias[:, None]
+        for step, given in enumerate(gates.reshape(-1, 3 * size)[_both_ways(ids, lengths, gates.shape[1])]):
+            kept = (state.reshape(2, -1, _ROWS, size) @ self._recur).reshape(2, count, -1)
+            kept += bias
+            both = _sigmoid(given[..., : 2 * size] + kept[..., : 2 * size])
+            new = kept[..., 2 * size :]
+            new *= both[..., :size]
+            new += given[..., 2 * size :]
+            np.tanh(new, out=new)
+            state = state - new
+            state *= both[..., size:]
+            state += new
+            states[step] = state
+        turned = states[_turned(lengths, steps), 1, np.arange(count)]
+        return np.concatenate([states[:, 0], turned], axis=-1)
+
+    def _judged(
+        self,
+        states: Floats,
+        outside: npt.NDArray[np.bool_],
+        lengths: Ints,
+        keys: Floats,
+        near: Floats,
+    ) -> Floats:
+        """States (words, texts, 2 h) and how near a text comes to each key, (texts, keys) -> (texts,)."""
+        steps, count, size = states.shape
+        states[outside] = 0
+        mean = states.sum(0) / lengths[:, None].astype(np.float32)
+        peak = np.where(outside[..., None], -np.inf, states).max(0)
+        values = states.reshape(steps, -1, _ROWS, size) @ self._value + self._value_bias
+        logits = values @ (keys @ self._query * self._scale).T
+        weights = np.where(outside[..., None], -np.inf, logits.reshape(steps, count, -1))
+        weights = _softmax(weights, axis=0)
+        values = values.reshape(steps, count, -1)
+        found = np.stack([(weights[..., [key]] * values).sum(0) * keys[key] for key in range(len(keys))])
+        found = np.concatenate([found, near.T[..., None]], axis=-1)
+        features = np.concatenate([peak, mean, found.max(0), found.mean(0)], axis=-1, dtype=np.float32)
+        blocks = features.reshape(-1, _ROWS, features.shape[-1]) @ self._hidden + self._hidden_bias
+        return np.asarray((np.maximum(blocks, 0) @ self._out + self._out_bias).reshape(count))
+
+
+def tokens(text: str) -> list[str]:
+    """A folded text as the reader sees it: words without punctuation, each line with its end."""
+    found = []
+    for line in text.split(NEWLINE):
+        found += [part for word in words(line) for part in word.split("-")]
+        found.append(LINE_END)
+    return found[:MAX_WORDS]
+
+
+def subject(caption: str, lexicon: Lexicon) -> tuple[str, ...]:
+    """Lemmas of the words of a caption that mean something by themselves, as in the songbook.
+
+    Where it has none, all its words: "down under" is a subject, too.
+    """
+    found = words(fold(caption))
+    parts = {part for word in found for part in word.split("-") if part not in STOPWORDS}
+    return tuple(sorted({lexicon.lemma(part) for part in parts} or set(found)))
+
+
+def _hash(word: str) -> int:
+    return zlib.crc32(word.encode())
+
+
+def _whole(count: int) -> int:
+    """The next multiple of a block's rows."""
+    return -(-count // _ROWS) * _ROWS
+
+
+def _turned(lengths: Ints, steps: int) -> Ints:
+    """Where each text's words are when it is read from its end, (words, texts)."""
+    return np.asarray(np.maximum(lengths - 1 - np.arange(steps)[:, None], 0))
+
+
+def _both_ways(ids: Ints, lengths: Ints, words: int) -> Ints:
+    """Rows of the gates that a step takes, those of the second way behind the ``words`` of the first."""
+    back = ids[_turned(lengths, len(ids)), np.arange(ids.shape[1])]
+    return np.stack([ids, words + back], axis=1)
+
+
+def _softmax(logits: Floats, axis: int) -> Floats:
+    powers = np.exp(logits - logits.max(axis, keepdims=True))
+    return np.asarray(powers / powers.sum(axis, keepdims=True))
+
+
+def _sigmoid(numbers: Floats) -> Floats:
+    """Of numbers that may be written over; half a tanh never overflows."""
+    numbers *= np.float32(0.5)
+    np.tanh(numbers, out=numbers)
+    numbers += np.float32(1)
+    numbers *= np.float32(0.5)
+    return numbers
