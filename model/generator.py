@@ -285,6 +285,8 @@ class TorchStepper:
             planned = self.model.form(asked.forms) + self.model.letters(asked.letters).sum(-2)
             # (steerings, roles x places, gates): what each planned word adds in each role.
             self._planned = (planned[:, None] @ self._plan_part).flatten(1, 2)
+            # What was told stays the same for a word at least.
+            self._plans: dict[tuple[int, int, tuple[int, ...]], Tensor] = {}
         fresh = torch.zeros((self.layers * self._parts, self.hidden), device=self.device)
         return [fresh] * len(steerings)
 
@@ -307,7 +309,7 @@ class TorchStepper:
         inputs.addmm_(self._word[written].flatten(1), self._word_part)
         inputs.addmm_(self._waiting(context), self._keywords)
         if self.model.plan:
-            self._add_planned(inputs, context)
+            inputs += self._told_plans(context)
         inputs += self._product(self._state[0][0], self._first)
         self._state[0] = self._advance(inputs, self._state[0])
         for layer, (weights, bias) in enumerate(self._upper, start=1):
@@ -324,13 +326,20 @@ class TorchStepper:
     def _product(self, rows: Tensor, weights: Tensor) -> Tensor:
         return (rows.to(self.precision) @ weights).float()
 
-    def _add_planned(self, inputs: Tensor, context: Context) -> None:
-        progress = zip(context.asked.tolist(), context.line.tolist(), context.planned.tolist(), strict=True)
-        for row, (asked, line, planned) in enumerate(progress):
-            for role, places in enumerate(plan_roles(line, planned)):
-                if places:
-                    chosen = [role * PLACES + place for place in places]
-                    inputs[row] += self._planned[asked, chosen].sum(0)
+    def _told_plans(self, context: Context) -> Tensor:
+        """What each row's plan adds to the first layer's gates, (rows, gates)."""
+        progress = zip(
+            context.asked.tolist(), context.line.tolist(), map(tuple, context.planned.tolist()), strict=True
+        )
+        return torch.stack([self._told_plan(*one) for one in progress])
+
+    def _told_plan(self, asked: int, line: int, planned: tuple[int, ...]) -> Tensor:
+        key = asked, line, planned
+        if key not in self._plans:
+            roles = enumerate(plan_roles(line, planned))
+            chosen = [role * PLACES + place for role, places in roles for place in places]
+            self._plans[key] = self._planned[asked, chosen].sum(0)
+        return self._plans[key]
 
     def _waiting(self, context: Context) -> Tensor:
         """Which of all the steerings' keywords each row still has to write, (rows, steerings x keywords)."""

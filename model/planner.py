@@ -8,7 +8,7 @@ Free of torch.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,13 +24,14 @@ from model.rhyme import partner
 from model.steering import MAX_LINES, STYLES
 
 Floats = npt.NDArray[np.float32]
-Doubles = npt.NDArray[np.float64]
 
 # Ids before those of words: padding, the end of a line, and a word without an id.
 PAD, LINE, UNKNOWN = 0, 1, 2
 FIRST_WORD = 3
 # Keywords that it can be told of.
 MAX_TOLD = 8
+# Of the plans that are drawn, so many of the likeliest are weighed and given.
+WEIGHED = 24
 # A first rhyme word leaves so many others to choose from.
 _RICH = 4
 
@@ -154,13 +155,7 @@ class Planner:
             random: decides the draws.
             barred: words that no plan may have.
         """
-        drawing = _Drawing(self, brief, count, barred, (), "")
-        tokens = drawing.run(temperature, random)
-        asked, free = (drawing.losses(tokens, told) for told in (True, False))
-        drafts: dict[Plan, Draft] = {}
-        for plan, own, other in zip(drawing.plans(tokens), asked, free, strict=True):
-            drafts.setdefault(plan, Draft(plan, own, other - own))
-        return list(drafts.values())
+        return self._drafts(_Drawing(self, brief, count, barred, (), ""), temperature, random)
 
     def draw_line(
         self,
@@ -184,13 +179,22 @@ class Planner:
             barred: words that no plan may have.
         """
         drawing = _Drawing(self, brief, count, barred, before, rhyme)
-        tokens = drawing.run(temperature, random)
-        asked, free = (drawing.losses(tokens, told) for told in (True, False))
         drafts: dict[Plan, Draft] = {}
-        for plan, own, other in zip(drawing.plans(tokens), asked, free, strict=True):
-            line = plan[len(before) : len(before) + 1]
-            drafts.setdefault(line, Draft(line, own, other - own))
+        for draft in self._drafts(drawing, temperature, random):
+            line = draft.plan[len(before) : len(before) + 1]
+            drafts.setdefault(line, replace(draft, plan=line))
         return list(drafts.values())
+
+    def _drafts(self, drawing: _Drawing, temperature: float, random: np.random.Generator) -> list[Draft]:
+        """Draw plans, and weigh the likeliest of them."""
+        tokens, nats = drawing.run(temperature, random)
+        distinct = {plan: row for row, plan in reversed(list(enumerate(drawing.plans(tokens))))}
+        rows = sorted(distinct.values(), key=lambda row: (nats[row], row))[:WEIGHED]
+        free = drawing.losses(tokens[rows])
+        plans = {row: plan for plan, row in distinct.items()}
+        return [
+            Draft(plans[row], nats[row], other - nats[row]) for row, other in zip(rows, free, strict=True)
+        ]
 
     def _tokens(self, plan: Plan) -> list[int]:
         """The tokens of lines; words that it can't plan are left out, but for last ones."""
@@ -211,7 +215,7 @@ class Planner:
             self._rhymes[token] = np.array(kept, dtype=np.int64)
         return self._rhymes[token]
 
-    def _step(self, told: Told, constant: Floats, keywords: Floats, state: tuple[Floats, Floats]) -> Doubles:
+    def _step(self, told: Told, constant: Floats, keywords: Floats, state: tuple[Floats, Floats]) -> Floats:
         """Logits (rows, tokens); the state (rows, hidden) twice is replaced in place."""
         weights = self._weights
         form = weights["left.weight"][told.left] + weights["slot.weight"][told.slot]
@@ -226,7 +230,8 @@ class Planner:
         let_in, keep, out = (_sigmoid(gates[:, n * size : (n + 1) * size]) for n in (0, 1, 3))
         memory[:] = keep * memory + let_in * np.tanh(gates[:, 2 * size : 3 * size])
         hidden[:] = out * np.tanh(memory)
-        return (hidden @ self._out + weights["bias"]).astype(np.float64)
+        logits: Floats = hidden @ self._out + weights["bias"]
+        return logits
 
 
 class _Drawing:
@@ -247,11 +252,18 @@ class _Drawing:
         self.form = weights["mood.weight"][mood] + weights["style.weight"][1 + STYLES.index(brief.style)]
         self.barred = np.array([n for word, n in planner._ids.items() if word in barred], dtype=np.int64)
 
-    def run(self, temperature: float, random: np.random.Generator) -> npt.NDArray[np.int64]:
-        """Draw (rows, steps) tokens: for each line its last word, its others and ``LINE``."""
+    def run(
+        self, temperature: float, random: np.random.Generator
+    ) -> tuple[npt.NDArray[np.int64], list[float]]:
+        """Draw (rows, steps) tokens: for each line its last word, its others and ``LINE``.
+
+        Returns:
+            the tokens, and each row's mean negative log-likelihood at temperature 1.
+        """
         steps = len(self.given) + self.lines * (MAX_INNER + 2)
         tokens = np.zeros((self.count, steps), dtype=np.int64)
-        self._begin(asked=True)
+        nats, drawn = np.zeros(self.count), np.zeros(self.count)
+        self._begin(self.count, asked=True)
         everybody = np.arange(self.count)
         for step in range(steps):
             alive = np.flatnonzero(self.line < self.lines)
@@ -262,21 +274,31 @@ class _Drawing:
                 tokens[:, step] = self.given[step]
                 self._take_in(everybody, tokens[:, step])
                 continue
-            for row, some in zip(alive, logits, strict=True):
-                some[self._impossible(row)] = -np.inf
-            logits[:, :LINE] = logits[:, UNKNOWN] = -np.inf
-            logits[:, self.barred] = -np.inf
-            weights = np.exp((logits - logits.max(1, keepdims=True)) / temperature)
-            cumulative = weights.cumsum(1)
-            marks = random.random(self.count)[alive] * cumulative[:, -1]
-            chosen = (cumulative <= marks[:, None]).sum(1)
+            chosen = self._chosen(alive, logits, temperature, random)
             tokens[alive, step] = chosen
+            nats[alive] += _losses(logits, chosen)
+            drawn[alive] += 1
             self._take_in(alive, chosen)
-        return tokens
+        mean: list[float] = (nats / np.maximum(1, drawn)).tolist()
+        return tokens, mean
 
-    def losses(self, tokens: npt.NDArray[np.int64], asked: bool) -> list[float]:
-        """Mean negative log-likelihood of each row's tokens, told of the keywords or not."""
-        self._begin(asked)
+    def _chosen(
+        self, alive: npt.NDArray[np.int64], logits: Floats, temperature: float, random: np.random.Generator
+    ) -> npt.NDArray[np.int64]:
+        masked = logits.copy()
+        for row, some in zip(alive, masked, strict=True):
+            some[self._impossible(row)] = -np.inf
+        masked[:, :LINE] = masked[:, UNKNOWN] = -np.inf
+        masked[:, self.barred] = -np.inf
+        weights = np.exp((masked - masked.max(1, keepdims=True)) / np.float32(temperature))
+        cumulative = weights.cumsum(1, dtype=np.float64)
+        marks = random.random(self.count)[alive] * cumulative[:, -1]
+        found: npt.NDArray[np.int64] = (cumulative <= marks[:, None]).sum(1)
+        return found
+
+    def losses(self, tokens: npt.NDArray[np.int64]) -> list[float]:
+        """Mean negative log-likelihood of each row's drawn tokens, told of no keyword."""
+        self._begin(len(tokens), asked=False)
         nats = np.zeros(len(tokens))
         for step in range(tokens.shape[1]):
             alive = np.flatnonzero(tokens[:, step] != PAD)
@@ -284,9 +306,7 @@ class _Drawing:
                 break
             logits, chosen = self._logits(alive), tokens[alive, step]
             if step >= len(self.given):
-                most = logits.max(1)
-                normal = most + np.log(np.exp(logits - most[:, None]).sum(1))
-                nats[alive] += normal - logits[np.arange(len(alive)), chosen]
+                nats[alive] += _losses(logits, chosen)
             self._take_in(alive, chosen)
         drawn = (tokens[:, len(self.given) :] != PAD).sum(1)
         mean: list[float] = (nats / np.maximum(1, drawn)).tolist()
@@ -305,8 +325,8 @@ class _Drawing:
                 lines[-1].append(self.planner._words[token - FIRST_WORD] if token >= FIRST_WORD else "")
         return tuple(LinePlan(tuple(words[1:]), words[0]) for words in lines if words)
 
-    def _begin(self, asked: bool) -> None:
-        rows, hidden = self.count, self.planner._own.shape[0]
+    def _begin(self, rows: int, asked: bool) -> None:
+        hidden = self.planner._own.shape[0]
         self.state = [np.zeros((rows, hidden), dtype=np.float32) for _ in range(2)]
         self.token, self.line, self.slot = (np.zeros(rows, dtype=np.int64) for _ in range(3))
         self.waiting = np.full((rows, len(self.vectors)), float(bool(self.keywords) and asked), np.float32)
@@ -322,7 +342,7 @@ class _Drawing:
             return self.rhyme if self.rhyme and line == self.lines - 1 else PAD
         return int(self.ends[row, other])
 
-    def _logits(self, alive: npt.NDArray[np.int64]) -> Doubles:
+    def _logits(self, alive: npt.NDArray[np.int64]) -> Floats:
         others = np.array([self._partner(row) for row in alive])
         told = Told(
             self.token[alive],
@@ -375,6 +395,14 @@ class _Drawing:
                 if lemma in self.keywords:
                     self.waiting[row, self.keywords.index(lemma)] = 0.0
             self.token[row] = token
+
+
+def _losses(logits: Floats, chosen: npt.NDArray[np.int64]) -> Floats:
+    """Negative log-likelihood of one token a row."""
+    most = logits.max(1)
+    normal = most + np.log(np.exp(logits - most[:, None]).sum(1))
+    found: Floats = normal - logits[np.arange(len(chosen)), chosen]
+    return found
 
 
 def _sigmoid(values: Floats) -> Floats:

@@ -224,7 +224,7 @@ def plan_words(plan: Plan) -> list[str]:
     return [word for line in lines for word in (*line.inner, *[""] * (MAX_INNER - len(line.inner)), line.end)]
 
 
-def plan_roles(line: int, planned: Sequence[bool]) -> list[list[int]]:
+def plan_roles(line: int, planned: Sequence[int]) -> list[list[int]]:
     """The places whose words have each of the ``ROLES``, while a line is written.
 
     Args:

@@ -31,6 +31,7 @@ SHIPPED = ROOT / "data" / "checkpoints"
 SONGBOOK = ROOT / "data" / "songbook" / "stanzas.jsonl.xz"
 THINGS = {"dog": "barks", "bird": "sings", "fish": "swims", "cat": "sleeps", "boy": "laughs", "bell": "rings"}
 PLACES = {"garden": "green", "kitchen": "warm", "harbour": "wide", "station": "loud"}
+NAMES = [f"{a}{b}{c}{d}" for a in "bcdfgklmnprst" for b in "aeiou" for c in "dlmnrst" for d in "aoiyue"]
 TEXT = st.text(alphabet="abdgstr' -,\n", max_size=60)
 
 
@@ -45,7 +46,8 @@ def stanza(number: int) -> dict[str, Any]:
     draw = random.Random(number)
     thing, place = draw.choice(list(THINGS)), draw.choice(list(PLACES))
     lines = [
-        f"the {thing} is in the {place} today",
+        # Stanzas that begin alike would all be held back, or none.
+        f"{NAMES[number]} had a {thing} in the {place}",
         f"and there the {thing} {THINGS[thing]}",
         f"the {place} is {PLACES[place]} I say",
     ]
@@ -63,7 +65,7 @@ def songbook(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def trained(songbook: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("reader") / "reader.safetensors"
-    options = ReaderOptions(minutes=0.1, embedding=16, hidden=16, features=16, validations=2, batch=64)
+    options = ReaderOptions(passes=3, embedding=16, hidden=16, features=16, validations=2, batch=64)
     ReaderTrainer(songbook, lexicon(), options).train(path)
     return path
 
@@ -74,11 +76,8 @@ def reader(trained: Path) -> Reader:
 
 
 def test_it_prefers_what_makes_sense(reader: Reader) -> None:
-    sense = "the dog is in the garden today\nand there the dog barks"
-    worse = [
-        "the dog is in the garden today\nand there the dog sings",
-        "dog the is in the garden the today\nand dog",
-    ]
+    sense = "bella had a dog in the garden\nand there the dog barks"
+    worse = [sense.replace("barks", "sings"), "dog had a in the bella garden the\nand dog"]
     own, *others = reader.scores([("dog", "garden")] * 3, [sense, *worse])
     assert own > max(others)
     assert own > reader.scores([("bell", "harbour")], [sense])[0]
@@ -185,12 +184,14 @@ def test_generated_stanzas_are_noise_that_is_learnt_from(songbook: Path, tmp_pat
     rows = [{"keywords": ["dog"], "lines": [f"the sea the sun {n}", "the sea of me"]} for n in range(200)]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert read_generated(file)[0].lines[1] == ("the", "sea", "of", "me")
-    options = ReaderOptions(minutes=0.03, embedding=8, hidden=8, features=8, validations=1, batch=64)
+    options = ReaderOptions(passes=0.2, embedding=8, hidden=8, features=8, validations=1, batch=64)
     figures = ReaderTrainer(songbook, lexicon(), options, negatives=[file]).train(tmp_path / "r.safetensors")
     assert figures[GENERATED]["count"] > 0
 
 
-@pytest.mark.parametrize("row", ['{"lines": ["a"]}', '{"keywords": "dog", "lines": 3}', "[]", '{"keywords": [1], "lines": []}'])  # fmt: skip
+@pytest.mark.parametrize(
+    "row", ['{"lines": ["a"]}', '{"keywords": "dog", "lines": 3}', "[]", '{"keywords": [1], "lines": []}']
+)
 def test_a_file_of_negatives_that_is_none_is_named(tmp_path: Path, row: str) -> None:
     file = tmp_path / "negatives.jsonl"
     file.write_text(row + "\n")
@@ -251,7 +252,8 @@ def test_a_folder_without_a_judge_says_so(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not (SHIPPED / "judge.safetensors").exists(), reason="no judge ships yet")
 def test_the_command_prints_one_object_or_one_sentence(tmp_path: Path) -> None:
-    file = write_told(tmp_path / "told.jsonl", [{"lines": ["The dog barks"], "caption": "a dog"}, {"lines": ["A cat"], "caption": "cat"}])  # fmt: skip
+    rows = [{"lines": ["The dog barks"], "caption": "a dog"}, {"lines": ["A cat"], "caption": "cat"}]
+    file = write_told(tmp_path / "told.jsonl", rows)
     result = CliRunner().invoke(main, ["evaluate", "sense", str(file), "--json"])
     found = json.loads(result.stdout)
     assert {"sense", "relevance", "count", "human", "reader", "provenance"} <= set(found)

@@ -118,14 +118,15 @@ class ReaderOptions:
     """Everything beside the data that decides the result of a reader's training."""
 
     judge: bool = _option(False, "Train on the stanzas that the generator's own reader never sees.")
-    minutes: float = _option(10.0, "Training time, validation included.", 0.01)
+    passes: float = _option(12.0, "Over people's stanzas.", 0.01)
     embedding: int = _option(96, "Size of a word's vector.", 1, _WIDEST)
     hidden: int = _option(96, "Units each way.", 1, _WIDEST)
     features: int = _option(64, "Units of the last layer but one.", 1, _WIDEST)
     dropout: float = _option(0.1, "Of words' vectors; twice as much before the last layers.", below=1)
     batch: int = _option(128, "Texts a step.", 1)
     learning_rate: float = _option(2e-3, "Highest learning rate.")
-    validations: int = _option(12, "How often held-back stanzas are measured; the best weights are kept.", 1)
+    validations: int = _option(24, "How often held-back stanzas are measured; the best weights are kept.", 1)
+    patience: int = _option(6, "End after so many validations without a new best; 0 for never.")
     seed: int = _option(1, "Of weights, order, corruptions and dropout.")
 
     def __post_init__(self) -> None:

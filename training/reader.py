@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import math
 import random
-import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
@@ -207,32 +206,34 @@ class ReaderTrainer:
             self._network.table.weight[: len(known)] += vectors * _SPREAD * self.options.embedding**0.5
 
     def train(self, output: Path) -> dict[str, Any]:
-        """Train until the time is over, Ctrl-C or no new best, and write the best weights.
+        """Train to the end, to Ctrl-C or until nothing gets better; the best weights are written.
 
         Returns:
             figures of held-back stanzas, as ``measure`` gives them.
         """
-        rate = self.options.learning_rate
-        optimiser = torch.optim.AdamW(self._network.parameters(), rate, weight_decay=0.01)
-        best, kept = math.inf, deepcopy(self._network.state_dict())
-        begun, validated, steps = time.monotonic(), 0, 0
-        total = self.options.minutes * 60
-        checks = self.options.validations
+        options = self.options
+        optimiser = torch.optim.AdamW(self._network.parameters(), weight_decay=0.01)
+        best, kept, stale = math.inf, deepcopy(self._network.state_dict()), 0
+        total = max(options.validations, round(options.passes * self._batches_a_pass))
+        checks = {total * (check + 1) // options.validations for check in range(options.validations)}
         batches = self._batches()
-        with tqdm(total=round(total), unit="s", desc=KIND) as progress:
+        with tqdm(total=total, unit="step", desc=KIND) as progress:
             try:
-                while (spent := time.monotonic() - begun) < total or validated < checks:
-                    _set_rate(optimiser, rate * _cosine(min(1.0, spent / total)))
+                for step in range(1, total + 1):
+                    _set_rate(optimiser, options.learning_rate * _cosine(step / total))
                     loss = self._step(next(batches), optimiser)
-                    steps += 1
-                    progress.update(int(min(spent, total)) - progress.n)
-                    if spent >= total * (validated + 1) / checks:
-                        validated += 1
-                        dev = self._loss(self._held_back["dev"])
-                        tqdm.write(f"{spent:.0f} s, step {steps}: train {loss:.3f}, dev {dev:.4f}")
-                        if dev < best:
-                            best, kept = dev, deepcopy(self._network.state_dict())
-                            self._write(output, {"dev_nats": best})
+                    progress.update()
+                    if step not in checks:
+                        continue
+                    dev = self._loss(self._held_back["dev"])
+                    tqdm.write(f"step {step}: train {loss:.3f}, dev {dev:.4f} nats")
+                    if dev < best:
+                        best, kept, stale = dev, deepcopy(self._network.state_dict()), 0
+                        self._write(output, {"dev_nats": best})
+                    else:
+                        stale += 1
+                    if stale == options.patience > 0:
+                        break
             except KeyboardInterrupt:
                 tqdm.write("Interrupted: the best weights so far are kept.")
         self._network.load_state_dict(kept)
@@ -241,6 +242,11 @@ class ReaderTrainer:
         figures = {"dev_nats": best, **measure(Reader.load(output).scores, self._held_back["test"])}
         self._write(output, figures)
         return figures
+
+    @property
+    def _batches_a_pass(self) -> float:
+        songs = min(len(self._songs), int(_SONGS_SHARE * len(self._people)))
+        return (len(self._people) + songs) * (1 + _NEGATIVES) / self.options.batch
 
     def _step(self, batch: Batch, optimiser: torch.optim.Optimizer) -> float:
         self._network.train()
