@@ -25,7 +25,7 @@ SUBJECTS = {
     "snow": "snow sled ice frost mitten ski".split(),
     "tea": "tea cup kettle spoon sugar biscuit".split(),
 }
-TINY = Settings(minutes=0.05, words=40, buckets=4, size=64, hidden=64, batch=32, pause=1.0)
+TINY = Settings(steps=300, words=40, buckets=4, size=64, hidden=64, batch=32, measured=3)
 CAPTION = "a puppy with a bone"
 
 

@@ -52,6 +52,8 @@ _SPOT_WEIGHT = 2.0
 _SPREAD = 0.5
 # Corruptions of a stanza, each time that it is read.
 _NEGATIVES = 2
+# Of the generated stanzas, by hash of their keywords.
+_HELD_BACK = 0.1
 # Of the negatives, where there are generated ones.
 _GENERATED_SHARE = 0.4
 # The judge's stanzas of songs, for one of the songbook.
@@ -179,8 +181,9 @@ class ReaderTrainer:
         self._songs = _song_stanzas(songs) if songs else []
         self._corruptor = Corruptor([*self._people, *self._songs], lexicon, self._draw)
         generated = [one for path in negatives for one in read_generated(path)]
-        held = [one for one in generated if _lot(_text(one)) < 0.05]
-        self._generated = [one for one in generated if _lot(_text(one)) >= 0.05]
+        # Stanzas about the same stay together.
+        held = [one for one in generated if _lot(" ".join(one.keywords)) < _HELD_BACK]
+        self._generated = [one for one in generated if _lot(" ".join(one.keywords)) >= _HELD_BACK]
         self._held_back = {
             name: held_back([_about(verse) for verse in parts[name]], held, lexicon, options.seed)
             for name in ("dev", "test")

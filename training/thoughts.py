@@ -37,6 +37,8 @@ AMONG = 100
 # Texts at most that a mean is taken of, and sets of ``AMONG`` that a figure is taken of.
 _SAMPLE, _SETS = 5_000, 20
 _EXAMPLES = 5
+# Steps over which the rate rises.
+_WARMUP = 100
 # The means are no weights, and bytes would coarsen what is added to every caption.
 _SPARED = ("means",)
 
@@ -50,6 +52,7 @@ class Settings:
 
     Attributes:
         minutes: of training, over which the rate falls.
+        steps: so many instead where they are not 0, which gives the same result on every machine.
         words: the commonest get vectors of their own, as many as this.
         buckets: vectors that all other words share.
         size: numbers a vector.
@@ -59,11 +62,12 @@ class Settings:
         temperature: of the softmax over a batch's texts.
         unread: share of the words that are left out while training, others in every step.
         ema: decay of the averaged weights that are measured and kept.
-        pause: seconds between two measurements.
+        measured: times that it is measured, at even distances.
         seed: of weights, draws and words left out.
     """
 
     minutes: float = 8.0
+    steps: int = 0
     words: int = 7_000
     buckets: int = 512
     size: int = 96
@@ -73,12 +77,16 @@ class Settings:
     temperature: float = 0.07
     unread: float = 0.15
     ema: float = 0.998
-    pause: float = 30.0
+    measured: int = 16
     seed: int = 1
 
     def __post_init__(self) -> None:
         if self.minutes <= 0:
             raise BadOption("--minutes must be above 0.")
+
+    def done(self, step: int, spent: float) -> float:
+        """The share of the training that is over after so many steps and seconds."""
+        return step / self.steps if self.steps else spent / (60 * self.minutes)
 
 
 class Encoder(nn.Module):
@@ -164,21 +172,24 @@ class Trainer:
         """Train, and give the mean losses by kind whenever it is time to measure, and at the end."""
         settings, draw = self.settings, np.random.default_rng(self.settings.seed)
         optimiser = torch.optim.Adam(self.encoder.parameters(), settings.rate, betas=(0.9, 0.99))
-        whole, spent, step = settings.minutes * 60, 0.0, 0
-        bar = tqdm(total=round(whole), desc="thoughts", unit="s", mininterval=5)
-        while spent < whole:
-            until, sums, first = min(whole, spent + settings.pause), Counter[str](), step
-            while spent < until:
+        bar = tqdm(total=100, desc="thoughts", unit="%", mininterval=5)
+        step, spent = 0, 0.0
+        for until in np.linspace(0, 1, settings.measured + 1)[1:]:
+            sums, first = Counter[str](), step
+            while (done := settings.done(step, spent)) < until:
                 began = time.monotonic()
                 for group in optimiser.param_groups:
-                    group["lr"] = settings.rate * cosine(spent / whole, step, 100)
+                    group["lr"] = settings.rate * cosine(done, step, _WARMUP)
                 sums.update(self._step(optimiser, draw))
                 step += 1
                 self.ema.update(self.encoder, step)
                 spent += time.monotonic() - began
-                bar.update(min(round(whole), int(spent)) - bar.n)
+                bar.update(int(100 * done) - bar.n)
             check_finite(step, *sums.values())
-            yield {kind: total / (step - first) for kind, total in sums.items()}
+            # On a slow machine one step can take longer than it is from one measurement to the next.
+            if step > first:
+                yield {kind: total / (step - first) for kind, total in sums.items()}
+        bar.update(100 - bar.n)
         bar.close()
 
     def _step(self, optimiser: torch.optim.Optimizer, draw: np.random.Generator) -> dict[str, float]:

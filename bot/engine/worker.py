@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -50,6 +51,9 @@ MAX_FILES_OPEN = 256
 
 # How far workers stand back behind the process that talks to Discord.
 NICENESS = 5
+
+# Lines of a hundred stanzas.
+_RECENT = 400
 
 _SECRETS = "DISCORD_TOKEN"
 _UNSUNG = "That song has words that I do not sing here."
@@ -107,6 +111,7 @@ class Draft:
         random_seed: of the next attempt.
         seconds: how long each stage took.
         outcome: a stanza or an error, once there is one.
+        spare: a stanza that has a line of the last ones, should nothing better come.
     """
 
     request: SongRequest
@@ -117,6 +122,7 @@ class Draft:
     random_seed: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     outcome: SongResult | EngineError | None = None
+    spare: SongResult | None = None
 
     @contextmanager
     def settled(self) -> Iterator[None]:
@@ -195,6 +201,8 @@ class Models(Protocol):
 class _State:
     models: Models | None = None
     attempts: int = 1
+    # Lines of the last stanzas, which the next ones do not share.
+    recent: deque[str] = field(default_factory=lambda: deque(maxlen=_RECENT))
 
 
 # A pool's task is a function by name: what a process loads once can only live here.
@@ -261,7 +269,11 @@ def write_batch(requests: Sequence[SongRequest], left: Sequence[float]) -> list[
                     _in_time(draft.until)
                     open_ones.append(draft)
         _attempt(models, open_ones)
-    return [draft.outcome or Declined(_NO_LUCK) for draft in drafts]
+    outcomes = [draft.outcome or draft.spare or Declined(_NO_LUCK) for draft in drafts]
+    for outcome in outcomes:
+        if isinstance(outcome, SongResult):
+            _state.recent.extend(outcome.lines)
+    return outcomes
 
 
 def trace(error: Exception) -> str:
@@ -321,7 +333,7 @@ def _judge(models: Models, draft: Draft, written: Written, began: float) -> None
         # Another attempt would be another stanza.
         draft.outcome = Declined(_UNSUNG) if request.replay else None
         return
-    draft.outcome = SongResult(
+    result = SongResult(
         draft.caption,
         draft.keywords,
         tuple(written.lines),
@@ -334,6 +346,11 @@ def _judge(models: Models, draft: Draft, written: Written, began: float) -> None
         draft.mood,
         written.explanation,
     )
+    if request.replay is None and not set(_state.recent).isdisjoint(written.lines):
+        # Another attempt has other lines; its recipe has that attempt's random seed.
+        draft.spare = draft.spare or result
+    else:
+        draft.outcome = result
 
 
 def _look(models: Models, draft: Draft) -> None:
