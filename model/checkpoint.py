@@ -109,7 +109,8 @@ def load_checkpoint(path: Path, kind: str) -> Checkpoint:
         BadCheckpoint: missing, damaged, of another kind or version.
     """
     try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+        with path.open("rb") as whole:
+            digest = hashlib.file_digest(whole, "sha256").hexdigest()[:12]
         with safe_open(path, framework="np") as file:
             header = json.loads((file.metadata() or {})[_KEY])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

@@ -16,7 +16,7 @@ import numpy as np
 from model.beam import BEAM, Caption, Ids, captions
 from model.checkpoint import Array, described, load_checkpoint
 from model.errors import BadCheckpoint
-from model.onnx_graph import Graph, Singles, session
+from model.onnx_graph import Graph, Session, Singles
 from model.pictures import Preprocessing
 from model.vocabulary import WordVocabulary
 
@@ -57,9 +57,9 @@ class OnnxCaptioner:
         threads: int = 1,
     ) -> None:
         self.vocabulary, self.backbone = vocabulary, backbone
-        self._encoder = session(_encoder(_part(weights, "encoder"), tunable), threads)
+        self._encoder = _encoder(_part(weights, "encoder"), tunable, threads)
         decoder = _part(weights, "decoder")
-        self._look, self._step = session(_look(decoder), threads), session(_step(decoder), threads)
+        self._look, self._step = _look(decoder, threads), _step(decoder, threads)
 
     def features(self, pictures: Singles) -> Singles:
         """(batch, 3, size, size) normalised pictures -> (batch, regions, channels)."""
@@ -115,7 +115,7 @@ def _part(weights: Mapping[str, Array], name: str) -> dict[str, Array]:
     return {key.removeprefix(start): array for key, array in weights.items() if key.startswith(start)}
 
 
-def _encoder(weights: Mapping[str, Array], tunable: int) -> bytes:
+def _encoder(weights: Mapping[str, Array], tunable: int, threads: int) -> Session:
     """pixels (pictures, 3, size, size) -> grid (pictures, regions, channels)."""
     graph, stages = _Convolutions(), _stages(weights, tunable)
     stem, stem_norm, *middle, head, head_norm = stages
@@ -126,7 +126,7 @@ def _encoder(weights: Mapping[str, Array], tunable: int) -> bytes:
     rows = graph.normed(rows, head["weight"], head_norm)
     regions = graph.add("Reshape", rows, graph.constant(np.array([0, 0, -1])))
     grid = graph.add("Transpose", regions, perm=[0, 2, 1])
-    return graph.model({"pixels": (np.float32, ["pictures", 3, "size", "size"])}, [grid])
+    return graph.session({"pixels": (np.float32, ["pictures", 3, "size", "size"])}, [grid], threads)
 
 
 def _stages(weights: Mapping[str, Array], tunable: int) -> list[dict[str, Array]]:
@@ -178,7 +178,7 @@ class _Convolutions(Graph):
         return self.constant(np.float32(value))
 
 
-def _look(weights: Mapping[str, Array]) -> bytes:
+def _look(weights: Mapping[str, Array], threads: int) -> Session:
     """grid (pictures, regions, channels) -> what ``_step`` asks for, and the first state."""
     graph, hidden = Graph(), len(weights["mean.bias"])
 
@@ -193,12 +193,12 @@ def _look(weights: Mapping[str, Array]) -> bytes:
     gates = graph.linear(mean, weights["gates_input.weight"][:, hidden:], weights["gates_input.bias"])
     begun = graph.split(graph.add("Tanh", linear(mean, "start")), 2, axis=2)
     channels = weights["region.weight"].shape[1]
-    return graph.model(
-        {"grid": (np.float32, ["pictures", "regions", channels])}, [values, keys, gates, *begun]
+    return graph.session(
+        {"grid": (np.float32, ["pictures", "regions", channels])}, [values, keys, gates, *begun], threads
     )
 
 
-def _step(weights: Mapping[str, Array]) -> bytes:
+def _step(weights: Mapping[str, Array], threads: int) -> Session:
     """A word on: log-probabilities, attention and the state, each (pictures, beam, …)."""
     graph, hidden, attention = Graph(), len(weights["mix.bias"]), len(weights["query.bias"])
 
@@ -228,10 +228,11 @@ def _step(weights: Mapping[str, Array]) -> bytes:
     mixed = graph.add("Tanh", linear(graph.add("Add", seen, state), "mix"))
     nats = graph.add("LogSoftmax", linear(mixed, "output"), axis=2)
     rows: list[int | str] = ["pictures", "beam", hidden]
-    return graph.model(
+    return graph.session(
         {"words": (np.int64, ["pictures", "beam"]), "hidden": (np.float32, rows), "cell": (np.float32, rows),
          "values": (np.float32, ["pictures", "regions", hidden]),
          "keys": (np.float32, ["pictures", attention, "regions"]),
          "gates": (np.float32, ["pictures", 1, 5 * hidden])},
         [nats, regions, state, cell],
+        threads,
     )  # fmt: skip
