@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,6 +31,7 @@ from bot.store import Store
 from bot.wordfilter import forbidden_words
 from model.errors import Unavailable
 from model.files import CHECKPOINTS
+from model.memory import map_large_blocks
 from model.novelty import remark
 
 _log = logging.getLogger(__name__)
@@ -43,9 +43,6 @@ DRAIN_SECONDS = 12.0
 CLOSE_SECONDS = 5.0
 # What hangs is given up then.
 STOP_SECONDS = 19.0
-
-# mallopt(3): blocks of this size and more are mapped on their own, and leave with their picture.
-_M_MMAP_THRESHOLD, _MAPPED_BYTES = -3, 2**17
 
 _BAD_TOKEN = "Discord does not accept the token: copy it anew from the developer portal."  # noqa: S105
 # The gateway's close code for a token that was revoked, also while the bot runs.
@@ -69,7 +66,8 @@ def run(config: Config, token: str, **client_kwargs: Any) -> None:
     """
     for name in (TOKEN, TOKEN_FILE):
         os.environ.pop(name, None)
-    _give_memory_back()
+    # Else glibc's heap would have holes of pictures' sizes.
+    map_large_blocks()
     with configure(config.log):
         asyncio.run(serve(config, token, **client_kwargs))
 
@@ -170,12 +168,6 @@ async def _until_stopped(
     gateway.cancel()
     await asyncio.wait({gateway}, timeout=CLOSE_SECONDS)
     await bot.close()
-
-
-def _give_memory_back() -> None:
-    """Keep glibc from holding on to what pictures took: its heap would have holes of their sizes."""
-    with suppress(AttributeError, OSError, TypeError):
-        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _MAPPED_BYTES)
 
 
 def _local_engine(config: Config, metrics: Metrics) -> LocalEngine:

@@ -113,7 +113,8 @@ def search(
         symbols = nats.shape[1]
         total = found.scores.reshape(rows, 1) + nats
         lengths = np.where(found.finished, found.lengths, np.float32(step + 1))
-        ranking = (total / lengths[:, None] ** np.float32(length_norm)).reshape(pictures, -1)
+        norms = (lengths**length_norm).astype(np.float32)
+        ranking = (total / norms[:, None]).reshape(pictures, -1)
         best = _largest(ranking, beam)
         parents = (base + best // symbols).ravel()
         words = (best % symbols).ravel()

@@ -216,16 +216,26 @@ class Captioner(nn.Module):
 
 
 def load_captioner(path: Path, dropout: float = 0.0) -> tuple[Captioner, Preprocessing, Checkpoint]:
-    """The captioner a checkpoint holds, in evaluation mode, and how it wants its pictures.
-
-    Args:
-        path: checkpoint file.
-        dropout: the decoder's, where training goes on.
+    """The captioner a file holds; see ``build``.
 
     Raises:
         BadCheckpoint: see ``model.checkpoint``.
     """
     checkpoint = load_checkpoint(path, "captioner")
+    return *build(checkpoint, path, dropout), checkpoint
+
+
+def build(checkpoint: Checkpoint, path: Path, dropout: float = 0.0) -> tuple[Captioner, Preprocessing]:
+    """The captioner a checkpoint holds, in evaluation mode, and how it wants its pictures.
+
+    Args:
+        checkpoint: of kind "captioner".
+        path: its file, to be named in an error.
+        dropout: the decoder's, where training goes on.
+
+    Raises:
+        BadCheckpoint: it does not hold what its header says.
+    """
     header = checkpoint.header
     with described(path):
         preprocessing = Preprocessing.from_header(header["preprocessing"])
@@ -234,4 +244,4 @@ def load_captioner(path: Path, dropout: float = 0.0) -> tuple[Captioner, Preproc
         decoder = Decoder(encoder.channels, len(vocabulary), dropout=dropout, **header["decoder"])
     captioner = Captioner(encoder, decoder, vocabulary).eval()
     fill(captioner, checkpoint.weights, path)
-    return captioner, preprocessing, checkpoint
+    return captioner, preprocessing

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from model.beam import BEAM, Caption, Ids, captions
-from model.checkpoint import Array, described, load_checkpoint
+from model.checkpoint import Array, Checkpoint, described
 from model.errors import BadCheckpoint
 from model.onnx_graph import Graph, Session, Singles
 from model.pictures import Preprocessing
@@ -29,18 +29,13 @@ _EPSILON = 1e-3
 _CEILING = 6.0
 
 
-def known(backbone: str) -> bool:
-    """Whether an encoder can run here."""
-    return _KNOWN.fullmatch(backbone) is not None
-
-
 class OnnxCaptioner:
     """Pictures to captions.
 
     Args:
         weights: of a ``model.captioner.Captioner``, by their names there.
         vocabulary: its words.
-        backbone: one that is ``known``.
+        backbone: its encoder's name.
         tunable: how many of the last stages are under "top".
         threads: that share a picture's work.
 
@@ -92,22 +87,40 @@ class _Steps:
         return nats.reshape(-1, nats.shape[2]), attention.reshape(-1, self.regions)
 
 
-def load_captioner(path: Path, threads: int = 1) -> tuple[OnnxCaptioner, Preprocessing, str]:
-    """The captioner a checkpoint holds, how it wants its pictures, and the checkpoint's digest.
+def fits(checkpoint: Checkpoint) -> bool:
+    """Whether a captioner's encoder can run here."""
+    encoder = checkpoint.header.get("encoder")
+    return isinstance(encoder, dict) and _KNOWN.fullmatch(str(encoder.get("backbone"))) is not None
+
+
+def build(checkpoint: Checkpoint, path: Path, threads: int = 1) -> tuple[OnnxCaptioner, Preprocessing]:
+    """The captioner that a checkpoint holds, and how it wants its pictures.
+
+    Args:
+        checkpoint: one that ``fits``.
+        path: its file, to be named in an error.
+        threads: see ``OnnxCaptioner``.
 
     Raises:
-        BadCheckpoint: see ``model.checkpoint``; or its backbone is not ``known``.
+        BadCheckpoint: it does not hold what its header says.
+        BadInstallation: see ``Graph.session``.
     """
-    checkpoint = load_checkpoint(path, "captioner")
-    header = checkpoint.header
+    header, weights = checkpoint.header, checkpoint.arrays
     with described(path):
         preprocessing = Preprocessing.from_header(header["preprocessing"])
         vocabulary = WordVocabulary(header["words"])
-        backbone, tunable = header["encoder"]["backbone"], header["encoder"]["tunable"]
-        if len(vocabulary) != len(checkpoint.arrays["decoder.embedding.weight"]):
+        sizes = header["decoder"]
+        fitting = {
+            "embedding.weight": (len(vocabulary), sizes["hidden"]),
+            "output.weight": (len(vocabulary), sizes["hidden"]),
+            "query.weight": (sizes["attention"], sizes["hidden"]),
+        }
+        if any(weights[f"decoder.{name}"].shape != shape for name, shape in fitting.items()):
             raise BadCheckpoint(f"The checkpoint {path} does not fit the network its header names.")
-        captioner = OnnxCaptioner(checkpoint.arrays, vocabulary, backbone, tunable, threads)
-    return captioner, preprocessing, checkpoint.digest
+        captioner = OnnxCaptioner(
+            weights, vocabulary, header["encoder"]["backbone"], header["encoder"]["tunable"], threads
+        )
+    return captioner, preprocessing
 
 
 def _part(weights: Mapping[str, Array], name: str) -> dict[str, Array]:
@@ -116,7 +129,7 @@ def _part(weights: Mapping[str, Array], name: str) -> dict[str, Array]:
 
 
 def _encoder(weights: Mapping[str, Array], tunable: int, threads: int) -> Session:
-    """pixels (pictures, 3, size, size) -> grid (pictures, regions, channels)."""
+    """Pixels (pictures, 3, size, size) -> grid (pictures, regions, channels)."""
     graph, stages = _Convolutions(), _stages(weights, tunable)
     stem, stem_norm, *middle, head, head_norm = stages
     rows = graph.normed("pixels", stem["weight"], stem_norm, stride=2)
@@ -141,7 +154,7 @@ class _Convolutions(Graph):
 
     def block(self, rows: str, weights: Mapping[str, Array], stride: int) -> str:
         """A depthwise convolution between two of a single pixel, or before one; what came in is added."""
-        names = ["conv_dw", "conv_pw"] if "conv_pwl.weight" not in weights else ["conv_pw", "conv_dw", "conv_pwl"]
+        names = ["conv_pw", "conv_dw", "conv_pwl"] if "conv_pwl.weight" in weights else ["conv_dw", "conv_pw"]
         found = rows
         for number, name in enumerate(names, start=1):
             found = self.normed(
@@ -179,7 +192,7 @@ class _Convolutions(Graph):
 
 
 def _look(weights: Mapping[str, Array], threads: int) -> Session:
-    """grid (pictures, regions, channels) -> what ``_step`` asks for, and the first state."""
+    """Grid (pictures, regions, channels) -> what ``_step`` asks for, and the first state."""
     graph, hidden = Graph(), len(weights["mean.bias"])
 
     def linear(rows: str, name: str) -> str:
@@ -210,7 +223,8 @@ def _step(weights: Mapping[str, Array], threads: int) -> Session:
     product = graph.add("MatMul", graph.add("Concat", embedded, "hidden", axis=2), graph.constant(matrix.T))
     let_in, keep, let_out, candidate, watch = graph.split(graph.add("Add", product, "gates"), 5, axis=2)
     kept = graph.add("Mul", graph.add("Sigmoid", keep), "cell")
-    cell = graph.add("Add", kept, graph.add("Mul", graph.add("Sigmoid", let_in), graph.add("Tanh", candidate)))
+    new = graph.add("Mul", graph.add("Sigmoid", let_in), graph.add("Tanh", candidate))
+    cell = graph.add("Add", kept, new)
     memory = graph.add("Tanh", cell)
     state = graph.add("Mul", graph.add("Sigmoid", let_out), memory)
     sentinel = graph.add("Mul", graph.add("Sigmoid", watch), memory)

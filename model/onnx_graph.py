@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,13 +19,15 @@ from model.errors import BadInstallation
 
 Array = npt.NDArray[Any]
 Singles = npt.NDArray[np.float32]
-Session = onnxruntime.InferenceSession
+Session: TypeAlias = onnxruntime.InferenceSession
 # Types and shapes by name; a name in a shape is a size that may change.
 Inputs = Mapping[str, tuple[npt.DTypeLike, Sequence[int | str]]]
 
 # The version of the operators, and of the file format; ONNX Runtime knows both from 1.20 on.
 _OPSET, _IR = 21, 10
-_KINDS = {"float32": 1, "uint8": 2, "int8": 3, "int32": 6, "int64": 7}
+# TensorProto's number for float32, of which all outputs are.
+FLOAT = 1
+_KINDS = {"float32": FLOAT, "uint8": 2, "int8": 3, "int32": 6, "int64": 7}
 # Of AttributeProto: the field for a value, and the number of its kind.
 _FLOAT, _INT, _TEXT, _INTS = (2, 1), (3, 2), (4, 3), (8, 7)
 _VARINT, _BYTES, _FIXED = 0, 2, 5
@@ -59,7 +61,7 @@ class Graph:
             *chain.from_iterable(_number(1, size) for size in numbers.shape),
             *_number(2, _KINDS[numbers.dtype.name]),
             *_text(8, name),
-            *_nested(9, [memoryview(numbers.reshape(-1)).cast("B")]),
+            *_nested(9, [numbers.reshape(-1).view(np.uint8).data]),
         ])  # fmt: skip
         return name
 
@@ -84,7 +86,7 @@ class Graph:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         model = b"".join(self._model(inputs, outputs))
         try:
-            session = Session(model, options, providers=["CPUExecutionProvider"])
+            session: Session = Session(model, options, providers=["CPUExecutionProvider"])
         except Exception as error:
             # Its errors have no common base; their first line says which operator or version it lacks.
             reason = str(error).strip().partition("\n")[0]
@@ -119,6 +121,7 @@ def _value(name: str, kind: npt.DTypeLike, shape: Sequence[int | str] | None = N
 
 
 def _attribute(name: str, value: Any) -> _Message:
+    written: _Message
     if isinstance(value, float):
         (field, kind), written = _FLOAT, [_tag(_FLOAT[0], _FIXED), struct.pack("<f", value)]
     elif isinstance(value, int):

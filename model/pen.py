@@ -12,6 +12,7 @@ from pathlib import Path
 from model.checkpoint import described
 from model.decoding import Sample, Stepper, compose
 from model.errors import BadOption
+from model.extras import needing_torch
 from model.files import CHECKPOINTS
 from model.keywords import MAX_KEYWORDS, distinct, extract, unnamed
 from model.lexicon import Lexicon
@@ -114,11 +115,13 @@ class Pen:
 
         Raises:
             BadCheckpoint: a file is missing or damaged.
+            BadInstallation: the engine needs torch, which is not installed, or a newer ONNX Runtime.
         """
         engine = engine or ("int8" if device == "cpu" else "torch")
         path = folder / "generator.safetensors"
         if engine == "torch":
-            from model.generator import fast_stepper, load_generator
+            with needing_torch("The engine torch"):
+                from model.generator import fast_stepper, load_generator
 
             model, vocabulary, checkpoint = load_generator(path)
             stepper: Stepper = fast_stepper(model.to(device))
