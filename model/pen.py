@@ -16,6 +16,7 @@ from model.extras import needing_torch
 from model.files import CHECKPOINTS
 from model.keywords import MAX_KEYWORDS, distinct, extract, unnamed
 from model.lexicon import Lexicon
+from model.memory import given_back
 from model.novelty import Novelty
 from model.onnx_stepper import load_stepper
 from model.ranking import Candidate, Weights
@@ -98,6 +99,7 @@ class Pen:
         self.tools = Tools(lexicon, Spelling(lexicon, vocabulary), weights or Weights(), novelty)
 
     @classmethod
+    @given_back()
     def load(
         cls,
         folder: Path = CHECKPOINTS,
