@@ -282,7 +282,10 @@ class _Products(Graph):
         if not self.int8:
             return self.add("MatMul", rows, self.constant(matrix))
         integers, scale = quantised(matrix.T)
-        sums = self.add("MatMulInteger", rows, self.constant(integers.T), self.zero)
+        # Both without signs: where a CPU has no instruction for such sums, those of unsigned with
+        # signed bytes are cut off at 16 bits, and a stanza would depend on the machine.
+        unsigned = (integers.T.astype(np.int16) + _ZERO).astype(np.uint8)
+        sums = self.add("MatMulInteger", rows, self.constant(unsigned), self.zero, self.zero)
         # For one row faster than MatMulIntegerToFloat, which does all three, and the same bits.
         return self.add("Mul", self.add("Cast", sums, to=FLOAT), self.constant(_UNIT * scale))
 
