@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 from model.errors import BadInstallation
 
-_TORCH = {"torch", "torchvision", "timm"}
+_TORCH = ("torch", "torchvision", "timm")
 
 
-@contextmanager
-def needing_torch(what: str) -> Iterator[None]:
-    """Importing what runs on PyTorch.
+def check_torch(what: str) -> None:
+    """See that PyTorch is here, without importing it.
 
     Args:
         what: is to run on it, as the beginning of a sentence.
@@ -20,12 +20,22 @@ def needing_torch(what: str) -> Iterator[None]:
     Raises:
         BadInstallation: it is not installed.
     """
+    if find_spec("torch") is None:
+        raise _missing(what)
+
+
+@contextmanager
+def needing_torch(what: str) -> Iterator[None]:
+    """Importing what runs on PyTorch; ``what`` and errors as in ``check_torch``."""
     try:
         yield
     except ModuleNotFoundError as error:
         if error.name not in _TORCH:
             raise
-        raise BadInstallation(
-            f"{what} runs on PyTorch, which is not installed: install the extra 'gpu' "
-            f"with pip install '.[gpu]' ({error})."
-        ) from error
+        raise _missing(what) from error
+
+
+def _missing(what: str) -> BadInstallation:
+    return BadInstallation(
+        f"{what} runs on PyTorch, which is not installed: install the extra 'gpu' with pip install '.[gpu]'."
+    )
