@@ -222,7 +222,10 @@ def _stop_signals() -> asyncio.Event:
         loop.call_later(STOP_SECONDS, os._exit, 1)
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, signalled)
+        try:
+            loop.add_signal_handler(number, signalled)
+        except NotImplementedError:  # Windows.
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(signalled))
     return stop
 
 

@@ -133,10 +133,9 @@ def _device(setup: Setup) -> str:
 
 
 def _may_have_gpu() -> bool:
-    """Whether torch is installed, and a driver of NVIDIA's or AMD's in the kernel."""
-    return find_spec("torch") is not None and (
-        sys.platform != "linux" or any(map(os.path.exists, _GPU_DRIVERS))
-    )
+    """Whether there is a driver of NVIDIA's or AMD's in the kernel, and torch is installed."""
+    driven = sys.platform != "linux" or any(map(os.path.exists, _GPU_DRIVERS))
+    return driven and find_spec("torch") is not None
 
 
 def _on_gpu(work: Callable[[], T]) -> T:
