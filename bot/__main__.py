@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,6 +31,7 @@ from bot.store import Store
 from bot.wordfilter import forbidden_words
 from model.errors import Unavailable
 from model.files import CHECKPOINTS
+from model.memory import map_large_blocks
 from model.novelty import remark
 
 _log = logging.getLogger(__name__)
@@ -43,9 +43,6 @@ DRAIN_SECONDS = 12.0
 CLOSE_SECONDS = 5.0
 # What hangs is given up then.
 STOP_SECONDS = 19.0
-
-# mallopt(3): blocks of this size and more are mapped on their own, and leave with their picture.
-_M_MMAP_THRESHOLD, _MAPPED_BYTES = -3, 2**17
 
 _BAD_TOKEN = "Discord does not accept the token: copy it anew from the developer portal."  # noqa: S105
 # The gateway's close code for a token that was revoked, also while the bot runs.
@@ -69,7 +66,8 @@ def run(config: Config, token: str, **client_kwargs: Any) -> None:
     """
     for name in (TOKEN, TOKEN_FILE):
         os.environ.pop(name, None)
-    _give_memory_back()
+    # Else glibc's heap would have holes of pictures' sizes.
+    map_large_blocks()
     with configure(config.log):
         asyncio.run(serve(config, token, **client_kwargs))
 
@@ -172,12 +170,6 @@ async def _until_stopped(
     await bot.close()
 
 
-def _give_memory_back() -> None:
-    """Keep glibc from holding on to what pictures took: its heap would have holes of their sizes."""
-    with suppress(AttributeError, OSError, TypeError):
-        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _MAPPED_BYTES)
-
-
 def _local_engine(config: Config, metrics: Metrics) -> LocalEngine:
     engine = LocalEngine(
         config.limits, config.engine, config.pictures, config.filter, meter=EngineMeter(metrics)
@@ -230,7 +222,10 @@ def _stop_signals() -> asyncio.Event:
         loop.call_later(STOP_SECONDS, os._exit, 1)
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, signalled)
+        try:
+            loop.add_signal_handler(number, signalled)
+        except NotImplementedError:  # Windows.
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(signalled))
     return stop
 
 

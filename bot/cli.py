@@ -1,27 +1,47 @@
-"""The ``songwriter`` command: thin; the models are imported only when a command needs them."""
+"""The ``songwriter`` command: thin; what a command needs is imported when it is called."""
 
 from __future__ import annotations
 
 import io
-import json
 import sys
-from collections.abc import Sequence
-from pathlib import Path
+from pkgutil import resolve_name
 
 import click
 
-from bot.collecting import data
-from bot.console import BAD_DATA, checkpoints_option, load_eye, path_type, polite
-from bot.evaluating import evaluate
-from bot.hosting import check, run
-from bot.ratings import backup, ratings
-from bot.reporting import report
-from bot.singing import lyrics, sing
-from bot.training import train
-from model.errors import BadInput
+# Where each command is, and its line in the list of them: showing that list imports none.
+COMMANDS = {
+    "backup": ("bot.ratings:backup", "Copy the bot's database to a new file, also while the bot runs."),
+    "caption": ("bot.captioning:caption", "Say what is on pictures."),
+    "check": ("bot.hosting:check", "Try everything that `run` needs; print the configuration in force."),
+    "data": ("bot.collecting:data", "Collect and prepare what the models learn from."),
+    "evaluate": ("bot.evaluating:evaluate", "Measure the models."),
+    "lyrics": ("bot.singing:lyrics", "Write a stanza from a seed, or from nothing."),
+    "ratings": ("bot.ratings:ratings", "What people thought of the stanzas."),
+    "report": ("bot.reporting:report", "Write one HTML page about the models, to look at."),
+    "run": ("bot.hosting:run", "Run the Discord bot."),
+    "sing": ("bot.singing:sing", "Write a stanza about a photograph."),
+    "train": ("bot.training:train", "Train the models."),
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Program(click.Group):
+    """Commands that are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = resolve_name(COMMANDS[cmd_name][0])
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
+
+
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="neural-songwriter")
 def main() -> None:
     """Neural Songwriter: a photograph becomes a stanza."""
@@ -29,51 +49,6 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
 
-
-@main.command()
-@click.argument("images", nargs=-1, required=True, type=path_type, metavar="IMAGE...")
-@click.option("--beam", type=click.IntRange(1, 20), default=3, show_default=True)
-@click.option("--jsonl", is_flag=True, help="One JSON object a line.")
-@checkpoints_option
-@polite
-def caption(images: Sequence[Path], beam: int, jsonl: bool, checkpoints: Path | None) -> None:
-    """Say what is on each IMAGE. Bad pictures are reported, the others still captioned."""
-    from model.pictures import open_picture
-
-    eye, bad = load_eye(checkpoints), 0
-    for image in images:
-        name = click.format_filename(image)
-        try:
-            found = eye.caption(open_picture(image), beam)
-        except BadInput as error:
-            bad += 1
-            click.echo(f"songwriter: {error}", err=True)
-            if jsonl:
-                click.echo(json.dumps({"image": name, "error": str(error)}))
-            continue
-        if jsonl:
-            row = {
-                "image": name,
-                "caption": found.text,
-                "log_probability": found.log_probability,
-            }
-            click.echo(json.dumps(row))
-        else:
-            click.echo(f"{name}\t{found.text}")
-    if bad:
-        sys.exit(BAD_DATA)
-
-
-main.add_command(sing)
-main.add_command(lyrics)
-main.add_command(run)
-main.add_command(check)
-main.add_command(ratings)
-main.add_command(backup)
-main.add_command(evaluate)
-main.add_command(train)
-main.add_command(data)
-main.add_command(report)
 
 if __name__ == "__main__":
     main()

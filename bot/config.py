@@ -280,7 +280,8 @@ def _read(path: Path, limit: int) -> str:
         data = file.read(limit + 1)
     if len(data) > limit:
         raise ValueError(f"it has more than {limit} bytes")
-    return data.decode("utf-8")
+    # Windows' editors begin a file with a mark of its encoding.
+    return data.decode("utf-8-sig")
 
 
 def _is_path(value: Any) -> bool:

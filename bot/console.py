@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 
 import click
 
-from model.errors import BadCheckpoint, BadInput, BadOption, Unavailable
+from model.errors import BadCheckpoint, BadInput, BadInstallation, BadOption, Unavailable
 
 if TYPE_CHECKING:
     import sqlite3
@@ -94,7 +94,7 @@ def polite(command: Callable[P, R]) -> Callable[P, R]:
             stop(str(error), USAGE)
         except BadInput as error:
             stop(str(error), BAD_DATA)
-        except BadCheckpoint as error:
+        except (BadCheckpoint, BadInstallation) as error:
             stop(str(error), BAD_CONFIGURATION)
         except Unavailable as error:
             stop(str(error), UNAVAILABLE)
@@ -137,10 +137,9 @@ def needs_extra(*modules: str) -> None:
 def load_eye(checkpoints: Path | None) -> Eye:
     """The shipped captioner, or that of another folder."""
     from model.files import CHECKPOINTS
-    from model.songwriter import Eye, limit_threads
+    from model.songwriter import Eye, threads
 
-    limit_threads()
-    return Eye.load(checkpoints or CHECKPOINTS)
+    return Eye.load(checkpoints or CHECKPOINTS, threads=threads())
 
 
 def load_pen(checkpoints: Path | None, engine: str | None = None) -> Pen:

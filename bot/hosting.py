@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from bot.console import BAD_CONFIGURATION, BAD_DATA, UNAVAILABLE, config_option, load_settings, polite, stop
+from model.extras import check_torch
 
 
 @click.command()
@@ -22,6 +23,8 @@ def run(config_path: Path | None) -> None:
         secret = token(os.environ)
     except BadConfiguration as error:
         stop(str(error), BAD_CONFIGURATION)
+    if config.engine.device == "cuda":
+        check_torch('engine.device = "cuda"')
     from bot.__main__ import run as run_bot
     from bot.store import BadStore, StoreError
 
@@ -39,10 +42,9 @@ def run(config_path: Path | None) -> None:
 @config_option
 @polite
 def check(config_path: Path | None) -> None:
-    """Print the configuration in force as TOML; the token is not shown."""
+    """Load what `run` would load, and print the configuration in force as TOML; the token is not shown."""
     from bot.config import BadConfiguration, dump, token
-    from model.files import CHECKPOINTS
-    from model.novelty import remark
+    from bot.rehearsal import faults, remarks
 
     config = load_settings(config_path)
     try:
@@ -50,6 +52,11 @@ def check(config_path: Path | None) -> None:
         click.echo("# The token is set; it is not shown.\n")
     except BadConfiguration as error:
         click.echo(f"# {error}\n")
-    if said := remark(config.engine.checkpoints or CHECKPOINTS):
+    for said in remarks(config):
         click.echo(f"# {said}\n")
     click.echo(dump(config))
+    found = list(faults(config))
+    for fault in found[:-1]:
+        click.echo(f"songwriter: {fault}", err=True)
+    if found:
+        stop(found[-1], BAD_CONFIGURATION)

@@ -173,7 +173,7 @@ def train_generator(
     **options: Any,
 ) -> None:
     """Train the character network on songs."""
-    needs_extra("matplotlib", "nltk", "tqdm")
+    needs_extra("matplotlib", "nltk", "torch", "tqdm")
     from model.lexicon import Lexicon
     from model.songwriter import limit_threads
     from training.generator import GeneratorTrainer
@@ -184,6 +184,7 @@ def train_generator(
     chosen = generator_options(preset, _given(options))
     with processes() as here:
         trainer = GeneratorTrainer(corpus, Lexicon.load(lexicon), run, chosen, here, songbook)
+        _say_arithmetic(trainer.mixed, here.first)
         if not trainer.resume() and start:
             trainer.start_from(start)
         best = trainer.train()
@@ -265,7 +266,7 @@ def train_captioner(
     **options: Any,
 ) -> None:
     """Train the captioner: frozen, then finetune, then scst."""
-    needs_extra("matplotlib", "nltk", "tqdm")
+    needs_extra("matplotlib", "nltk", "torch", "tqdm")
     from model.songwriter import limit_threads
     from training.captioner import Flickr, start_stage
     from training.presets import captioner_options
@@ -283,10 +284,16 @@ def train_captioner(
             backbone,
             here,
         )
+        _say_arithmetic(trainer.mixed, here.first)
         trainer.resume()
         best = trainer.train()
         if here.first:
             click.echo(f"best dev CIDEr {best:.2f}: {run / 'captioner.safetensors'}", err=True)
+
+
+def _say_arithmetic(bfloat16: bool, first: bool) -> None:
+    if first:
+        click.echo(f"products in {'bfloat16' if bfloat16 else 'float32'}, the faster one here", err=True)
 
 
 @train.command("names")
@@ -310,7 +317,7 @@ def train_names(
     output: Path,
 ) -> None:
     """Build the second opinion for a CAPTIONER: ImageNet's classifier in words of songs."""
-    needs_extra("matplotlib", "nltk", "tqdm")
+    needs_extra("matplotlib", "nltk", "torch", "tqdm")
     from model.captioner import load_captioner
     from model.lexicon import Lexicon
     from model.songwriter import limit_threads

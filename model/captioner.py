@@ -1,31 +1,27 @@
-"""The captioner: CNN encoder, LSTM decoder with adaptive attention, beam search.
+"""The captioner in PyTorch: CNN encoder and LSTM decoder with adaptive attention.
 
 Adaptive attention with a visual sentinel: Lu, Xiong, Parikh and Socher, "Knowing When to
 Look", CVPR 2017, with scaled dot-product scores (Luong et al., EMNLP 2015) in place of
 additive ones, which cost a CPU three times as much. The LSTM reads words and the picture's
 mean; attention over regions (and over the sentinel, the memory's own word) only feeds the
-softmax, so in training it runs over all time steps at once.
+softmax, so in training it runs over all time steps at once. It is what is trained, what runs on a GPU,
+and what ``onnx_captioner`` is held against.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from model.beam import BEAM, Caption, Ids, Singles, captions
 from model.checkpoint import Checkpoint, described, fill, load_checkpoint
 from model.encoder import Encoder
 from model.pictures import Preprocessing
-from model.vocabulary import BOS, EOS, PAD, UNK, WordVocabulary
-
-MAX_WORDS = 20
-BEAM = 3
-# Exponent of the length in the beam's score; tuned on dev, see docs/captioner.md.
-LENGTH_NORM = 1.0
+from model.vocabulary import PAD, WordVocabulary
 
 
 class Memory(NamedTuple):
@@ -157,117 +153,30 @@ class Decoder(nn.Module):
         return self.output(self.dropout(torch.tanh(self.mix(context + hidden)))), attention
 
 
-class Caption(NamedTuple):
-    """A caption with its log-probability (nats, end token included) and attention (words, regions)."""
-
-    words: list[str]
-    log_probability: float
-    attention: Tensor
-
-    @property
-    def text(self) -> str:
-        return " ".join(self.words)
-
-
-@dataclass
-class _Beams:
-    """Search state; rows are pictures times beams, beam fastest."""
-
-    tokens: Tensor
-    scores: Tensor
-    lengths: Tensor
-    finished: Tensor
-    attention: Tensor
-
-
-@torch.inference_mode()
-def beam_search(
-    decoder: Decoder,
-    grid: Tensor,
-    beam: int = BEAM,
-    max_words: int = MAX_WORDS,
-    length_norm: float = LENGTH_NORM,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Captions for a batch of pictures; a beam of 1 is greedy search.
-
-    No caption holds <unk> or repeats a trigram, and none is empty.
+class TorchSteps:
+    """A decoder as ``beam.Steps``, on its own device.
 
     Args:
         decoder: in evaluation mode.
         grid: (pictures, regions, channels).
         beam: hypotheses a picture.
-        max_words: limit, end token not counted.
-        length_norm: hypotheses are compared by log-probability / length ** length_norm, the end
-            token counted.
-
-    Returns:
-        ids (pictures, max_words + 1) with the end token, padded; log-probabilities
-        (pictures,); attention (pictures, max_words + 1, regions).
     """
-    pictures, device = grid.shape[0], grid.device
-    memory = decoder.look(grid).repeat(beam)
-    state = decoder.begin(memory)
-    rows = pictures * beam
-    found = _Beams(
-        tokens=torch.full((rows, max_words + 1), PAD, device=device),
-        scores=torch.full((pictures, beam), -torch.inf, device=device),
-        lengths=torch.ones(rows, device=device),
-        finished=torch.zeros(rows, dtype=torch.bool, device=device),
-        attention=torch.zeros(rows, max_words + 1, grid.shape[1], device=device),
-    )
-    found.scores[:, 0] = 0.0
-    words = torch.full((rows,), BOS, device=device)
-    base = torch.arange(pictures, device=device)[:, None] * beam
-    for step in range(max_words + 1):
-        logits, state, attention = decoder.step(memory, words, state)
-        steps = torch.log_softmax(logits.float(), 1)
-        _forbid(steps, found, step, max_words)
-        total = found.scores.view(rows, 1) + steps
-        lengths = torch.where(found.finished, found.lengths, torch.full_like(found.lengths, step + 1))
-        ranking = (total / lengths[:, None] ** length_norm).view(pictures, -1)
-        best = ranking.topk(beam, 1).indices
-        parent = (base + best // steps.shape[1]).flatten()
-        words = (best % steps.shape[1]).flatten()
-        found.scores = total.view(pictures, -1).gather(1, best)
-        found.attention[:, step] = attention[:, :-1].float()
-        found.tokens, found.attention = found.tokens[parent], found.attention[parent]
-        found.lengths, was_finished = lengths[parent], found.finished[parent]
-        found.tokens[:, step] = torch.where(was_finished, PAD, words)
-        found.finished = was_finished | (words == EOS)
-        state = (state[0][parent], state[1][parent])
-        if bool(found.finished.all()):
-            break
-    # Beams are in order of their normalised score, so the first is the best.
-    first = base.flatten()
-    return found.tokens[first], found.scores[:, 0], found.attention[first]
 
+    def __init__(self, decoder: Decoder, grid: Tensor, beam: int) -> None:
+        self.decoder, self.regions = decoder, grid.shape[1]
+        self.memory = decoder.look(grid).repeat(beam)
+        self.state = decoder.begin(self.memory)
 
-def _forbid(steps: Tensor, found: _Beams, step: int, max_words: int) -> None:
-    """Set to minus infinity what a hypothesis must not say next."""
-    ended = found.finished
-    steps[:, [PAD, BOS, UNK]] = -torch.inf
-    if step == 0:
-        steps[:, EOS] = -torch.inf
-    if step >= max_words:
-        steps[~ended, :EOS] = steps[~ended, EOS + 1 :] = -torch.inf
-    for row, word in _repeats(found.tokens[:, :step]):
-        steps[row, word] = -torch.inf
-    steps[ended] = -torch.inf
-    # An ended hypothesis goes on at no cost.
-    steps[ended, PAD] = 0.0
-
-
-def _repeats(tokens: Tensor) -> list[tuple[int, int]]:
-    """(row, word) pairs that would repeat one of the row's trigrams."""
-    if tokens.shape[1] < 3:
-        return []
-    found = []
-    for row, ids in enumerate(tokens.tolist()):
-        pair = ids[-2:]
-        found += [
-            (row, ids[at + 2]) for at in range(len(ids) - 2) if ids[at : at + 2] == pair and ids[at + 2] > UNK
-        ]
-    return found
+    @torch.inference_mode()
+    def step(self, words: Ids, parents: Ids) -> tuple[Singles, Singles]:
+        device = self.memory.mean.device
+        rows = torch.from_numpy(parents).to(device)
+        state = self.state[0][rows], self.state[1][rows]
+        logits, self.state, attention = self.decoder.step(
+            self.memory, torch.from_numpy(words).to(device), state
+        )
+        nats = torch.log_softmax(logits.float(), 1)
+        return nats.cpu().numpy(), attention[:, :-1].float().cpu().numpy()
 
 
 class Captioner(nn.Module):
@@ -284,33 +193,49 @@ class Captioner(nn.Module):
         self.decoder.tabulate()
         return self
 
-    @torch.inference_mode()
-    def caption(self, pictures: Tensor, beam: int = BEAM) -> list[Caption]:
-        """(batch, 3, size, size) normalised pictures -> a caption each."""
-        return self.describe(self.encoder(pictures), beam)
+    @property
+    def backbone(self) -> str:
+        return self.encoder.backbone
 
     @torch.inference_mode()
-    def describe(self, grid: Tensor, beam: int = BEAM) -> list[Caption]:
+    def features(self, pictures: Singles) -> Singles:
+        """(batch, 3, size, size) normalised pictures -> (batch, regions, channels)."""
+        pixels = torch.from_numpy(pictures).to(self._device, memory_format=torch.channels_last)
+        grid: Singles = self.encoder(pixels).float().cpu().numpy()
+        return grid
+
+    @torch.inference_mode()
+    def describe(self, grid: Singles | Tensor, beam: int = BEAM) -> list[Caption]:
         """(batch, regions, channels) features -> a caption each."""
-        tokens, scores, attention = beam_search(self.decoder, grid, beam)
-        captions = []
-        for ids, score, weights in zip(tokens.tolist(), scores.tolist(), attention, strict=True):
-            words = self.vocabulary.decode(ids)
-            captions.append(Caption(words, score, weights[: len(words)]))
-        return captions
+        steps = TorchSteps(self.decoder, torch.as_tensor(grid, device=self._device), beam)
+        return captions(steps, len(grid), self.vocabulary, beam)
+
+    @property
+    def _device(self) -> torch.device:
+        return self.decoder.embedding.weight.device
 
 
 def load_captioner(path: Path, dropout: float = 0.0) -> tuple[Captioner, Preprocessing, Checkpoint]:
-    """The captioner a checkpoint holds, in evaluation mode, and how it wants its pictures.
-
-    Args:
-        path: checkpoint file.
-        dropout: the decoder's, where training goes on.
+    """The captioner a file holds; see ``build``.
 
     Raises:
         BadCheckpoint: see ``model.checkpoint``.
     """
     checkpoint = load_checkpoint(path, "captioner")
+    return *build(checkpoint, path, dropout), checkpoint
+
+
+def build(checkpoint: Checkpoint, path: Path, dropout: float = 0.0) -> tuple[Captioner, Preprocessing]:
+    """The captioner a checkpoint holds, in evaluation mode, and how it wants its pictures.
+
+    Args:
+        checkpoint: of kind "captioner".
+        path: its file, to be named in an error.
+        dropout: the decoder's, where training goes on.
+
+    Raises:
+        BadCheckpoint: it does not hold what its header says.
+    """
     header = checkpoint.header
     with described(path):
         preprocessing = Preprocessing.from_header(header["preprocessing"])
@@ -319,4 +244,4 @@ def load_captioner(path: Path, dropout: float = 0.0) -> tuple[Captioner, Preproc
         decoder = Decoder(encoder.channels, len(vocabulary), dropout=dropout, **header["decoder"])
     captioner = Captioner(encoder, decoder, vocabulary).eval()
     fill(captioner, checkpoint.weights, path)
-    return captioner, preprocessing, checkpoint
+    return captioner, preprocessing

@@ -7,9 +7,8 @@ of itself (training data hash, metrics). No pickle anywhere; torch only where te
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
 from model.errors import BadCheckpoint, BadOption
 from model.files import write_whole
+from model.sealed import KEY, sealed, verified
 
 if TYPE_CHECKING:
     import torch
@@ -32,7 +31,6 @@ Array = npt.NDArray[Any]
 FORMAT = 2
 # Format 1 knew no bytes.
 _READ = (1, FORMAT)
-_KEY = "songwriter"
 _SCALE = ".scale"
 # Of shorter rows, such as a depthwise convolution's, a scale each would take back what bytes save.
 _LONG_ROW = 64
@@ -98,8 +96,8 @@ def save_checkpoint(
             stored[name], stored[name + _SCALE] = quantised(array)
         else:
             stored[name] = array.astype(np.float16) if half and _is_float(array) else array
-    text = json.dumps({**header, "format": FORMAT, "kind": kind, "int8": as_bytes})
-    write_whole(path, save(stored, metadata={_KEY: text}))
+    told = {**header, "format": FORMAT, "kind": kind, "int8": as_bytes}
+    write_whole(path, sealed(stored, told))
 
 
 def load_checkpoint(path: Path, kind: str) -> Checkpoint:
@@ -109,26 +107,37 @@ def load_checkpoint(path: Path, kind: str) -> Checkpoint:
         BadCheckpoint: missing, damaged, of another kind or version.
     """
     try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+        digest = verified(path)[:12]
         with safe_open(path, framework="np") as file:
-            header = json.loads((file.metadata() or {})[_KEY])
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            header = json.loads((file.metadata() or {})[KEY])
+            if not isinstance(header, dict):
+                raise ValueError("its header is no object")
+            if header.get("format") not in _READ or header.get("kind") != kind:
+                raise BadCheckpoint(
+                    f"The checkpoint {path} is a {header.get('kind')} of format {header.get('format')}; "
+                    f"this version reads a {kind} of format {FORMAT}."
+                )
+            with described(path):
+                arrays = _widened_arrays(file, header.get("int8", []))
     except OSError as error:
         raise BadCheckpoint(f"The checkpoint {path} cannot be read: {error.strerror}.") from error
-    except (SafetensorError, KeyError, ValueError) as error:
+    except (SafetensorError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise BadCheckpoint(f"The checkpoint {path} is damaged or not one of ours.") from error
-    if not isinstance(header, dict):
-        raise BadCheckpoint(f"The checkpoint {path} is damaged or not one of ours.")
-    if header.get("format") not in _READ or header.get("kind") != kind:
-        raise BadCheckpoint(
-            f"The checkpoint {path} is a {header.get('kind')} of format {header.get('format')}; "
-            f"this version reads a {kind} of format {FORMAT}."
-        )
-    with described(path):
-        for name in header.get("int8", []):
-            arrays[name] = widened(arrays[name], arrays.pop(name + _SCALE))
-    wide = {name: a.astype(np.float32) if _is_float(a) else a for name, a in arrays.items()}
-    return Checkpoint(header, wide, digest)
+    return Checkpoint(header, arrays, digest)
+
+
+def _widened_arrays(file: Any, as_bytes: Sequence[str]) -> dict[str, Array]:
+    """All tensors of an open file, one after another: few are there twice at any time."""
+    names, scales = set(file.keys()), {name + _SCALE for name in as_bytes}
+    if missing := (scales | set(as_bytes)) - names:
+        raise KeyError(", ".join(sorted(missing)))
+    arrays = {}
+    for name in sorted(names - scales):
+        array = file.get_tensor(name)
+        if name in as_bytes:
+            array = widened(array, file.get_tensor(name + _SCALE))
+        arrays[name] = array.astype(np.float32, copy=False) if _is_float(array) else array
+    return arrays
 
 
 def quantised(array: Array) -> tuple[Array, Array]:

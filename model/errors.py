@@ -19,3 +19,7 @@ class Unavailable(SongwriterError):
 
 class BadCheckpoint(SongwriterError):
     """A checkpoint that is missing, damaged or of another version (exit code 78)."""
+
+
+class BadInstallation(SongwriterError):
+    """Something that the program needs is not installed, or too old (exit code 78)."""

@@ -33,7 +33,8 @@ def replacing(path: Path) -> Iterator[Path]:
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
         yield partial
-        with partial.open("rb") as written:
+        # To be written to, which Windows wants of what is flushed.
+        with partial.open("r+b") as written:
             os.fsync(written.fileno())
         partial.replace(path)
     finally:

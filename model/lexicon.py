@@ -16,7 +16,7 @@ from model.rhyme import Pronunciations
 FORMAT = 2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One word.
 
@@ -42,21 +42,20 @@ class Lexicon:
         names: folded word -> spelling with capitals, for names.
         substitutes: lemma the songs hardly know -> one they sing often ("frisbee" -> "toy").
         sounds: syllables and rhyme classes.
-        inflections: lemma -> the spellings that count as it.
+        inflections: lemma -> the words that have it.
     """
 
     entries: dict[str, Entry]
     names: dict[str, str]
     substitutes: dict[str, str]
     sounds: Pronunciations = field(default_factory=Pronunciations, repr=False)
-    inflections: dict[str, frozenset[str]] = field(init=False)
+    inflections: dict[str, list[str]] = field(init=False)
 
     def __post_init__(self) -> None:
-        forms: dict[str, set[str]] = {}
+        forms: dict[str, list[str]] = {}
         for word, entry in self.entries.items():
-            forms.setdefault(entry.lemma, {entry.lemma}).add(word)
-        frozen = {lemma: frozenset(spellings) for lemma, spellings in forms.items()}
-        object.__setattr__(self, "inflections", frozen)
+            forms.setdefault(entry.lemma, []).append(word)
+        object.__setattr__(self, "inflections", forms)
 
     def lemma(self, word: str) -> str:
         entry = self.entries.get(word)
@@ -77,7 +76,7 @@ class Lexicon:
 
     def forms(self, lemma: str) -> frozenset[str]:
         """Every spelling that counts as the word, itself included."""
-        return self.inflections.get(lemma, frozenset({lemma})) | {lemma, lemma + "s", lemma + "'s"}
+        return frozenset((*self.inflections.get(lemma, ()), lemma, lemma + "s", lemma + "'s"))
 
     def save(self, path: Path) -> None:
         table = {

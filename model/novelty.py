@@ -11,6 +11,7 @@ import json
 import re
 import zlib
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,10 +19,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
 from model.errors import BadCheckpoint
 from model.files import write_whole
+from model.sealed import KEY, sealed, verified
 
 FORMAT = 1
 # Characters of a span: with the rest of the word that a copy breaks off in, about 30 are noticed.
@@ -35,10 +36,14 @@ LONGEST = SPAN + _ROW + 3 - 1
 _LOW_BITS = 7
 _LOW = 2**_LOW_BITS - 1
 
-_KIND = "novelty"
-_KEY = "songwriter"
+# Bytes of a block in which noughts are counted one by one, and beyond which no bucket that ends the
+# block's last nought reaches: none has more keys than its low bits can tell apart.
+_BLOCK, _REACH = 4, (1 << _LOW_BITS) // 8 + 1
+# Noughts of each byte.
+_NOUGHTS = 8 - np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(1, dtype=np.uint8)
 
-Bytes = npt.NDArray[np.uint8]
+_KIND = "novelty"
+
 Ints = npt.NDArray[np.intp]
 
 
@@ -46,17 +51,31 @@ Ints = npt.NDArray[np.intp]
 class Novelty:
     """Fingerprints of the songs' spans, in buckets by all bits but the low ones.
 
+    They are kept as they are stored, in Elias and Fano's code (Elias, JACM 21, 1974), about nine
+    bits each: nothing has to be unpacked before a stanza can be written.
+
     Attributes:
-        low: low bits of each fingerprint, bucket after bucket.
-        first: where each bucket begins in ``low``, and where the last one ends.
+        high: sizes of the buckets in unary: a one for each key, a nought behind each bucket.
+        low: low bits of each fingerprint, bucket after bucket, the lowest bit first.
+        keys: how many there are.
         bits: of a fingerprint.
         data: hash of the corpus, as in the header of the generator that learnt from it.
     """
 
+    high: bytes = field(repr=False)
     low: bytes = field(repr=False)
-    first: array[int] = field(repr=False)
+    keys: int
     bits: int
     data: str
+    # Noughts before each block of ``high``.
+    _noughts: array[int] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        blocks = np.frombuffer(self.high + bytes(-len(self.high) % _BLOCK), dtype=np.uint8)
+        noughts = _NOUGHTS[blocks].reshape(-1, _BLOCK).sum(1)
+        if 8 * len(blocks) - int(noughts.sum()) != self.keys or len(self.low) * 8 < self.keys * _LOW_BITS:
+            raise ValueError("not as many keys as the header says")
+        object.__setattr__(self, "_noughts", _array(np.cumsum(noughts) - noughts))
 
     @classmethod
     def of(cls, fingerprints: Iterable[int], data: str) -> Novelty:
@@ -64,17 +83,37 @@ class Novelty:
         found = np.unique(np.fromiter(fingerprints, dtype=np.uint32))
         bits = min(32, _LOW_BITS + len(found).bit_length())
         keys = np.unique(found >> np.uint32(32 - bits))
-        first = np.searchsorted(keys >> _LOW_BITS, np.arange((1 << bits - _LOW_BITS) + 1))
-        return cls((keys & _LOW).astype(np.uint8).tobytes(), _array(first), bits, data)
+        buckets = np.arange(1 << bits - _LOW_BITS)
+        unary = np.ones(len(buckets) + len(keys), dtype=np.uint8)
+        unary[np.searchsorted(keys >> _LOW_BITS, buckets, side="right") + buckets] = 0
+        low = keys.astype(np.uint8)[:, None] >> np.arange(_LOW_BITS, dtype=np.uint8) & 1
+        return cls(np.packbits(unary).tobytes(), np.packbits(low).tobytes(), len(keys), bits, data)
 
     def __len__(self) -> int:
-        return len(self.low)
+        return self.keys
 
     def has(self, text: str, end: int) -> bool:
         """Whether the songs have the span of a folded text that ends behind so many characters."""
         key = fingerprint(text, end) >> 32 - self.bits
-        bucket, first = key >> _LOW_BITS, self.first
-        return key & _LOW in self.low[first[bucket] : first[bucket + 1]]
+        first, size = self._bucket(key >> _LOW_BITS)
+        if not size:
+            return False
+        wanted = f"{key & _LOW:0{_LOW_BITS}b}"[::-1]
+        start = first * _LOW_BITS
+        found = _binary(self.low, start // 8, size * _LOW_BITS // 8 + 2)[start % 8 :]
+        return any(found.startswith(wanted, place * _LOW_BITS) for place in range(size))
+
+    def _bucket(self, number: int) -> tuple[int, int]:
+        """The first key of a bucket, and how many it has."""
+        if not number:
+            return 0, _binary(self.high, 0, _BLOCK + _REACH).index("0")
+        # The nought behind the bucket before is in the last block with fewer of them before it.
+        block = bisect_left(self._noughts, number) - 1
+        found, place = _binary(self.high, block * _BLOCK, _BLOCK + _REACH), -1
+        for _ in range(number - self._noughts[block]):
+            place = found.index("0", place + 1)
+        size = found.index("0", place + 1) - place - 1
+        return 8 * _BLOCK * block + place + 1 - number, size
 
     def copies(self, text: str) -> bool:
         """Whether the last word of a folded text completes a span of the songs.
@@ -107,19 +146,11 @@ class Novelty:
         return longest
 
     def save(self, path: Path) -> None:
-        """Write a header, and the fingerprints in Elias and Fano's code (Elias, JACM 21, 1974).
-
-        Of each its low bits are stored, and of all together the sizes of the buckets in unary: about
-        nine bits each.
-        """
-        last = np.frombuffer(self.first, dtype=np.uint32)[1:]
-        unary = np.ones(len(last) + len(self), dtype=np.uint8)
-        unary[last + np.arange(len(last))] = 0
-        low = np.frombuffer(self.low, dtype=np.uint8)[:, None] >> np.arange(_LOW_BITS, dtype=np.uint8) & 1
         header = {"format": FORMAT, "kind": _KIND, "span": SPAN, "ends": _END.pattern}
-        header |= {"bits": self.bits, "keys": len(self), "data": self.data}
-        tensors = {"high": np.packbits(unary), "low": np.packbits(low)}
-        write_whole(path, save(tensors, metadata={_KEY: json.dumps(header)}))
+        header |= {"bits": self.bits, "keys": self.keys, "data": self.data}
+        parts = {"high": self.high, "low": self.low}
+        tensors = {name: np.frombuffer(part, dtype=np.uint8) for name, part in parts.items()}
+        write_whole(path, sealed(tensors, header))
 
     @classmethod
     def load(cls, path: Path) -> Novelty:
@@ -129,20 +160,18 @@ class Novelty:
             BadCheckpoint: it is missing, damaged or of another version.
         """
         try:
+            verified(path)
             with safe_open(path, framework="np") as file:
-                header = json.loads((file.metadata() or {})[_KEY])
-                high, low = file.get_tensor("high"), file.get_tensor("low")
+                header = json.loads((file.metadata() or {})[KEY])
+                high, low = (file.get_tensor(name).tobytes() for name in ("high", "low"))
             version = [header[name] for name in ("format", "kind", "span", "ends")]
             if version != [FORMAT, _KIND, SPAN, _END.pattern]:
                 raise BadCheckpoint(f"The index of songs {path} is of another version: install it again.")
-            first = _buckets(high, 1 << header["bits"] - _LOW_BITS)
-            if first[-1] != header["keys"]:
-                raise ValueError("not as many keys as the header says")
-            return cls(_unpacked(low, header["keys"]), first, header["bits"], header["data"])
+            return cls(high, low, header["keys"], header["bits"], header["data"])
         except OSError as error:
             reason = error.strerror or error
             raise BadCheckpoint(f"The index of songs {path} cannot be read: {reason}.") from error
-        except (SafetensorError, KeyError, ValueError, TypeError) as error:
+        except (SafetensorError, KeyError, ValueError, TypeError, AttributeError) as error:
             raise BadCheckpoint(f"The index of songs {path} is damaged: install it again.") from error
 
 
@@ -164,7 +193,7 @@ def _learnt_from(path: Path) -> str | None:
     """The hash of the corpus in a file's header."""
     try:
         with safe_open(path, framework="np") as file:
-            return str(json.loads((file.metadata() or {})[_KEY])["data"])
+            return str(json.loads((file.metadata() or {})[KEY])["data"])
     except (OSError, SafetensorError, KeyError, ValueError, TypeError):
         return None
 
@@ -179,16 +208,10 @@ def fingerprint(text: str, end: int) -> int:
     return zlib.crc32(text[end - SPAN : end].encode())
 
 
-def _buckets(high: Bytes, count: int) -> array[int]:
-    """Where each bucket begins: a one is a key, a nought the end of a bucket."""
-    last = np.flatnonzero(np.unpackbits(high) == 0)[:count] - np.arange(count)
-    return _array(np.concatenate([[0], last]))
-
-
-def _unpacked(low: Bytes, count: int) -> bytes:
-    weights = np.left_shift(1, np.arange(_LOW_BITS)).astype(np.uint8)
-    digits = np.unpackbits(low, count=count * _LOW_BITS).reshape(count, _LOW_BITS)
-    return (digits @ weights).tobytes()
+def _binary(packed: bytes, start: int, count: int) -> str:
+    """The bits of so many bytes, noughts behind the last one."""
+    window = packed[start : start + count].ljust(count, b"\0")
+    return f"{int.from_bytes(window, 'big'):0{8 * count}b}"
 
 
 def _array(numbers: Ints) -> array[int]:

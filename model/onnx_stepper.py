@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
-from onnx import TensorProto, helper, numpy_helper
 
 from model.checkpoint import Array, Checkpoint, described, load_checkpoint, quantised
 from model.decoding import Context, Floats, Ids
 from model.errors import BadCheckpoint
 from model.keywords import MAX_KEYWORDS
 from model.mood import MOODS
+from model.onnx_graph import FLOAT, Graph, Session, Singles
 from model.plan import MAX_INNER
 from model.rhyme import MAX_SYLLABLES, RHYMES
 from model.steering import (
@@ -33,8 +33,6 @@ from model.steering import (
 )
 from model.vocabulary import CharVocabulary
 
-Singles = npt.NDArray[np.float32]
-
 # What a wish is looked up in.
 _TABLES = ("style", "mood", "lines", "syllables", "rhyme", "keyword", "spelling")
 # Wishes whose part of the gates is kept: 32 MB where a layer has 2048 gates.
@@ -44,7 +42,6 @@ _ROWS = 64
 # What cells put out lies between -1 and 1, so a fixed scale serves. With one that is measured
 # on the batch, a stanza would depend on its neighbours.
 _UNIT, _ZERO = np.array(1 / 127, np.float32), np.array(128, np.uint8)
-_OPSET, _IR = helper.make_opsetid("", 21), 10
 
 
 class OnnxStepper:
@@ -88,7 +85,7 @@ class OnnxStepper:
             self._tables |= {name: weights[f"{name}.weight"] for name in ("form", "letters")}
         symbols = weights["embedding.weight"] @ symbol_part + layers[0][2]
         layers[0] = (word_part, *layers[0][1:])
-        self._session = _session(_step(weights, symbols, layers, cell, int8))
+        self._session = _step(weights, symbols, layers, cell, int8)
         self._sizes = symbols.shape[1], *weights["output.weight"].shape
         self._turn = 0
         self._reserve(_ROWS)
@@ -280,18 +277,11 @@ def _laid_out(weights: Mapping[str, Array], cell: str, layer: int) -> _Layer:
     return below.T, own.T, bias + own_bias
 
 
-def _session(model: bytes) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    # Steps are too small to share; whole batches are shared out among processes.
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-
 def _step(
     weights: Mapping[str, Array], symbols: Array, layers: Sequence[_Layer], cell: str, int8: bool
-) -> bytes:
-    """The ONNX model of a step: ids, words, wishes' places and table, states -> logits, states after."""
-    graph = _Graph(int8)
+) -> Session:
+    """A step: ids, words, wishes' places and table, states -> logits, states after."""
+    graph = _Products(int8)
     advance, parts = _CELLS[cell]
     states = [f"state{part}" for part in range(parts * len(layers))]
     # The first layer's is in the table of symbols.
@@ -310,37 +300,22 @@ def _step(
     output = graph.constant(weights["output.weight"].T), graph.constant(weights["output.bias"])
     logits = graph.add("Gemm", moved[0], *output)
     gates, hidden = symbols.shape[1], weights["output.weight"].shape[1]
-    return graph.model(
-        {"ids": (TensorProto.INT64, ["rows"]), "written": (TensorProto.INT64, ["rows", 2]),
-         "places": (TensorProto.INT64, ["rows"]), "wishes": (TensorProto.FLOAT, ["kept", gates]),
-         **dict.fromkeys(states, (TensorProto.FLOAT, ["rows", hidden]))},
+    # One thread: steps are too small to share; whole batches are shared out among processes.
+    return graph.session(
+        {"ids": (np.int64, ["rows"]), "written": (np.int64, ["rows", 2]),
+         "places": (np.int64, ["rows"]), "wishes": (np.float32, ["kept", gates]),
+         **dict.fromkeys(states, (np.float32, ["rows", hidden]))},
         [logits, *after],
     )  # fmt: skip
 
 
-class _Graph:
-    """Nodes and constants of an ONNX graph, named as they come."""
+class _Products(Graph):
+    """A graph whose products are of 8-bit integers, or of float32."""
 
     def __init__(self, int8: bool) -> None:
+        super().__init__()
         self.int8 = int8
-        self.nodes: list[Any] = []
-        self.constants: list[TensorProto] = []
         self.unit, self.zero = (self.constant(_UNIT), self.constant(_ZERO)) if int8 else ("", "")
-
-    def add(self, operator: str, *inputs: str, **attributes: Any) -> str:
-        name = f"{operator}{len(self.nodes)}"
-        self.nodes.append(helper.make_node(operator, inputs, [name], **attributes))
-        return name
-
-    def split(self, rows: str, parts: int) -> list[str]:
-        names = [f"{rows}.{part}" for part in range(parts)]
-        self.nodes.append(helper.make_node("Split", [rows], names, axis=1, num_outputs=parts))
-        return names
-
-    def constant(self, array: Array) -> str:
-        name = f"constant{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
-        return name
 
     def rounded(self, rows: str) -> str:
         """Numbers from -1 to 1 as they go into a product."""
@@ -364,24 +339,19 @@ class _Graph:
         if not self.int8:
             return self.add("MatMul", rows, self.constant(matrix))
         integers, scale = quantised(matrix.T)
-        sums = self.add("MatMulInteger", rows, self.constant(integers.T), self.zero)
+        # Both without signs: where a CPU has no instruction for such sums, those of unsigned with
+        # signed bytes are cut off at 16 bits, and a stanza would depend on the machine.
+        unsigned = (integers.T.astype(np.int16) + _ZERO).astype(np.uint8)
+        sums = self.add("MatMulInteger", rows, self.constant(unsigned), self.zero, self.zero)
         # For one row faster than MatMulIntegerToFloat, which does all three, and the same bits.
-        return self.add("Mul", self.add("Cast", sums, to=TensorProto.FLOAT), self.constant(_UNIT * scale))
-
-    def model(self, inputs: Mapping[str, tuple[int, list[str | int]]], outputs: Sequence[str]) -> bytes:
-        asked = [helper.make_tensor_value_info(name, *kind) for name, kind in inputs.items()]
-        given = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs]
-        graph = helper.make_graph(self.nodes, "step", asked, given, self.constants)
-        model = helper.make_model(graph, opset_imports=[_OPSET], ir_version=_IR)
-        data: bytes = model.SerializeToString()
-        return data
+        return self.add("Mul", self.add("Cast", sums, to=FLOAT), self.constant(_UNIT * scale))
 
 
-def _rnn(graph: _Graph, gates: str, _state: Sequence[str]) -> list[str]:
+def _rnn(graph: Graph, gates: str, _state: Sequence[str]) -> list[str]:
     return [graph.add("Tanh", gates)]
 
 
-def _lstm(graph: _Graph, gates: str, state: Sequence[str]) -> list[str]:
+def _lstm(graph: Graph, gates: str, state: Sequence[str]) -> list[str]:
     # PyTorch's order.
     let_in, keep, candidate, let_out = graph.split(gates, 4)
     kept = graph.add("Mul", graph.add("Sigmoid", keep), state[1])
@@ -390,7 +360,7 @@ def _lstm(graph: _Graph, gates: str, state: Sequence[str]) -> list[str]:
     return [graph.add("Mul", graph.add("Sigmoid", let_out), graph.add("Tanh", memory)), memory]
 
 
-def _gru(graph: _Graph, gates: str, state: Sequence[str]) -> list[str]:
+def _gru(graph: Graph, gates: str, state: Sequence[str]) -> list[str]:
     reset, keep, candidate, own = graph.split(gates, 4)
     recalled = graph.add("Mul", graph.add("Sigmoid", reset), own)
     candidate = graph.add("Tanh", graph.add("Add", candidate, recalled))
@@ -399,7 +369,7 @@ def _gru(graph: _Graph, gates: str, state: Sequence[str]) -> list[str]:
 
 
 # How a cell goes one step on, and the parts of its state.
-_CELLS: dict[str, tuple[Callable[[_Graph, str, Sequence[str]], list[str]], int]] = {
+_CELLS: dict[str, tuple[Callable[[Graph, str, Sequence[str]], list[str]], int]] = {
     "rnn": (_rnn, 1),
     "lstm": (_lstm, 2),
     "gru": (_gru, 1),

@@ -12,10 +12,12 @@ from pathlib import Path
 from model.checkpoint import described
 from model.decoding import Sample, Stepper, compose
 from model.errors import BadOption
+from model.extras import needing_torch
 from model.files import CHECKPOINTS
 from model.keywords import MAX_KEYWORDS, distinct, extract, unnamed
 from model.known_lines import KnownLines
 from model.lexicon import Lexicon
+from model.memory import given_back
 from model.novelty import Novelty
 from model.onnx_stepper import load_stepper
 from model.planner import Planner
@@ -106,6 +108,7 @@ class Pen:
         self.tools = Tools(lexicon, spelling, weights or Weights(), novelty, planner, reader, lines)
 
     @classmethod
+    @given_back()
     def load(
         cls,
         folder: Path = CHECKPOINTS,
@@ -123,11 +126,13 @@ class Pen:
 
         Raises:
             BadCheckpoint: a file is missing or damaged.
+            BadInstallation: the engine needs torch, which is not installed, or a newer ONNX Runtime.
         """
         engine = engine or ("int8" if device == "cpu" else "torch")
         path = folder / "generator.safetensors"
         if engine == "torch":
-            from model.generator import fast_stepper, load_generator
+            with needing_torch("The engine torch"):
+                from model.generator import fast_stepper, load_generator
 
             model, vocabulary, checkpoint = load_generator(path)
             stepper: Stepper = fast_stepper(model.to(device))

@@ -133,10 +133,11 @@ class Spelling:
 
     def _nearest(self, words: Sequence[str]) -> Nearest:
         nearest = np.full(len(self.ends) + 1, _FAR, dtype=np.int8)
-        # The shortest last, so that it stays where paths meet.
-        counted = [(self.sounds.syllables(word.strip("'")), word) for word in words]
-        for count, word in sorted(counted, reverse=True):
-            nearest[self.trie.path(word)] = count
+        counts = np.array([self.sounds.syllables(word.strip("'")) for word in words], dtype=np.int8)
+        paths = self.trie.paths(words)
+        # Where paths meet, the shortest counts.
+        np.minimum.at(nearest, paths, np.broadcast_to(counts[:, None], paths.shape))
+        nearest[NOWHERE] = _FAR
         return nearest
 
 

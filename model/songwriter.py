@@ -5,24 +5,38 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from PIL import Image
 
+from model import onnx_captioner
+from model.beam import BEAM, Caption
+from model.checkpoint import Checkpoint, load_checkpoint
+from model.extras import needing_torch
 from model.files import CHECKPOINTS
+from model.memory import given_back
+from model.onnx_graph import Singles
 from model.pen import Pen as Pen
 from model.pen import Song as Song
 from model.pictures import Preprocessing, to_tensor
 from model.sight import Names, Sight, look
 from model.wish import Wish as Wish
 
-# Torch is slow to import and large, and only the eye, and a pen on a GPU, need it.
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from model.captioner import Caption, Captioner
-
+# More do not pay at these sizes.
 MAX_THREADS = 2
+
+
+class Captioner(Protocol):
+    """Pictures to captions: ``onnx_captioner.OnnxCaptioner``, or on a GPU ``captioner.Captioner``."""
+
+    @property
+    def backbone(self) -> str: ...
+
+    def features(self, pictures: Singles) -> Singles:
+        """(batch, 3, size, size) normalised pictures -> (batch, regions, channels)."""
+
+    def describe(self, grid: Singles, beam: int = BEAM) -> list[Caption]:
+        """(batch, regions, channels) features -> a caption each."""
 
 
 @dataclass(frozen=True)
@@ -57,51 +71,70 @@ class Eye:
         self.names = names
 
     @classmethod
-    def load(cls, folder: Path = CHECKPOINTS, device: str = "cpu") -> Eye:
+    def load(
+        cls, folder: Path = CHECKPOINTS, device: str = "cpu", engine: str | None = None, threads: int = 1
+    ) -> Eye:
         """The captioner of a folder, with a second opinion where the folder has one.
+
+        Args:
+            folder: of the checkpoints.
+            device: "cpu" or a GPU that torch knows.
+            engine: "onnx" or "torch"; None for "onnx" on a CPU where the captioner's backbone can run
+                in it, and "torch" elsewhere.
+            threads: that share a picture's work, in ONNX Runtime.
 
         Raises:
             BadCheckpoint: a file is missing or damaged.
+            BadInstallation: it needs torch, which is not installed, or a newer ONNX Runtime.
         """
-        from model.captioner import load_captioner
+        path = folder / "captioner.safetensors"
+        captioner: Captioner
+        with given_back():
+            checkpoint = load_checkpoint(path, "captioner")
+            if engine == "onnx" or (engine is None and device == "cpu" and onnx_captioner.fits(checkpoint)):
+                captioner, preprocessing = onnx_captioner.build(checkpoint, path, threads)
+            else:
+                captioner, preprocessing = _in_torch(checkpoint, path, device)
+            names = folder / "names.safetensors"
+            opinion = Names.load(names, captioner.backbone) if names.exists() else None
+        return cls(captioner, preprocessing, checkpoint.digest, opinion)
 
-        captioner, preprocessing, checkpoint = load_captioner(folder / "captioner.safetensors")
-        path = folder / "names.safetensors"
-        names = Names.load(path, captioner.encoder.backbone) if path.exists() else None
-        return cls(captioner.freeze(device), preprocessing, checkpoint.digest, names)
+    def caption(self, picture: Image.Image, beam: int = BEAM) -> Caption:
+        """Describe one RGB picture."""
+        return self.captioner.describe(self._grid(self.preprocessing.square(picture)), beam)[0]
 
-    def caption(self, picture: Image.Image, beam: int | None = None) -> Caption:
-        """Describe one RGB picture; ``captioner.BEAM`` wide where nothing else is said."""
-        from model.captioner import BEAM
-
-        grid = self._grid(self.preprocessing.square(picture))
-        return self.captioner.describe(grid, beam or BEAM)[0]
-
-    def see(self, picture: Image.Image, beam: int | None = None) -> Seen:
-        """Describe one RGB picture, with a second opinion on it; ``beam`` as in ``caption``."""
-        from model.captioner import BEAM
-
+    def see(self, picture: Image.Image, beam: int = BEAM) -> Seen:
+        """Describe one RGB picture, with a second opinion on it."""
         square = self.preprocessing.square(picture)
         grid = self._grid(square)
-        caption = self.captioner.describe(grid, beam or BEAM)[0]
-        sight = look(square, grid[0].mean(0).float().cpu().numpy(), self.names)
+        caption = self.captioner.describe(grid, beam)[0]
+        sight = look(square, grid[0].mean(0), self.names)
         return Seen(caption, sight, sight.told(caption.text))
 
-    def _grid(self, square: Image.Image) -> Tensor:
+    def _grid(self, square: Image.Image) -> Singles:
         """Region features (1, regions, channels)."""
-        import torch
+        return self.captioner.features(to_tensor(square, self.preprocessing)[None])
 
-        pixels = torch.from_numpy(to_tensor(square, self.preprocessing))[None]
-        pixels = pixels.to(next(self.captioner.parameters()).device, memory_format=torch.channels_last)
-        with torch.inference_mode():
-            grid: Tensor = self.captioner.encoder(pixels)
-        return grid
+
+def _in_torch(checkpoint: Checkpoint, path: Path, device: str) -> tuple[Captioner, Preprocessing]:
+    with needing_torch(f"The captioner {path}"):
+        from model.captioner import build
+
+    captioner, preprocessing = build(checkpoint, path)
+    return captioner.freeze(device), preprocessing
+
+
+def threads() -> int:
+    """How many share a picture's work where nothing else is to be done."""
+    try:
+        allowed = len(os.sched_getaffinity(0))
+    except AttributeError:  # Not on macOS and Windows.
+        allowed = os.cpu_count() or 1
+    return min(MAX_THREADS, allowed)
 
 
 def limit_threads() -> None:
-    """Keep torch from taking every core: more than two do not pay at these sizes."""
+    """Keep torch from taking every core."""
     import torch
 
-    torch.set_num_threads(
-        min(MAX_THREADS, len(os.sched_getaffinity(0)), int(os.environ.get("OMP_NUM_THREADS") or MAX_THREADS))
-    )
+    torch.set_num_threads(threads())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,6 +99,28 @@ class Trie:
             if state == NOWHERE:
                 raise LookupError(word)
             states.append(state)
+        return states
+
+    def paths(self, words: Sequence[str]) -> npt.NDArray[np.int32]:
+        """The states that each known word goes through, (words, letters), ``NOWHERE`` behind its end.
+
+        Raises:
+            LookupError: a word is not known.
+        """
+        letters = np.array([word.encode() for word in words] or [b""])
+        letters = letters.view(np.uint8).reshape(len(letters), -1)[: len(words)]
+        symbols = np.zeros(256, dtype=np.intp)
+        for character in self.vocabulary.alphabet:
+            symbols[ord(character)] = self.vocabulary.ids[character]
+        states = np.full(letters.shape, NOWHERE, dtype=np.int32)
+        at = np.full(len(words), _SPACE, dtype=np.int32)
+        for place, column in enumerate(letters.T):
+            # Padded with noughts to the longest word.
+            inside = column > 0
+            at = np.where(inside, self.follow[at, symbols[column]], NOWHERE)
+            if (at[inside] == NOWHERE).any():
+                raise LookupError(words[int(np.flatnonzero(inside & (at == NOWHERE))[0])])
+            states[:, place] = at
         return states
 
     def after(self, state: int, symbol: int) -> int:

@@ -138,3 +138,27 @@ def test_ctrl_c_while_writing_leaves_the_old_file(path: Path) -> None:
 def test_write_whole_makes_folders(tmp_path: Path) -> None:
     write_whole(tmp_path / "a" / "b", b"x")
     assert (tmp_path / "a" / "b").read_bytes() == b"x"
+
+
+def test_any_byte_that_changed_is_found(path: Path) -> None:
+    """In the list of tensors, in the header and in the weights."""
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        if whole[place : place + 1] != b" ":
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+            with pytest.raises(BadCheckpoint, match=f"{path} is damaged"):
+                load_checkpoint(path, "generator")
+
+
+def test_a_file_cut_short_is_found(path: Path) -> None:
+    whole = path.read_bytes()
+    for size in range(len(whole)):
+        path.write_bytes(whole[:size])
+        with pytest.raises(BadCheckpoint, match=f"{path} is damaged"):
+            load_checkpoint(path, "generator")
+
+
+def test_what_is_saved_again_is_sealed_anew(path: Path) -> None:
+    found = load_checkpoint(path, "generator")
+    save_checkpoint(path, "generator", {**found.header, "size": 4}, found.weights)
+    assert load_checkpoint(path, "generator").header["size"] == 4

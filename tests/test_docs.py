@@ -36,9 +36,17 @@ def shown_commands() -> list[tuple[str, str]]:
     return found
 
 
+def children(command: click.Command) -> dict[str, click.Command]:
+    if not isinstance(command, click.Group):
+        return {}
+    context = click.Context(command)
+    found = {name: command.get_command(context, name) for name in command.list_commands(context)}
+    return {name: child for name, child in found.items() if child}
+
+
 def commands(group: click.Group, name: str = "songwriter") -> list[tuple[str, click.Command]]:
     found: list[tuple[str, click.Command]] = []
-    for child, command in group.commands.items():
+    for child, command in children(group).items():
         path = f"{name} {child}"
         found += commands(command, path) if isinstance(command, click.Group) else [(path, command)]
     return found
@@ -48,8 +56,8 @@ def commands(group: click.Group, name: str = "songwriter") -> list[tuple[str, cl
 def test_every_command_shown_exists_with_its_options(document: str, line: str) -> None:
     words = shlex.split(line, comments=True)[1:]
     command: click.Command = main
-    while isinstance(command, click.Group) and words and words[0] in command.commands:
-        command = command.commands[words.pop(0)]
+    while words and words[0] in children(command):
+        command = children(command)[words.pop(0)]
     known = {
         option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)
     }

@@ -128,3 +128,13 @@ def test_only_words_that_are_sung_or_seen_are_spelled() -> None:
     entries = {word: Entry(count, pos, word, 0.0) for word, (count, pos) in rows.items()}
     lexicon = Lexicon(entries, {}, {}, Pronunciations({"yon": (1, ("AA N",))}))
     assert set(spellable(lexicon)) == {"sea", "dinnae", "frisbee", "yon", "o", "tis", "'tis"}
+
+
+def test_many_paths_at_once_are_those_of_one_after_another() -> None:
+    trie = spelling().trie
+    some = spelling().words[:200]
+    rows = trie.paths(some)
+    assert [[state for state in row if state != NOWHERE] for row in rows.tolist()] == [*map(trie.path, some)]
+    assert trie.paths([]).size == 0
+    with pytest.raises(LookupError, match="xyzzy"):
+        trie.paths([some[0], "xyzzy"])

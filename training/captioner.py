@@ -23,7 +23,8 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from model.captioner import BEAM, MAX_WORDS, Captioner, Decoder, load_captioner
+from model.beam import BEAM, MAX_WORDS
+from model.captioner import Captioner, Decoder, load_captioner
 from model.checkpoint import load_checkpoint, save_checkpoint
 from model.encoder import Encoder, load_imagenet
 from model.errors import BadOption

@@ -136,7 +136,8 @@ def caption_all(
 
     def work(some: Sequence[str]) -> list[Said | None]:
         readable, pictures = gallery.load(some)
-        captions = eye.captioner.caption(pictures, beam) if readable else []
+        seen = eye.captioner
+        captions = seen.describe(seen.features(pictures.numpy()), beam) if readable else []
         found = {
             name: Said(one.text, one.log_probability) for name, one in zip(readable, captions, strict=True)
         }

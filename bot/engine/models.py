@@ -1,28 +1,34 @@
-"""The real models, as a worker loads them. Torch is imported by ``load``, never before."""
+"""The real models, as a worker loads them. Torch is imported only where there is a GPU to look for."""
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, TypeVar
 
 from bot.engine.requests import SongRequest
 from bot.engine.worker import Draft, Setup, Written
 from model.decoding import Sampling
 from model.explanation import explain
+from model.extras import needing_torch
 from model.files import CHECKPOINTS
 from model.mood import picture_mood
 from model.recipe import Recipe
 from model.wish import Wish
 
 if TYPE_CHECKING:
-    import torch
     from PIL import Image
 
     from model.songwriter import Eye, Pen, Song
 
 T = TypeVar("T")
+
+CPU = "cpu"
+# NVIDIA's, the same under Windows' Linux, and AMD's.
+_GPU_DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 
 
 class NoDevice(Exception):
@@ -34,25 +40,22 @@ def load(setup: Setup) -> Songwriter:
 
     Raises:
         BadCheckpoint: a checkpoint is missing or damaged.
+        BadInstallation: what the models run on is not installed, or too old.
         NoDevice: the configuration asks for a GPU, and there is none.
     """
-    import torch
-
     from model.songwriter import Eye, Pen
 
-    torch.set_num_threads(1)
     device = _device(setup)
     folder = setup.checkpoints or CHECKPOINTS
-    eye, pen = Eye.load(folder, str(device)), Pen.load(folder, str(device))
-    return Songwriter(eye, pen, device, setup.max_pixels)
+    return Songwriter(Eye.load(folder, device), Pen.load(folder, device), device, setup.max_pixels)
 
 
 class Songwriter:
     """Eye and pen behind ``bot.engine.worker.Models``."""
 
-    def __init__(self, eye: Eye, pen: Pen, device: torch.device, max_pixels: int) -> None:
-        self._eye, self._pen, self._device, self._max_pixels = eye, pen, device, max_pixels
-        self.device, self.captioner, self.generator = str(device), eye.digest, pen.digest
+    def __init__(self, eye: Eye, pen: Pen, device: str, max_pixels: int) -> None:
+        self._eye, self._pen, self._max_pixels = eye, pen, max_pixels
+        self.device, self.captioner, self.generator = device, eye.digest, pen.digest
         self.origin = pen.origin
         self.engine = pen.engine
 
@@ -70,7 +73,7 @@ class Songwriter:
         return self._eye.preprocessing.square(open_picture(picture, self._max_pixels))
 
     def caption(self, picture: Image.Image) -> str:
-        return _on_device(lambda: self._eye.see(picture).told)
+        return self._run(lambda: self._eye.see(picture).told)
 
     def mood(self, picture: Image.Image, caption: str) -> str | None:
         return picture_mood(picture, caption, self._pen.lexicon)
@@ -80,8 +83,11 @@ class Songwriter:
 
     def write(self, drafts: Sequence[Draft]) -> list[Written]:
         wanted = [(draft.keywords, _wish(draft)) for draft in drafts]
-        songs = _on_device(lambda: self._pen.sung(wanted))
+        songs = self._run(lambda: self._pen.sung(wanted))
         return [self._written(draft, song) for draft, song in zip(drafts, songs, strict=True)]
+
+    def _run(self, work: Callable[[], T]) -> T:
+        return work() if self.device == CPU else _on_gpu(work)
 
     def _written(self, draft: Draft, song: Song) -> Written:
         recipe = Recipe.of(song.keywords, song.wish, self.origin, self.engine).text
@@ -108,22 +114,31 @@ def _wish(draft: Draft) -> Wish:
     )
 
 
-def _device(setup: Setup) -> torch.device:
+def _device(setup: Setup) -> str:
     """The device of a worker; several GPUs are dealt out in turn."""
-    import torch
-
-    if setup.device == "cpu" or (setup.device == "auto" and not torch.cuda.is_available()):
-        return torch.device("cpu")
+    # Without its driver there is no GPU, and torch takes seconds and a hundred megabytes to say so.
+    if setup.device == CPU or (setup.device == "auto" and not _may_have_gpu()):
+        return CPU
+    with needing_torch('engine.device = "cuda"'):
+        import torch
     if not torch.cuda.is_available():
+        if setup.device == "auto":
+            return CPU
         raise NoDevice("There is no GPU that PyTorch can use: set engine.device to auto or cpu.")
     # Not CUDA_VISIBLE_DEVICES: how many there are is known only here, and the operator may
     # have set it already.
     device = torch.device("cuda", setup.number % torch.cuda.device_count())
     torch.cuda.set_device(device)
-    return device
+    return str(device)
 
 
-def _on_device(work: Callable[[], T]) -> T:
+def _may_have_gpu() -> bool:
+    """Whether there is a driver of NVIDIA's or AMD's in the kernel, and torch is installed."""
+    driven = sys.platform != "linux" or any(map(os.path.exists, _GPU_DRIVERS))
+    return driven and find_spec("torch") is not None
+
+
+def _on_gpu(work: Callable[[], T]) -> T:
     """Do something on the device, once more with its cache emptied where memory was short."""
     import torch
 

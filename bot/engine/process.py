@@ -19,7 +19,7 @@ from bot.engine.worker import Ready, Setup
 
 T = TypeVar("T")
 
-# Importing torch and reading the checkpoints takes 5 to 10 s, on a cold and busy disk a minute.
+# Importing torch for a GPU and reading the checkpoints takes 5 to 10 s, on a cold and busy disk a minute.
 START_SECONDS = 120.0
 # Beyond a task's own limit, for what pebble's cannot see: a task that no worker fetched.
 _GUARD = 5.0
@@ -115,6 +115,8 @@ class WorkerProcess:
         process from its first instruction on.
         """
         CONSTS.term_timeout = _TERM_SECONDS
+        if not hasattr(signal, "pthread_sigmask"):  # Windows, where no signal is meant for a whole group.
+            return self._pool.schedule(worker.load, args=(self._setup,), timeout=START_SECONDS)
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         try:
             return self._pool.schedule(worker.load, args=(self._setup,), timeout=START_SECONDS)

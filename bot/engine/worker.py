@@ -11,7 +11,6 @@ import os
 import pkgutil
 import random
 import re
-import resource
 import sys
 import threading
 import time
@@ -40,6 +39,11 @@ from model.explanation import Explanation
 from model.mood import MOODS, takes_picture
 from model.recipe import Recipe
 from model.text import fold, words
+
+try:
+    import resource
+except ImportError:  # Windows has no such limits.
+    resource = None  # type: ignore[assignment]
 
 # What a worker may need beyond its models: a picture of 50 million pixels with
 # transparency takes 400 MiB for a moment, a batch of candidates some more.
@@ -217,10 +221,11 @@ def confine() -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
     sys.dont_write_bytecode = True
     # The gateway's event loop comes first where a core is short.
-    os.nice(NICENESS)
-    _lower(resource.RLIMIT_CORE, 0)
-    _lower(resource.RLIMIT_FSIZE, MAX_FILE)
-    _lower(resource.RLIMIT_NOFILE, MAX_FILES_OPEN)
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
+    _lower("RLIMIT_CORE", 0)
+    _lower("RLIMIT_FSIZE", MAX_FILE)
+    _lower("RLIMIT_NOFILE", MAX_FILES_OPEN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
@@ -414,17 +419,21 @@ def _end_with_parent() -> None:
 def _cap_memory() -> None:
     """Limit private memory to what is in use now and some headroom (Linux only).
 
-    Address space is no measure: torch maps gigabytes that it never touches.
+    Address space is no measure: gigabytes are mapped that are never touched.
     """
     try:
         status = Path("/proc/self/status").read_text()
     except OSError:
         return
     if used := re.search(r"^VmData:\s+(\d+) kB", status, re.MULTILINE):
-        _lower(resource.RLIMIT_DATA, int(used[1]) * 1024 + MEMORY_HEADROOM)
+        _lower("RLIMIT_DATA", int(used[1]) * 1024 + MEMORY_HEADROOM)
 
 
-def _lower(kind: int, value: int) -> None:
+def _lower(name: str, value: int) -> None:
+    """Lower a limit, where the system has it."""
+    if resource is None:
+        return
+    kind = getattr(resource, name)
     hard = resource.getrlimit(kind)[1]
     value = value if hard == resource.RLIM_INFINITY else min(value, hard)
     resource.setrlimit(kind, (value, value))

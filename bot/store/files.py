@@ -41,7 +41,7 @@ def open_writer(path: Path, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Conne
     """
     with translated(path):
         if path.is_dir():
-            raise BadStore(f"{path} is a folder, not a database: name a file.")
+            raise _folder(path)
         # Nobody but the owner may read it; SQLite's side files take its mode.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, _PRIVATE))
         return _connect(path, "rw", busy_seconds, _migrate)
@@ -58,6 +58,25 @@ def open_reader(path: Path, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Conne
         raise BadStore(f"There is no database at {path}: `songwriter run` makes it.")
     with translated(path):
         return _connect(path, "ro", busy_seconds, _check_current)
+
+
+def check_usable(path: Path) -> None:
+    """Do nothing where ``open_writer`` would open or make the database.
+
+    Raises:
+        BadStore: it would not.
+        StoreError: it is locked.
+    """
+    with translated(path):
+        if path.is_dir():
+            raise _folder(path)
+        needed = path if path.exists() else path.absolute().parent
+        if not needed.exists():
+            raise BadStore(f"{path} cannot be made: there is no folder {needed}.")
+        if not os.access(needed, os.W_OK):
+            raise BadStore(f"{path} cannot be written.")
+        if path.exists():
+            _connect(path, "ro", BUSY_SECONDS, _check_known).close()
 
 
 @contextmanager
@@ -108,6 +127,10 @@ def back_up(connection: sqlite3.Connection, target: Path) -> None:
             Path(name).unlink(missing_ok=True)
 
 
+def _folder(path: Path) -> BadStore:
+    return BadStore(f"{path} is a folder, not a database: name a file.")
+
+
 def _taken(target: Path) -> StoreError:
     return StoreError(f"{target} exists already: a backup never overwrites a file.")
 
@@ -131,9 +154,13 @@ def _connect(
     return connection
 
 
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+def _check_known(connection: sqlite3.Connection, path: Path) -> None:
     if not _is_new(connection):
         _check_schema(connection, path)
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    _check_known(connection, path)
     path.chmod(_PRIVATE)
     connection.executescript(_WRITER)
     # The lock makes two processes that start at once take turns.

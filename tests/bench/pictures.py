@@ -23,9 +23,9 @@ from PIL import Image, ImageDraw, ImageFont
 from model.files import CHECKPOINTS
 from model.keywords import extract
 from model.mood import picture_mood, takes_picture
-from model.tasks import FROM_CAPTION
 from model.pictures import open_picture
 from model.songwriter import Eye, Pen
+from model.tasks import FROM_CAPTION
 
 _ROOT = Path(__file__).parent.parent.parent
 _DEBIAN = {

@@ -70,10 +70,18 @@ class Program:
 
 @contextlib.asynccontextmanager
 async def running(
-    command: Sequence[str], folder: Path, token: str, ca_file: Path | None = None
+    command: Sequence[str],
+    folder: Path,
+    token: str,
+    ca_file: Path | None = None,
+    before: Sequence[Path] = (),
 ) -> AsyncIterator[Program]:
-    """Start a command, with its token and the authority to trust in the environment; kill it in the end."""
-    environment = os.environ | {"DISCORD_TOKEN": token, "PYTHONPATH": str(ROOT)}
+    """Start a command, with its token and the authority to trust in the environment; kill it in the end.
+
+    Python looks for modules in the folders ``before`` first.
+    """
+    places = os.pathsep.join(map(str, [*before, ROOT]))
+    environment = os.environ | {"DISCORD_TOKEN": token, "PYTHONPATH": places}
     if ca_file is not None:
         environment["SSL_CERT_FILE"] = str(ca_file)
     log_file = folder / "songwriter.log"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shutil
 import tomllib
 from collections.abc import Callable
 from datetime import date
@@ -17,6 +18,8 @@ from hypothesis import strategies as st
 
 from bot.cli import main
 from bot.config import BadConfiguration, Config, dump, load_config, parse, token
+from model.files import CHECKPOINTS
+from tests.refusals import refused
 
 EXAMPLE = Path(__file__).parent.parent.parent / "config.example.toml"
 SECRET = "MTE4NzY1NDMyMTA5ODc2NTQzMg.GhIjKl.abcdefghijklmnopqrstuvwxyz0123456789AB"  # noqa: S105 - made up
@@ -320,3 +323,45 @@ VALID = st.fixed_dictionaries(
 def test_what_is_printed_is_read_back(tables: dict[str, Any]) -> None:
     config = parse(tables)
     assert parse(tomllib.loads(dump(config))) == config
+
+
+def test_a_mark_of_the_encoding_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes(b"\xef\xbb\xbf[lyrics]\nlines = 2\n")
+    assert load_config(path).lyrics.lines == 2
+
+
+def models_in(folder: Path) -> Path:
+    models = folder / "models"
+    shutil.copytree(CHECKPOINTS, models)
+    return models
+
+
+@pytest.mark.parametrize("name", ["captioner.safetensors", "generator.safetensors", "names.safetensors"])
+def test_check_loads_the_models(tmp_path: Path, name: str) -> None:
+    path = written(tmp_path, '[engine]\ncheckpoints = "models"\n')
+    file = models_in(tmp_path) / name
+    assert check(path).exit_code == 0
+    file.write_bytes(file.read_bytes()[:-1000])
+    assert str(file) in refused(check(path), 78)
+    file.unlink()
+    assert (check(path).exit_code == 0) == (name == "names.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("store", "complaint"),
+    [("nowhere/s.sqlite3", "there is no folder"), ("folder", "is a folder"), ("text", "not a database")],
+)
+def test_check_looks_where_the_database_is_to_be(tmp_path: Path, store: str, complaint: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "text").write_text("this is no database, and long enough to look like one" * 20)
+    path = written(tmp_path, f'[store]\npath = "{store}"\n')
+    assert complaint in refused(check(path), 78)
+
+
+def test_check_makes_nothing(tmp_path: Path) -> None:
+    path = written(tmp_path, '[store]\npath = "s.sqlite3"\nbackups = "backups"\n')
+    result = check(path)
+    assert result.exit_code == 0
+    assert "there will be no backups" in result.stdout
+    assert [one.name for one in tmp_path.iterdir()] == [path.name]

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from PIL import Image
 from tqdm import tqdm
 
-from model.captioner import Caption
+from model.beam import Caption
 from model.errors import BadInput
 from model.pictures import open_picture
 from model.songwriter import Eye, Pen, Wish
@@ -182,7 +182,7 @@ def heat_map(weights: npt.NDArray[np.float32], embed: bool) -> str:
 
 
 def _words(caption: Caption, embed: bool) -> Iterator[Word]:
-    for word, weights in zip(caption.words, caption.attention.cpu().numpy(), strict=True):
+    for word, weights in zip(caption.words, caption.attention, strict=True):
         yield Word(word, heat_map(weights, embed), float(weights.sum()))
 
 

@@ -1,0 +1,41 @@
+"""What only some need is installed by them alone: the extras of pyproject.toml."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+
+from model.errors import BadInstallation
+
+_TORCH = ("torch", "torchvision", "timm")
+
+
+def check_torch(what: str) -> None:
+    """See that PyTorch is here, without importing it.
+
+    Args:
+        what: is to run on it, as the beginning of a sentence.
+
+    Raises:
+        BadInstallation: it is not installed.
+    """
+    if find_spec("torch") is None:
+        raise _missing(what)
+
+
+@contextmanager
+def needing_torch(what: str) -> Iterator[None]:
+    """Importing what runs on PyTorch; ``what`` and errors as in ``check_torch``."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name not in _TORCH:
+            raise
+        raise _missing(what) from error
+
+
+def _missing(what: str) -> BadInstallation:
+    return BadInstallation(
+        f"{what} runs on PyTorch, which is not installed: install the extra 'gpu' with pip install '.[gpu]'."
+    )
