@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from collections import deque
 from dataclasses import replace
 
 import pytest
@@ -18,10 +19,11 @@ from bot.engine.requests import (
     Unrepeatable,
     WorkerFailed,
 )
-from bot.engine.worker import Setup
+from bot.engine.worker import Draft, Setup
 from model.recipe import Recipe
 from model.wish import Wish
 from tests.bot.engine.harness import STUB, request
+from tests.bot.engine.stub import Stub
 
 pytestmark = pytest.mark.usefixtures("loaded")
 
@@ -138,3 +140,28 @@ def test_what_other_models_wrote_is_not_replayed(origin: str, engine: str) -> No
     [refused] = write(request(replay=replace(RECIPE, origin=origin, engine=engine)))
     assert isinstance(refused, Unrepeatable)
     assert "other models" in str(refused)
+
+
+def test_a_line_of_the_last_stanzas_is_not_sung_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Refrain(Stub):
+        def lines(self, draft: Draft) -> list[str]:
+            asked = draft.random_seed == draft.request.random_seed
+            return ["the same old line" if asked else f"another line {draft.random_seed}"]
+
+    setup = Setup("", 0, "none", None, 10**6, attempts=3)
+    monkeypatch.setattr(worker._state, "models", Refrain(setup))
+    monkeypatch.setattr(worker._state, "recent", deque(maxlen=8))
+    assert song(request("a dog", random_seed=5)).lines == ("the same old line",)
+    other = song(request("a cat", random_seed=6))
+    assert other.random_seed != 6
+    assert other.lines == (f"another line {other.random_seed}",)
+
+
+def test_where_every_attempt_has_such_a_line_the_first_one_is_sung(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Parrot(Stub):
+        def lines(self, draft: Draft) -> list[str]:
+            return ["the same old line", f"and {draft.random_seed}"]
+
+    monkeypatch.setattr(worker._state, "models", Parrot(Setup("", 0, "none", None, 10**6, attempts=3)))
+    monkeypatch.setattr(worker._state, "recent", deque(["the same old line"], maxlen=8))
+    assert song(request("a dog", random_seed=5)).random_seed == 5
