@@ -13,6 +13,7 @@ import numpy.typing as npt
 from model.known_lines import KnownLines
 from model.lexicon import Lexicon
 from model.novelty import Novelty
+from model.plan import PRONOUNS, telling
 from model.rhyme import FREE
 from model.steering import Progress, Steering
 from model.text import IN_WORD, NEWLINE, words
@@ -58,7 +59,7 @@ class Spelling:
     """The words that may be written, laid out for the sampler; one serves all wishes."""
 
     def __init__(self, lexicon: Lexicon, vocabulary: CharVocabulary) -> None:
-        self.sounds = lexicon.sounds
+        self.sounds, self.lemma = lexicon.sounds, lexicon.lemma
         self.words = spellable(lexicon)
         self._rhyming: dict[str, list[str]] = {}
         for word in self.words:
@@ -228,9 +229,17 @@ class Rules:
         known = self._barred.get(text)
         if known is None:
             copied = self.novelty is not None and self.novelty.copies(text)
-            barred = copied or _loops(found) or _echoes(text, found) or self.forbidden.ends(text)
+            again = _echoes(text, found) or self._says_again(text, found[-1])
+            barred = copied or _loops(found) or again or self.forbidden.ends(text)
             known = self._barred[text] = barred and text != self.seed
         return known
+
+    def _says_again(self, text: str, word: str) -> bool:
+        """Whether a planned stanza's line has said a telling word already, in this form or in another."""
+        if not self.steering.plan or word in PRONOUNS or not telling(word):
+            return False
+        lemma, line = self.spelling.lemma(word), words(text.rpartition(NEWLINE)[2])
+        return any(self.spelling.lemma(other) == lemma for other in line[:-1])
 
     def _mask(
         self,

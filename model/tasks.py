@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from model.agreement import disagreement
 from model.decoding import ISLAND, Job, Sample
 from model.keywords import used
 from model.known_lines import KnownLines
@@ -38,6 +39,8 @@ FROM_CAPTION = 2
 _LONGEST_SEED = 6
 # Plans drawn, of which as many are followed as there are islands of candidates.
 DRAFTS = 64
+# What a pronoun costs a plan that stands for nobody in it, in nats a word.
+_DISAGREEMENT = 0.3
 # Plans are drawn at a temperature between this and 1 where the stanza's is between 0 and 1.
 _COOLEST = 0.4
 
@@ -172,10 +175,10 @@ def _coolness(wish: Wish) -> float:
 
 
 def _promise(draft: Draft, keywords: Sequence[str], lexicon: Lexicon) -> float:
-    """What a plan is worth: likely, likelier for these keywords than for others, and with them in it."""
+    """What a plan is worth: likely, likelier for these keywords than for others, with them, and agreeing."""
     words = " ".join(planned_words(draft.plan))
     told = len(used(keywords, words, lexicon)) / len(keywords) if keywords else 0.0
-    return draft.gain - draft.nats + told
+    return draft.gain - draft.nats + told - _DISAGREEMENT * disagreement(draft.plan, lexicon)
 
 
 def _planned(tools: Tools, steering: Steering, plan: Plan) -> Steering:
