@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.cli import main
-from training.context import Ranking, context_table, sentence_vectors, term_vectors
+from training.context import Ranking, context_table, sentence_vectors, stock_share, term_vectors
 
 THINGS = [f"{a}{b}{c}" for a in "bcdfg" for b in "aeiou" for c in "klmp"]  # a hundred
 CAPTIONS = [[f"a red {thing} on the grass", f"someone has a {thing}"] for thing in THINGS]
@@ -66,6 +66,11 @@ def test_words_that_every_caption_has_count_nothing() -> None:
     rows = term_vectors([["a dog on a hill"], ["a cat on a hill"]])(["a hill", "dogs", "a dog"])
     assert not rows[0].any()
     assert rows[1] == pytest.approx(rows[2])
+
+
+def test_stock_words_count_where_the_picture_has_none() -> None:
+    pairs = [("a dog", "The Sun is out"), ("the sun sets", "a day of sun"), ("a dog", "it barks at sunny dogs")]
+    assert stock_share(pairs) == pytest.approx(1 / 3)
 
 
 def test_sentence_vectors_hear_what_words_mean() -> None:

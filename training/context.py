@@ -10,6 +10,7 @@ import json
 import math
 import random
 import re
+import statistics
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +24,7 @@ from nltk.stem import PorterStemmer
 from model.errors import BadInput, BadOption
 from model.files import write_whole
 from model.songwriter import Eye, Pen, Wish
-from model.text import NEWLINE
+from model.text import NEWLINE, fold, words
 from training.evaluation import caption_all
 from training.flickr8k import read_split_captions
 from training.intervals import bootstrap
@@ -32,6 +33,8 @@ from training.results import table
 from training.samples import write_all
 
 CHOICES = (10, 100)
+# What songs say of anything.
+STOCK = frozenset("sun sea sky light night day world dead dawn moon".split())
 # A place among the first ten of a hundred counts, too.
 _FIRST = 10
 
@@ -78,6 +81,7 @@ def evaluate_context(
         chance, and a scorer what it makes of our stanzas (``stanza``), of the same stanzas under
         one another's photographs (``random_keywords``), of our captions (``caption``) and of human
         ones (``human``), as `Ranking.report` gives it. A scorer that is not installed is None.
+        ``stock``: see ``stock_share``.
 
     Raises:
         BadInput: a file is missing or malformed, or there are too few pictures or captions.
@@ -108,12 +112,23 @@ def evaluate_context(
         "beam": beam,
         "captioner": eye.digest,
         "generator": pen.digest,
+        "stock": stock_share([(song.caption, song.text) for song in songs]),
         "chance": {f"of_{choices}": 1 / choices for choices in CHOICES},
         **{
             scorer: found and {kind: one.report(wish.random_seed) for kind, one in found.items()}
             for scorer, found in rankings.items()
         },
     }
+
+
+def stock_share(pairs: Sequence[tuple[str, str]]) -> float:
+    """Share of stanzas with a word of ``STOCK`` where their caption has none: what verse says of anything.
+
+    Args:
+        pairs: caption and stanza.
+    """
+    found = [(STOCK & set(words(fold(caption))), STOCK & set(words(fold(text)))) for caption, text in pairs]
+    return statistics.fmean(bool(said) and not shown for shown, said in found)
 
 
 def _check(references: Mapping[str, Sequence[str]], count: int, captions: Path, split_list: Path) -> None:
