@@ -35,6 +35,7 @@ _ROWS = 16
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.intp]
+Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,8 @@ class Reader:
         self._recur_bias = np.stack([arrays[f"gru.bias_hh_l0{way}"] for way in ("", "_reverse")])
         self._value, self._value_bias = arrays["value.weight"].T, arrays["value.bias"]
         self._query = arrays["query.weight"].T
+        self._predict, self._predict_bias = arrays["predict.weight"].T, arrays["predict.bias"]
+        self._spot, self._spot_bias = arrays["spot.weight"].T, arrays["spot.bias"]
         self._hidden, self._hidden_bias = arrays["hidden.weight"].T, arrays["hidden.bias"]
         self._out, self._out_bias = arrays["out.weight"].T, arrays["out.bias"]
         self._scale = np.float32(self._table.shape[1] ** -0.5)
@@ -142,11 +145,18 @@ class Reader:
         vectors[: len(places)] = [self._vector(word) for word in places]
         vectors = vectors.reshape(-1, _ROWS, vectors.shape[1])
         gates = self._gates(vectors, keys)
-        near = (vectors @ (keys * self._scale).T).reshape(-1, len(keys))[ids]
         states = self._recurrent(gates, ids, lengths)
         outside = np.arange(len(ids))[:, None] >= lengths
+        states[outside] = 0
+        near = (vectors @ (keys * self._scale).T).reshape(-1, len(keys))[ids]
         near[outside] = -np.inf
-        return self._judged(states, outside, lengths, keys, near.max(0))[: len(texts)]
+        fit = self._fit(states, vectors.reshape(-1, vectors.shape[-1])[ids])
+        features = [
+            *_pooled(states, outside, lengths),
+            *self._found(states, outside, keys, near.max(0)),
+            *self._fitting(states, fit, outside, lengths),
+        ]
+        return self._verdict(np.concatenate(features, axis=-1, dtype=np.float32))[: len(texts)]
 
     def _vector(self, word: str) -> Floats:
         own, ending = self._words.rows(word)
@@ -184,29 +194,54 @@ class Reader:
         turned = states[_turned(lengths, steps), 1, np.arange(count)]
         return np.concatenate([states[:, 0], turned], axis=-1)
 
-    def _judged(
-        self,
-        states: Floats,
-        outside: npt.NDArray[np.bool_],
-        lengths: Ints,
-        keys: Floats,
-        near: Floats,
-    ) -> Floats:
-        """States (words, texts, 2 h) and how near a text comes to each key, (texts, keys) -> (texts,)."""
-        steps, count, size = states.shape
-        states[outside] = 0
-        mean = states.sum(0) / lengths[:, None].astype(np.float32)
-        peak = np.where(outside[..., None], -np.inf, states).max(0)
-        values = states.reshape(steps, -1, _ROWS, size) @ self._value + self._value_bias
-        logits = values @ (keys @ self._query * self._scale).T
-        weights = np.where(outside[..., None], -np.inf, logits.reshape(steps, count, -1))
-        weights = _softmax(weights, axis=0)
-        values = values.reshape(steps, count, -1)
+    def _found(self, states: Floats, outside: Bools, keys: Floats, near: Floats) -> tuple[Floats, Floats]:
+        """What each key finds in a text, the most and the mean of all, (texts, size + 1) each.
+
+        Args:
+            states: (words, texts, 2 h).
+            outside: where there are no words any more, (words, texts).
+            keys: (keys, size).
+            near: how near the nearest word comes to each key, (texts, keys).
+        """
+        values = self._blocks(states) @ self._value + self._value_bias
+        logits = (values @ (keys @ self._query * self._scale).T).reshape(*outside.shape, -1)
+        weights = _softmax(np.where(outside[..., None], -np.inf, logits), axis=0)
+        values = values.reshape(*outside.shape, -1)
         found = np.stack([(weights[..., [key]] * values).sum(0) * keys[key] for key in range(len(keys))])
         found = np.concatenate([found, near.T[..., None]], axis=-1)
-        features = np.concatenate([peak, mean, found.max(0), found.mean(0)], axis=-1, dtype=np.float32)
-        blocks = features.reshape(-1, _ROWS, features.shape[-1]) @ self._hidden + self._hidden_bias
-        return np.asarray((np.maximum(blocks, 0) @ self._out + self._out_bias).reshape(count))
+        return found.max(0), found.mean(0)
+
+    def _fit(self, states: Floats, vectors: Floats) -> Floats:
+        """How far each word is what those around it ask for, (words, texts)."""
+        size = states.shape[-1] // 2
+        around = np.zeros_like(states)
+        around[1:, :, :size] = states[:-1, :, :size]
+        around[:-1, :, size:] = states[1:, :, size:]
+        predicted = (self._blocks(around) @ self._predict + self._predict_bias) * self._scale
+        return np.asarray((predicted.reshape(vectors.shape) * vectors).sum(-1))
+
+    def _fitting(self, states: Floats, fit: Floats, outside: Bools, lengths: Ints) -> tuple[Floats, ...]:
+        """The least and the mean fit of a text's words, and how far they look changed, (texts, 1) each."""
+        spotted = (self._blocks(states) @ self._spot + self._spot_bias).reshape(fit.shape) - fit
+        least = np.where(outside, np.inf, fit).min(0)
+        most = np.where(outside, -np.inf, spotted).max(0)
+        means = [np.where(outside, 0, numbers).sum(0) / lengths for numbers in (fit, spotted)]
+        return least[:, None], means[0][:, None], most[:, None], means[1][:, None]
+
+    def _verdict(self, features: Floats) -> Floats:
+        blocks = self._blocks(features) @ self._hidden + self._hidden_bias
+        return np.asarray((np.maximum(blocks, 0) @ self._out + self._out_bias).reshape(len(features)))
+
+    @staticmethod
+    def _blocks(rows: Floats) -> Floats:
+        """Rows, a multiple of a block's -> (..., rows of a block, size)."""
+        return rows.reshape(-1, _ROWS, rows.shape[-1])
+
+
+def _pooled(states: Floats, outside: Bools, lengths: Ints) -> tuple[Floats, Floats]:
+    """The most and the mean of a text's states, (texts, 2 h) each."""
+    peak = np.where(outside[..., None], -np.inf, states).max(0)
+    return peak, states.sum(0) / lengths[:, None].astype(np.float32)
 
 
 def tokens(text: str) -> list[str]:

@@ -65,7 +65,9 @@ def songbook(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def trained(songbook: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("reader") / "reader.safetensors"
-    options = ReaderOptions(passes=3, embedding=16, hidden=16, features=16, validations=2, batch=64)
+    options = ReaderOptions(
+        passes=10, embedding=32, hidden=24, features=32, validations=10, batch=64, learning_rate=0.004
+    )
     ReaderTrainer(songbook, lexicon(), options).train(path)
     return path
 
@@ -125,10 +127,10 @@ def test_serving_computes_what_training_did(songbook: Path) -> None:
     arrays = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
     header = {"words": " ".join(list(trainer._words.known)[1:]), "buckets": 512, "endings": 512}
     examples = trainer._held_back["dev"][:40]
-    texts = [NEWLINE.join(" ".join(line) for line in one.lines) for one, _ in examples]
-    found = Reader(header, arrays).scores([one.keywords for one, _ in examples], texts)
+    texts = [NEWLINE.join(" ".join(line) for line in each.one.lines) for each in examples]
+    found = Reader(header, arrays).scores([each.one.keywords for each in examples], texts)
     with torch.inference_mode():
-        expected = [network(trainer._collated([example], training=False))[0].item() for example in examples]
+        expected = [network(trainer._collated([example], training=False)).odds.item() for example in examples]
     assert found == pytest.approx(expected, abs=1e-5)
 
 

@@ -4,7 +4,8 @@ Binary classification of people's stanzas, whole and their first lines, against 
 and, where they are given, against the generator's own: noise-contrastive estimation of a residual
 energy where the noise is the generator's (Deng et al., "Residual Energy-Based Models for Text
 Generation", ICLR 2020). Both sides have the same weight, so that 0 is even odds. Meanwhile the
-network learns to spot which words were changed (ELECTRA; Clark et al., ICLR 2020).
+network learns to spot which words were changed, and which words people put where (ELECTRA and
+Electric; Clark et al., ICLR and EMNLP 2020): a verdict is one bit, a text has thirty words.
 """
 
 from __future__ import annotations
@@ -46,8 +47,10 @@ _READERS_SHARE = 0.6
 _COMMON = 3
 _MOST_WORDS = 6000
 _BUCKETS = _ENDINGS = 512
-# Each word's own loss, beside that of the text: many more hints of what is wrong than one a text.
-_SPOT_WEIGHT = 2.0
+# The words' own losses, beside that of the text: many more hints of what is wrong than one a text.
+_SPOT_WEIGHT, _CLOZE_WEIGHT = 2.0, 0.3
+# Others that a word is told from, drawn by their counts to this power.
+_CLOZE_WORDS, _CLOZE_POWER = 512, 0.75
 # Of the numbers of a word's vector at first: products of two are to be felt.
 _SPREAD = 0.5
 # Corruptions of a stanza, each time that it is read.
@@ -99,6 +102,22 @@ class Batch(NamedTuple):
     changed: Tensor
 
 
+class Reading(NamedTuple):
+    """What the network makes of a batch.
+
+    Attributes:
+        odds: log-odds that people wrote the texts, (batch,).
+        spotted: log-odds that words were changed, (batch, words).
+        predicted: the vectors that the words around ask for, (batch, words, size).
+        fit: how far the words are what those around ask for, (batch, words).
+    """
+
+    odds: Tensor
+    spotted: Tensor
+    predicted: Tensor
+    fit: Tensor
+
+
 class Network(nn.Module):
     """The reader as ``model.reader`` runs it, for training.
 
@@ -119,14 +138,14 @@ class Network(nn.Module):
         self.gru = nn.GRU(2 * embedding, hidden, batch_first=True, bidirectional=True)
         self.value = nn.Linear(2 * hidden, embedding)
         self.query = nn.Linear(embedding, embedding, bias=False)
-        self.hidden = nn.Linear(4 * hidden + 2 * embedding + 2, features)
-        self.out = nn.Linear(features, 1)
-        # For training alone.
+        self.predict = nn.Linear(2 * hidden, embedding)
         self.spot = nn.Linear(2 * hidden, 1)
+        self.hidden = nn.Linear(4 * hidden + 2 * embedding + 6, features)
+        self.out = nn.Linear(features, 1)
         self.dropout, self.late_dropout = nn.Dropout(dropout), nn.Dropout(min(0.9, 2 * dropout))
 
-    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Log-odds that people wrote the texts, (batch,), and that words were changed, (batch, words)."""
+    def forward(self, batch: Batch) -> Reading:
+        """Read texts of one length."""
         vectors = self.dropout(self.table(batch.words).sum(2))
         null = self.null.expand(len(vectors), 1, -1)
         keys = torch.cat([null, self.dropout(self.table(batch.keywords).sum(2))], 1)
@@ -135,6 +154,9 @@ class Network(nn.Module):
         logits = vectors @ self.ask(keys).transpose(1, 2) * scale
         heard = logits.masked_fill(missing[:, None], -math.inf).softmax(-1) @ keys
         states = self.gru(torch.cat([vectors, vectors * heard], -1))[0]
+        predicted = self.predict(_around(states)) * scale
+        fit = (predicted * vectors).sum(-1)
+        spotted = self.spot(states)[..., 0] - fit
         values = self.value(states)
         found = (self.query(keys) @ values.transpose(1, 2) * scale).softmax(-1) @ values * keys
         # How near the nearest word comes to each keyword.
@@ -144,8 +166,31 @@ class Network(nn.Module):
         present = (~missing[..., None]).float()
         mean = (found * present).sum(1) / present.sum(1)
         features = self.late_dropout(torch.cat([states.amax(1), states.mean(1), peak, mean], -1))
-        odds = self.out(self.late_dropout(self.hidden(features).relu()))[:, 0]
-        return odds, self.spot(states)[..., 0]
+        words = torch.stack([fit.amin(1), fit.mean(1), spotted.amax(1), spotted.mean(1)], -1)
+        hidden = self.hidden(torch.cat([features, words], -1)).relu()
+        return Reading(self.out(self.late_dropout(hidden))[:, 0], spotted, predicted, fit)
+
+    def cloze_loss(self, batch: Batch, reading: Reading, others: Tensor) -> Tensor:
+        """How hard it is to tell people's words from others where they stand, in nats a word.
+
+        Args:
+            batch: what was read.
+            reading: what came of it.
+            others: rows of words drawn by how common they are, (others, 2).
+        """
+        human = batch.human > 0
+        logits = reading.predicted[human] @ self.table(others).sum(1).T
+        same = (batch.words[human][:, :, None] == others).all(-1)
+        logits = torch.cat([reading.fit[human][..., None], logits.masked_fill(same, -math.inf)], -1)
+        return -logits.log_softmax(-1)[..., 0].mean()
+
+
+def _around(states: Tensor) -> Tensor:
+    """States both ways (batch, words, 2 h) -> what was read up to each word, itself left out."""
+    before, behind = states.chunk(2, -1)
+    return torch.cat(
+        [functional.pad(before[:, :-1], (0, 0, 1, 0)), functional.pad(behind[:, 1:], (0, 0, 0, 1))], -1
+    )
 
 
 class ReaderTrainer:
@@ -179,7 +224,9 @@ class ReaderTrainer:
         own = [verse for verse in parts["train"] if (_lot(verse.id) < _READERS_SHARE) != options.judge]
         self._people = [_about(verse) for verse in own]
         self._songs = _song_stanzas(songs) if songs else []
-        self._corruptor = Corruptor([*self._people, *self._songs], lexicon, self._draw)
+        # Songs' words in the songbook's stanzas would be told by their age.
+        self._corruptor = Corruptor(self._people, lexicon, self._draw)
+        self._song_corruptor = Corruptor(self._songs, lexicon, self._draw)
         generated = [one for path in negatives for one in read_generated(path)]
         # Stanzas about the same stay together.
         held = [one for one in generated if _lot(" ".join(one.keywords)) < _HELD_BACK]
@@ -188,13 +235,16 @@ class ReaderTrainer:
             name: held_back([_about(verse) for verse in parts[name]], held, lexicon, options.seed)
             for name in ("dev", "test")
         }
-        self._words = WordTable.of(_vocabulary([*self._people, *self._songs]), _BUCKETS, _ENDINGS)
+        self._words = WordTable.of(_vocabulary(self._people, self._songs), _BUCKETS, _ENDINGS)
         self._data = [songbook, *([songs] if songs else []), *negatives]
         self._network = Network(
             len(self._words), options.embedding, options.hidden, options.features, options.dropout
         )
 
         self._begin_with_vectors()
+        counts = Counter(word for one in self._people for word in _flat(one))
+        self._rows = torch.tensor([self._words.rows(word) for word in counts])
+        self._common = torch.tensor([float(count) for count in counts.values()]) ** _CLOZE_POWER
 
     def _begin_with_vectors(self) -> None:
         """The commoner words' rows begin with what company they keep."""
@@ -254,10 +304,13 @@ class ReaderTrainer:
     def _step(self, batch: Batch, optimiser: torch.optim.Optimizer) -> float:
         self._network.train()
         optimiser.zero_grad(set_to_none=True)
-        odds, spotted = self._network(batch)
-        loss = _balanced(odds, batch.human)
-        (loss + _SPOT_WEIGHT * _spot_loss(spotted, batch.changed)).backward()
-        nn.utils.clip_grad_norm_(self._network.parameters(), 1.0)
+        reading = self._network(batch)
+        loss = _balanced(reading.odds, batch.human)
+        spot = _spot_loss(reading.spotted, batch.changed)
+        others = self._rows[torch.multinomial(self._common, _CLOZE_WORDS)]
+        cloze = self._network.cloze_loss(batch, reading, others) if batch.human.any() else 0.0
+        (loss + _SPOT_WEIGHT * spot + _CLOZE_WEIGHT * cloze).backward()
+        nn.utils.clip_grad_norm_(self._network.parameters(), 5.0)
         optimiser.step()
         return float(loss.detach())
 
@@ -268,7 +321,7 @@ class ReaderTrainer:
         sums: dict[bool, list[float]] = defaultdict(list)
         for batch in self._of_one_length(examples):
             losses = functional.binary_cross_entropy_with_logits(
-                self._network(batch)[0], batch.human, reduction="none"
+                self._network(batch).odds, batch.human, reduction="none"
             )
             for human, value in zip(batch.human.tolist(), losses.tolist(), strict=True):
                 sums[bool(human)].append(value)
@@ -303,7 +356,8 @@ class ReaderTrainer:
             other = self._draw.choice(self._generated)
             return Example(_first(other, self._length(other)), GENERATED)
         kind = self._draw.choice(KINDS)
-        worse = self._corruptor.corrupt(kind, one, count)
+        corruptor = self._corruptor if one.keywords else self._song_corruptor
+        worse = corruptor.corrupt(kind, one, count)
         return Example(worse, kind, _first(one, count)) if worse else None
 
     def _length(self, one: About) -> int:
@@ -360,9 +414,7 @@ class ReaderTrainer:
             "data": [hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in self._data],
             "metrics": metrics,
         }
-        weights = self._network.state_dict()
-        served = {name: tensor for name, tensor in weights.items() if not name.startswith("spot.")}
-        save_checkpoint(output, KIND, header, served, half=True, int8=True)
+        save_checkpoint(output, KIND, header, self._network.state_dict(), half=True, int8=True)
 
 
 def held_back(
@@ -397,12 +449,12 @@ def measure(
         below the stanza that it was made of; None for generated ones); of people's stanzas
         ``accepted`` and the mean score by voice.
     """
-    found = scores([one.keywords for one, _ in examples], [_text(one) for one, _ in examples])
+    found = scores([each.one.keywords for each in examples], [_text(each.one) for each in examples])
     rejected: dict[str, list[bool]] = defaultdict(list)
     pairs: dict[str, list[bool]] = defaultdict(list)
     voices: dict[str, list[float]] = defaultdict(list)
     person = math.inf
-    for (one, kind), score in zip(examples, found, strict=True):
+    for (one, kind, _), score in zip(examples, found, strict=True):
         if kind == HUMAN:
             person = score
             voices[one.voice].append(score)
@@ -459,12 +511,14 @@ def _song_stanzas(path: Path) -> list[About]:
     return [one for one in found if len(one.lines) > 1]
 
 
-def _vocabulary(people: Sequence[About]) -> list[str]:
-    """The commonest words of texts and keywords, as many as the file has room for."""
-    counts = Counter(word for one in people for line in one.lines for word in line)
-    counts.update(word for one in people for word in one.keywords)
-    common = [word for word, count in counts.most_common() if count >= _COMMON]
-    return common[:_MOST_WORDS]
+def _vocabulary(people: Sequence[About], songs: Sequence[About]) -> list[str]:
+    """The commonest words, the songbook's before the songs', as many as the file has room for."""
+    found: dict[str, None] = {}
+    for stanzas in (people, songs):
+        counts = Counter(word for one in stanzas for line in one.lines for word in line)
+        counts.update(word for one in stanzas for word in one.keywords)
+        found |= dict.fromkeys(word for word, count in counts.most_common() if count >= _COMMON)
+    return list(found)[:_MOST_WORDS]
 
 
 def _first(one: About, count: int) -> About:
