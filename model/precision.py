@@ -24,7 +24,7 @@ def native_bfloat16(device: torch.device) -> bool:
 
 @cache
 def bfloat16_gain() -> float:
-    """How many times as many products as in float32 this CPU does in bfloat16; 0 without instructions."""
+    """How many times as many products a CPU does in bfloat16 as in float32; 0 where it is not made for it."""
     supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     return _seconds(torch.float32) / _seconds(torch.bfloat16) if supported() else 0.0
 
