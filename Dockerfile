@@ -1,31 +1,31 @@
-# The bot in a container. On a CPU:  docker build --build-arg CPU_WHEELS=… -t neural-songwriter .
+# The bot in a container. On a CPU:  docker build -t neural-songwriter .
 # On an NVIDIA GPU:                  docker build --build-arg GPU=1 -t neural-songwriter:gpu .
 # No secret is needed to build it, and none is in it: the token comes when it runs.
 ARG PYTHON=3.12
 
 FROM python:${PYTHON}-slim AS build
 ARG GPU=0
-# Without CUDA PyTorch is a tenth of the size: give the index of its CPU-only builds, which
-# PyTorch's "Get Started" page names.
-ARG CPU_WHEELS=
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
-RUN python -m venv /opt/songwriter
+RUN python -m venv --without-pip /opt/songwriter
 ENV PATH=/opt/songwriter/bin:$PATH
-# First what is largest and changes least.
-RUN if [ "$GPU" = 1 ] || [ -z "$CPU_WHEELS" ]; then pip install torch torchvision; \
-    else pip install --index-url "$CPU_WHEELS" torch torchvision; fi
+# What is largest and changes least comes first. On a CPU there is no PyTorch.
+RUN if [ "$GPU" = 1 ]; then /usr/local/bin/pip --python /opt/songwriter install torch torchvision timm; fi
 WORKDIR /src
 COPY LICENSE README.md pyproject.toml ./
 COPY bot bot
 COPY model model
 COPY training training
 COPY data data
-RUN pip install .
+RUN if [ "$GPU" = 1 ]; then extra='[gpu]'; fi; \
+    /usr/local/bin/pip --python /opt/songwriter install ".${extra}"
 
 FROM python:${PYTHON}-slim
+ARG GPU=0
 RUN useradd --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin songwriter \
     && install -d -m 0700 -o songwriter -g songwriter /data
 COPY --from=build /opt/songwriter /opt/songwriter
+# The image's size, and for a CPU no more than this.
+RUN size=$(du -xsm / | cut -f1); echo "The image has $size MB."; [ "$GPU" = 1 ] || [ "$size" -le 500 ]
 # Every command finds config.toml here; compose.yaml puts yours in its place.
 COPY packaging/docker.toml /etc/songwriter/config.toml
 WORKDIR /etc/songwriter

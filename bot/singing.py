@@ -124,7 +124,7 @@ def lyrics(as_json: bool, explain: bool, checkpoints: Path | None, **options: An
 
 
 def _wishes(options: Mapping[str, Any]) -> list[Wish]:
-    """A wish for each stanza, checked before PyTorch is loaded: that takes seconds."""
+    """A wish for each stanza, checked before the models are loaded."""
     first = check_random_seed(options["random_seed"])
     named = ("candidates", "style", "mood", "lines", "scheme", "syllables")
     wish = Wish(

@@ -162,3 +162,13 @@ def test_what_is_saved_again_is_sealed_anew(path: Path) -> None:
     found = load_checkpoint(path, "generator")
     save_checkpoint(path, "generator", {**found.header, "size": 4}, found.weights)
     assert load_checkpoint(path, "generator").header["size"] == 4
+
+
+@pytest.mark.parametrize(("name", "kind"), [("captioner", "captioner"), ("names", "names")])
+def test_what_ships_is_sealed(checkpoints: Path, tmp_path: Path, name: str, kind: str) -> None:
+    whole = bytearray((checkpoints / f"{name}.safetensors").read_bytes())
+    whole[len(whole) // 2] ^= 4
+    path = tmp_path / f"{name}.safetensors"
+    path.write_bytes(whole)
+    with pytest.raises(BadCheckpoint, match="damaged"):
+        load_checkpoint(path, kind)

@@ -150,3 +150,13 @@ def test_a_corpus_that_is_none_makes_no_index(tmp_path: Path) -> None:
     assert result.exit_code == 65
     assert not output.exists()
     assert "Traceback" not in result.output
+
+
+def test_a_changed_byte_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "novelty.safetensors"
+    index(SONG).save(path)
+    whole = path.read_bytes()
+    for place in range(len(whole) - 20, len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(BadCheckpoint, match="damaged"):
+            Novelty.load(path)

@@ -9,6 +9,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 from bot.config import Engine, Filter, Limits, Pictures
@@ -354,6 +355,8 @@ def _how_many(settings: Engine) -> int:
         return settings.workers
     # Only torch knows for sure which GPUs can be used, and it stays out of this process.
     gpus = 0 if settings.device == "cpu" else len([*Path("/dev").glob("nvidia[0-9]*")])
+    if gpus and find_spec("torch") is None:
+        gpus = 0
     return gpus or min(_CPU_WORKERS, os.cpu_count() or 1)
 
 

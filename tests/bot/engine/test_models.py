@@ -92,6 +92,6 @@ async def test_a_device_short_of_memory_is_asked_once_more() -> None:
 
     short = torch.cuda.OutOfMemoryError("no memory")
     once, twice = iter([short, "done"]), iter([short, short, "done"])
-    assert models._on_device(lambda: work(once)) == "done"
+    assert models._on_gpu(lambda: work(once)) == "done"
     with pytest.raises(torch.cuda.OutOfMemoryError):
-        models._on_device(lambda: work(twice))
+        models._on_gpu(lambda: work(twice))
