@@ -12,7 +12,16 @@ from typing import Any
 
 import click
 
-from bot.console import Finite, flickr_options, make_room, needs_extra, path_type, polite, with_options
+from bot.console import (
+    Finite,
+    checkpoints_option,
+    flickr_options,
+    make_room,
+    needs_extra,
+    path_type,
+    polite,
+    with_options,
+)
 from training.options import DEFAULT_BACKBONE, STAGES, CaptionerOptions, GeneratorOptions, ReaderOptions
 from training.presets import DEFAULT, PRESETS
 
@@ -192,6 +201,29 @@ def train_generator(
             click.echo(f"best dev {best:.4f} nats a character: {run / 'generator.safetensors'}", err=True)
 
 
+@train.command("negatives")
+@click.argument("songbook", type=path_type)
+@click.option("--output", type=path_type, required=True, help="Where to write them, as JSON lines.")
+@click.option("-n", "--count", type=click.IntRange(1, 100_000), default=1000, show_default=True,
+              help="Stanzas of the songbook whose keywords are taken.")  # fmt: skip
+@click.option("--plans", is_flag=True, help="Plans instead of stanzas.")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of all draws.")
+@checkpoints_option
+@polite
+def train_negatives(
+    songbook: Path, output: Path, count: int, plans: bool, seed: int, checkpoints: Path | None
+) -> None:
+    """Write the program's own stanzas about what a SONGBOOK's are about, for the reader to learn from."""
+    needs_extra("nltk", "tqdm")
+    from model.files import CHECKPOINTS
+    from model.pen import Pen
+    from training.negatives import write_negatives
+
+    make_room(output)
+    written = write_negatives(Pen.load(checkpoints or CHECKPOINTS), songbook, output, count, plans, seed)
+    click.echo(f"{written:,} written: {output}", err=True)
+
+
 @train.command("reader")
 @click.argument("songbook", type=path_type)
 @click.option("--lexicon", type=path_type, required=True, help="lexicon.json.xz, from `train lexicon`.")
@@ -199,6 +231,7 @@ def train_generator(
 @click.option("--songs", type=path_type, help="Songs that are read beside the songbook.")
 @click.option("--negatives", type=path_type, multiple=True,
               help="Stanzas of the generator, JSON lines; may be given several times.")  # fmt: skip
+@click.option("--plans", is_flag=True, help="Learn to read plans instead, for plan_reader.safetensors.")
 @with_options(*_fields(ReaderOptions))
 @polite
 def train_reader(
@@ -207,6 +240,7 @@ def train_reader(
     output: Path,
     songs: Path | None,
     negatives: tuple[Path, ...],
+    plans: bool,
     **options: Any,
 ) -> None:
     """Train the reader, which tells people's stanzas about something from what makes less sense."""
@@ -218,7 +252,7 @@ def train_reader(
     make_room(output)
     limit_threads()
     chosen = ReaderOptions(**_given(options))
-    figures = ReaderTrainer(songbook, Lexicon.load(lexicon), chosen, songs, negatives).train(output)
+    figures = ReaderTrainer(songbook, Lexicon.load(lexicon), chosen, songs, negatives, plans).train(output)
     click.echo(json.dumps(figures, indent=2), err=True)
 
 

@@ -85,6 +85,7 @@ class Pen:
         planner: decides what each line says, or None.
         reader: says how much sense a stanza makes, or None.
         lines: of the songbook, or None.
+        plan_reader: says how much sense a plan makes, or None.
     """
 
     def __init__(
@@ -100,12 +101,15 @@ class Pen:
         planner: Planner | None = None,
         reader: Reader | None = None,
         lines: KnownLines | None = None,
+        plan_reader: Reader | None = None,
     ) -> None:
         self.stepper, self.vocabulary = stepper, vocabulary
         self.lexicon, self.digest, self.engine = lexicon, digest, engine
         self.origin = origin or digest
         spelling = Spelling(lexicon, vocabulary)
-        self.tools = Tools(lexicon, spelling, weights or Weights(), novelty, planner, reader, lines)
+        self.tools = Tools(
+            lexicon, spelling, weights or Weights(), novelty, planner, reader, lines, plan_reader
+        )
 
     @classmethod
     @given_back()
@@ -150,9 +154,11 @@ class Pen:
         planner = Planner.load(plans, known) if plans.exists() and checkpoint.header.get("forms") else None
         judgement = folder / "reader.safetensors"
         reader = Reader.load(judgement) if judgement.exists() and planner else None
+        judge_plans = folder / "plan_reader.safetensors"
+        plan_reader = Reader.load(judge_plans) if judge_plans.exists() and planner else None
         book = folder / "lines.safetensors"
         lines = KnownLines.load(book) if book.exists() else None
-        parts = {index: novelty, plans: planner, judgement: reader, book: lines}
+        parts = {index: novelty, plans: planner, judgement: reader, book: lines, judge_plans: plan_reader}
         origin = _digest([path, words, *(file for file, part in parts.items() if part)])
         return cls(
             stepper,
@@ -166,6 +172,7 @@ class Pen:
             planner,
             reader,
             lines,
+            plan_reader,
         )
 
     def keywords(self, caption: str | None, seed: str) -> tuple[str, ...]:

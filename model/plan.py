@@ -52,6 +52,11 @@ def planned_words(plan: Plan) -> tuple[str, ...]:
     return tuple(word for line in plan for word in (*line.inner, line.end) if word)
 
 
+def outline(plan: Plan) -> tuple[str, ...]:
+    """The words of each line of a plan, as if they were a line."""
+    return tuple(" ".join(word for word in (*line.inner, line.end) if word) for line in plan)
+
+
 def _line_plan(line: str) -> LinePlan:
     found = words(line)
     inner = [word for word in found[:-1] if telling(word)]

@@ -14,7 +14,7 @@ from model.keywords import used
 from model.known_lines import KnownLines
 from model.lexicon import Lexicon
 from model.novelty import Novelty
-from model.plan import MAX_INNER, LinePlan, Plan, plan_of, planned_words
+from model.plan import MAX_INNER, LinePlan, Plan, outline, plan_of, planned_words
 from model.planner import Brief, Draft, Planner
 from model.ranking import Aim, Candidate, Weights
 from model.reader import Reader
@@ -41,6 +41,8 @@ _LONGEST_SEED = 6
 DRAFTS = 64
 # What a pronoun costs a plan that stands for nobody in it, in nats a word.
 _DISAGREEMENT = 0.3
+# What a nat of the plan reader's log-odds is worth, in the same.
+_PLAN_SENSE = 0.3
 # Plans are drawn at a temperature between this and 1 where the stanza's is between 0 and 1.
 _COOLEST = 0.4
 
@@ -55,6 +57,7 @@ class Tools(NamedTuple):
     planner: Planner | None = None
     reader: Reader | None = None
     lines: KnownLines | None = None
+    plan_reader: Reader | None = None
 
 
 @dataclass(frozen=True)
@@ -161,8 +164,21 @@ def _plans(tools: Tools, keywords: Sequence[str], wish: Wish, steering: Steering
     random = np.random.default_rng([wish.random_seed, _PLAN, attempt])
     drafts = tools.planner.draw(brief, DRAFTS, _coolness(wish), random, wish.forbidden)
     fit = [draft for draft in drafts if all(line.end in tools.spelling for line in draft.plan)]
-    ranked = sorted(fit, key=lambda draft: -_promise(draft, keywords, tools.lexicon))
-    return [draft.plan for draft in ranked[: max(1, wish.candidates // ISLAND)]]
+    return [draft.plan for draft in _best(tools, keywords, wish, fit)]
+
+
+def _best(tools: Tools, keywords: Sequence[str], wish: Wish, drafts: Sequence[Draft]) -> list[Draft]:
+    """Those that are worth following, the best first: one for each island of candidates."""
+    senses = [0.0] * len(drafts)
+    if tools.plan_reader and drafts:
+        texts = [NEWLINE.join(outline(draft.plan)) for draft in drafts]
+        senses = tools.plan_reader.scores([keywords] * len(drafts), texts)
+    worth = [
+        _promise(draft, keywords, tools.lexicon) + _PLAN_SENSE * sense
+        for draft, sense in zip(drafts, senses, strict=True)
+    ]
+    order = sorted(range(len(drafts)), key=lambda number: -worth[number])
+    return [drafts[number] for number in order[: max(1, wish.candidates // ISLAND)]]
 
 
 def _may_plan(tools: Tools, wish: Wish) -> bool:
@@ -282,8 +298,7 @@ def _line_plans(
         brief, plan_of(before), rhyme, DRAFTS, _coolness(wish), random, wish.forbidden
     )
     fit = [draft for draft in drafts if draft.plan and draft.plan[0].end in tools.spelling]
-    ranked = sorted(fit, key=lambda draft: -_promise(draft, keywords, tools.lexicon))
-    return [draft.plan[0] for draft in ranked[: max(1, wish.candidates // ISLAND)]]
+    return [draft.plan[0] for draft in _best(tools, keywords, wish, fit)]
 
 
 def _steering(tools: Tools, keywords: Sequence[str], wish: Wish) -> Steering:

@@ -214,11 +214,14 @@ class ReaderTrainer:
         options: ReaderOptions,
         songs: Path | None = None,
         negatives: Sequence[Path] = (),
+        plans: bool = False,
     ) -> None:
         self.options = options
         self._draw = random.Random(options.seed)
         torch.manual_seed(options.seed)
         parts = split_songbook(read_songbook(songbook))
+        if plans:
+            parts = {name: [verse.planned for verse in verses] for name, verses in parts.items()}
         if not all(parts.values()):
             raise BadInput(f"{songbook} has too few stanzas for some to be held back.")
         own = [verse for verse in parts["train"] if (_lot(verse.id) < _READERS_SHARE) != options.judge]

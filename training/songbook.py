@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from model.errors import BadInput
 from model.known_lines import KnownLines
 from model.mood import MOODS
+from model.plan import outline, plan_of
 from model.rhyme import FREE
 from model.text import fold, fold_lines
 from training.corpus import Song, read_rows, split
@@ -45,6 +46,11 @@ class Verse:
     @property
     def style(self) -> str:
         return STYLES[self.voice]
+
+    @property
+    def planned(self) -> Verse:
+        """The stanza's plan in its stead: the words of each line."""
+        return replace(self, lines=outline(plan_of(self.lines)))
 
     @property
     def song(self) -> Song:
