@@ -53,7 +53,7 @@ class Weights:
 
     keyword: float = 0.30
     plan: float = 0.30
-    sense: float = 0.04
+    sense: float = 0.12
     rhyme: float = 0.30
     mood: float = 0.20
     uneven: float = 0.02

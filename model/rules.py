@@ -280,7 +280,10 @@ class Rules:
         last = bool(mask[spelling.newline] and word and not short and not taken)
         last = last and self._may_be_last(word, model, leads, wanted)
         bound = bool(model or wanted)
-        if last and bound and not spelling.ends[state]:
+        if wanted and word == wanted and spelling.ends[state] and not last:
+            # Written too early it would have to come again.
+            return _without(mask, spelling.between)
+        if last and (wanted or (bound and not spelling.ends[state])):
             # Behind a pause, another rhyme would be one word too many.
             more = False
         if not last:

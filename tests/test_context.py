@@ -69,7 +69,7 @@ def test_words_that_every_caption_has_count_nothing() -> None:
 
 
 def test_stock_words_count_where_the_picture_has_none() -> None:
-    pairs = [("a dog", "The Sun is out"), ("the sun sets", "a day of sun"), ("a dog", "it barks at sunny dogs")]
+    pairs = [("a dog", "The Sun is out"), ("the sun sets", "a day of sun"), ("a dog", "it barks")]
     assert stock_share(pairs) == pytest.approx(1 / 3)
 
 

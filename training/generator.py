@@ -81,6 +81,8 @@ class GeneratorTrainer:
         self.dev = _sample([text for text in held_back if text], options.validate_characters)
         if not self.songs or not self.dev:
             raise BadInput(f"{corpus} is too small: no song of it falls into the dev split.")
+        # The index of songs is told by theirs alone.
+        self.songs_hash = hashlib.sha256(corpus.read_bytes()).hexdigest()[:16]
         files = [corpus, *([songbook] if songbook else [])]
         self.data_hash = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
         torch.manual_seed(options.seed)
@@ -324,7 +326,7 @@ class GeneratorTrainer:
             "lemmas": self.lemmas,
             "forms": self.forms,
             "alphabet": self.vocabulary.alphabet,
-            "data": self.data_hash,
+            "data": self.songs_hash,
             "training": {**self.progress, **asdict(self.options)},
             "metrics": {"dev_sample_nats_per_char": nats},
             "ranking": asdict(Weights()),
