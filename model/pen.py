@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from model.checkpoint import described
 from model.decoding import Sample, Stepper, compose
@@ -26,6 +27,7 @@ from model.reader import Reader
 from model.rules import Spelling
 from model.tasks import FROM_CAPTION, Task, Tools, line_tasks, stanza_tasks
 from model.text import LETTERS, NEWLINE, fold, print_lines
+from model.thoughts import Thoughts
 from model.vocabulary import CharVocabulary
 from model.wish import Wish
 
@@ -35,6 +37,9 @@ FROM_SEED = 2
 _ATTEMPTS = 10
 # After so many a scheme that cannot be had is only liked.
 _BOUND = 3
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,7 @@ class Pen:
         reader: says how much sense a stanza makes, or None.
         lines: of the songbook, or None.
         plan_reader: says how much sense a plan makes, or None.
+        thoughts: what is told and what is planned as vectors, or None.
     """
 
     def __init__(
@@ -102,13 +108,22 @@ class Pen:
         reader: Reader | None = None,
         lines: KnownLines | None = None,
         plan_reader: Reader | None = None,
+        thoughts: Thoughts | None = None,
     ) -> None:
         self.stepper, self.vocabulary = stepper, vocabulary
         self.lexicon, self.digest, self.engine = lexicon, digest, engine
         self.origin = origin or digest
         spelling = Spelling(lexicon, vocabulary)
         self.tools = Tools(
-            lexicon, spelling, weights or Weights(), novelty, planner, reader, lines, plan_reader
+            lexicon,
+            spelling,
+            weights or Weights(),
+            novelty,
+            planner,
+            reader,
+            lines,
+            plan_reader,
+            thoughts,
         )
 
     @classmethod
@@ -147,19 +162,25 @@ class Pen:
         with described(path):
             weights = Weights(**checkpoint.header.get("ranking", {}))
         # Whoever trains on songs of their own need not have an index of them.
-        index = folder / "novelty.safetensors"
-        novelty = Novelty.load(index) if index.exists() else None
+        novelty = _beside(folder / "novelty.safetensors", Novelty.load)
+        lines = _beside(folder / "lines.safetensors", KnownLines.load)
+        planner = reader = plan_reader = thoughts = None
         # Only a generator that is told of plans can follow one.
-        plans = folder / "planner.safetensors"
-        planner = Planner.load(plans, known) if plans.exists() and checkpoint.header.get("forms") else None
-        judgement = folder / "reader.safetensors"
-        reader = Reader.load(judgement) if judgement.exists() and planner else None
-        judge_plans = folder / "plan_reader.safetensors"
-        plan_reader = Reader.load(judge_plans) if judge_plans.exists() and planner else None
-        book = folder / "lines.safetensors"
-        lines = KnownLines.load(book) if book.exists() else None
-        parts = {index: novelty, plans: planner, judgement: reader, book: lines, judge_plans: plan_reader}
-        origin = _digest([path, words, *(file for file, part in parts.items() if part)])
+        if checkpoint.header.get("forms"):
+            planner = _beside(folder / "planner.safetensors", partial(Planner.load, lexicon=known))
+        if planner:
+            reader = _beside(folder / "reader.safetensors", Reader.load)
+            plan_reader = _beside(folder / "plan_reader.safetensors", Reader.load)
+            thoughts = _beside(folder / "thoughts.safetensors", Thoughts.load)
+        named = {
+            "novelty": novelty,
+            "planner": planner,
+            "reader": reader,
+            "lines": lines,
+            "plan_reader": plan_reader,
+            "thoughts": thoughts,
+        }
+        files = [folder / f"{name}.safetensors" for name, part in named.items() if part]
         return cls(
             stepper,
             vocabulary,
@@ -168,11 +189,12 @@ class Pen:
             weights,
             engine,
             novelty,
-            origin,
+            _digest([path, words, *files]),
             planner,
             reader,
             lines,
             plan_reader,
+            thoughts,
         )
 
     def keywords(self, caption: str | None, seed: str) -> tuple[str, ...]:
@@ -291,6 +313,11 @@ class Pen:
         if len(found) < len(tasks):
             raise BadOption("No stanza came out: ask for a lower temperature.")
         return found
+
+
+def _beside(path: Path, load: Callable[[Path], T]) -> T | None:
+    """What a file beside the generator holds, None where there is none."""
+    return load(path) if path.exists() else None
 
 
 def _digest(files: Sequence[Path]) -> str:

@@ -22,6 +22,7 @@ from model.rhyme import FREE, MAX_SYLLABLES, last_word, partner, rhyme_bucket
 from model.rules import Rules, Spelling
 from model.steering import MODERN, Steering
 from model.text import IN_WORD, LETTERS, NEWLINE, words
+from model.thoughts import Thoughts
 from model.wish import MOST_SYLLABLES, Wish
 from model.wordfilter import Forbidden
 
@@ -41,6 +42,8 @@ _LONGEST_SEED = 6
 DRAFTS = 64
 # What a pronoun costs a plan that stands for nobody in it, in nats a word.
 _DISAGREEMENT = 0.3
+# What a plan's nearness to what is told of the picture is worth, in the same.
+_NEAR = 1.0
 # What a nat of the plan reader's log-odds is worth, in the same.
 _PLAN_SENSE = 0.3
 # Plans are drawn at a temperature between this and 1 where the stanza's is between 0 and 1.
@@ -58,6 +61,7 @@ class Tools(NamedTuple):
     reader: Reader | None = None
     lines: KnownLines | None = None
     plan_reader: Reader | None = None
+    thoughts: Thoughts | None = None
 
 
 @dataclass(frozen=True)
@@ -173,12 +177,23 @@ def _best(tools: Tools, keywords: Sequence[str], wish: Wish, drafts: Sequence[Dr
     if tools.plan_reader and drafts:
         texts = [NEWLINE.join(outline(draft.plan)) for draft in drafts]
         senses = tools.plan_reader.scores([keywords] * len(drafts), texts)
+    nearness = _nearness(tools, keywords, wish.style, drafts)
     worth = [
-        _promise(draft, keywords, tools.lexicon) + _PLAN_SENSE * sense
-        for draft, sense in zip(drafts, senses, strict=True)
+        _promise(draft, keywords, tools.lexicon) + _PLAN_SENSE * sense + _NEAR * near
+        for draft, sense, near in zip(drafts, senses, nearness, strict=True)
     ]
     order = sorted(range(len(drafts)), key=lambda number: -worth[number])
     return [drafts[number] for number in order[: max(1, wish.candidates // ISLAND)]]
+
+
+def _nearness(tools: Tools, keywords: Sequence[str], style: str, drafts: Sequence[Draft]) -> Sequence[float]:
+    """How near each plan's vector is to that of the keywords, shifted to the style; cosines."""
+    if not (tools.thoughts and keywords and drafts):
+        return [0.0] * len(drafts)
+    wanted = tools.thoughts.shifted(" ".join(keywords), style)
+    vectors = tools.thoughts.encode([NEWLINE.join(outline(draft.plan)) for draft in drafts])
+    nearness: list[float] = (vectors @ wanted / max(float(np.linalg.norm(wanted)), 1e-9)).tolist()
+    return nearness
 
 
 def _may_plan(tools: Tools, wish: Wish) -> bool:
