@@ -9,7 +9,7 @@ the reader chooses. ``training/reader.py`` trains it; here it runs in NumPy.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ MAX_KEYWORDS = 16
 _ENDING = 3
 # Rows of every matrix product: of one shape, a row's numbers do not depend on its neighbours.
 _ROWS = 16
+
+_ONE, _HALF = np.float32(1), np.float32(0.5)
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.intp]
@@ -88,10 +90,17 @@ class Reader:
             raise ValueError("not as many vectors as words")
         self._null = arrays["null"]
         self._ask = arrays["ask.weight"].T
-        self._input = np.stack([arrays[f"gru.weight_ih_l0{way}"].T for way in ("", "_reverse")])
-        self._recur = np.stack([arrays[f"gru.weight_hh_l0{way}"].T for way in ("", "_reverse")])[:, None]
-        self._input_bias = np.stack([arrays[f"gru.bias_ih_l0{way}"] for way in ("", "_reverse")])
-        self._recur_bias = np.stack([arrays[f"gru.bias_hh_l0{way}"] for way in ("", "_reverse")])
+        size = arrays["gru.weight_hh_l0"].shape[1]
+        # A sigmoid is half a tanh of half its input, so halves of the first two gates are enough;
+        # of the third, what the reset gate multiplies, half as well.
+        halves = np.repeat(np.array([0.5, 0.5, 1], np.float32), size)
+        weights, bias = (_both(arrays, name) for name in ("weight_ih_l0", "bias_ih_l0"))
+        recur, recur_bias = (_both(arrays, name) * _HALF for name in ("weight_hh_l0", "bias_hh_l0"))
+        self._recur = np.ascontiguousarray(recur.swapaxes(1, 2))[:, None]
+        self._new_bias = recur_bias[:, None, 2 * size :]
+        self._input = np.ascontiguousarray((weights * halves[:, None]).swapaxes(1, 2))
+        self._input_bias = bias * halves
+        self._input_bias[:, : 2 * size] += recur_bias[:, : 2 * size]
         self._value, self._value_bias = arrays["value.weight"].T, arrays["value.bias"]
         self._query = arrays["query.weight"].T
         self._predict, self._predict_bias = arrays["predict.weight"].T, arrays["predict.bias"]
@@ -141,16 +150,16 @@ class Reader:
         for row, text in enumerate(texts):
             ids[: len(text), row] = [places.setdefault(word, len(places)) for word in text]
             lengths[row] = len(text)
-        vectors = np.zeros((_whole(len(places)), self._table.shape[1]), np.float32)
-        vectors[: len(places)] = [self._vector(word) for word in places]
-        vectors = vectors.reshape(-1, _ROWS, vectors.shape[1])
+        table = np.zeros((_whole(len(places)), self._table.shape[1]), np.float32)
+        table[: len(places)] = [self._vector(word) for word in places]
+        vectors = self._blocks(table)
         gates = self._gates(vectors, keys)
         states = self._recurrent(gates, ids, lengths)
         outside = np.arange(len(ids))[:, None] >= lengths
         states[outside] = 0
         near = (vectors @ (keys * self._scale).T).reshape(-1, len(keys))[ids]
         near[outside] = -np.inf
-        fit = self._fit(states, vectors.reshape(-1, vectors.shape[-1])[ids])
+        fit = self._fit(states, table[ids])
         features = [
             *_pooled(states, outside, lengths),
             *self._found(states, outside, keys, near.max(0)),
@@ -178,17 +187,22 @@ class Reader:
         size = self._recur.shape[-2]
         states = np.zeros((steps, 2, count, size), np.float32)
         state = np.zeros((2, count, size), np.float32)
-        bias = self._recur_bias[:, None]
-        for step, given in enumerate(gates.reshape(-1, 3 * size)[_both_ways(ids, lengths, gates.shape[1])]):
+        words = gates.reshape(-1, 3 * size)
+        for step, rows in enumerate(_both_ways(ids, lengths, gates.shape[1])):
+            given = words.take(rows, axis=0)
             kept = (state.reshape(2, -1, _ROWS, size) @ self._recur).reshape(2, count, -1)
-            kept += bias
-            both = _sigmoid(given[..., : 2 * size] + kept[..., : 2 * size])
+            both = given[..., : 2 * size]
+            both += kept[..., : 2 * size]
+            np.tanh(both, out=both)
+            both += _ONE
             new = kept[..., 2 * size :]
+            new += self._new_bias
             new *= both[..., :size]
             new += given[..., 2 * size :]
             np.tanh(new, out=new)
             state = state - new
             state *= both[..., size:]
+            state *= _HALF
             state += new
             states[step] = state
         turned = states[_turned(lengths, steps), 1, np.arange(count)]
@@ -288,10 +302,6 @@ def _softmax(logits: Floats, axis: int) -> Floats:
     return np.asarray(powers / powers.sum(axis, keepdims=True))
 
 
-def _sigmoid(numbers: Floats) -> Floats:
-    """Of numbers that may be written over; half a tanh never overflows."""
-    numbers *= np.float32(0.5)
-    np.tanh(numbers, out=numbers)
-    numbers += np.float32(1)
-    numbers *= np.float32(0.5)
-    return numbers
+def _both(arrays: Mapping[str, Floats], name: str) -> Floats:
+    """A tensor of the GRU, forward and backward, (2, ...)."""
+    return np.stack([arrays[f"gru.{name}"], arrays[f"gru.{name}_reverse"]])

@@ -196,7 +196,8 @@ sheep: bighorn
 goat: ibex
 antelope: antelope
 car: motor_vehicle car_mirror grille
-wheel: bicycle motorcycle tricycle unicycle disk_brake motor_scooter
+bike: bicycle motorcycle tricycle unicycle motor_scooter
+wheel: disk_brake
 train: locomotive bullet_train passenger_car freight_car streetcar
 bus: public_transport school_bus minibus trolleybus
 plane: airliner warplane
@@ -215,16 +216,20 @@ organ: organ accordion
 fiddle: violin cello
 guitar: guitar banjo
 drum: drum drumstick maraca
-bell: chime gong telephone
+bell: chime gong
+phone: telephone cellular_telephone
 flute: flute panpipe oboe ocarina bassoon
 harp: harp
 horn: cornet french_horn trombone sax
-song: microphone loudspeaker radio
+microphone: microphone
+radio: loudspeaker radio
 stage: stage theater_curtain
-picture: photographic_equipment polaroid_camera reflex_camera projector lens_cap
-screen: computer mouse monitor screen television cellular_telephone ipod entertainment_center
+camera: photographic_equipment polaroid_camera reflex_camera lens_cap
+picture: projector
+laptop: laptop notebook
+screen: computer mouse monitor screen television ipod entertainment_center
 screen: oscilloscope cd_player cassette_player modem hard_disc cassette tape_player
-key: computer_keyboard typewriter_keyboard space_bar
+keyboard: computer_keyboard typewriter_keyboard space_bar
 paper: printer photocopier packet toilet_tissue paper_towel
 page: menu web_site
 book: book_jacket comic_book binder bookcase library bookshop
@@ -241,7 +246,8 @@ soap: soap_dispenser lotion
 wash: washer plunger
 perfume: hair_spray
 bed: four-poster
-room: studio_couch entertainment_center wardrobe medicine_chest china_cabinet
+couch: studio_couch
+room: entertainment_center wardrobe medicine_chest china_cabinet
 cradle: crib bassinet cradle
 table: dining_table restaurant desk
 chair: chair barber_chair
@@ -357,7 +363,9 @@ fruit: edible_fruit lemon
 orange: orange
 fig: fig
 strawberry: strawberry
-bread: bread bagel pretzel pizza sandwich hotdog cheeseburger burrito dough
+pizza: pizza
+sandwich: sandwich cheeseburger burrito hotdog
+bread: bread bagel pretzel dough
 cake: dessert chocolate_sauce
 ice: frozen_dessert ice_lolly
 pie: potpie
