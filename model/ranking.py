@@ -53,12 +53,12 @@ class Weights:
 
     keyword: float = 0.30
     plan: float = 0.30
-    sense: float = 0.12
+    sense: float = 0.20
     rhyme: float = 0.30
     mood: float = 0.20
     uneven: float = 0.02
     ending: float = 0.30
-    novelty: float = 0.05
+    novelty: float = 0.03
     repetition: float = 1.0
     echo: float = 0.10
     opening: float = 0.15

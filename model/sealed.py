@@ -25,10 +25,14 @@ def sealed(tensors: Mapping[str, npt.NDArray[Any]], header: Mapping[str, Any]) -
     """A whole file."""
     text, plain = json.dumps(header), save(dict(tensors))
     start = _LENGTH + int.from_bytes(plain[:_LENGTH], "little")
-    seal = _begun(json.loads(plain[_LENGTH:start]), text)
-    seal.update(memoryview(plain)[start:])
-    del plain
-    return save(dict(tensors), metadata={KEY: text, _SEAL: seal.hexdigest()})
+    places, data = json.loads(plain[_LENGTH:start]), memoryview(plain)[start:]
+    seal = _begun(places, text)
+    seal.update(data)
+    # The library would write two pieces of metadata now in one order, now in the other.
+    metadata = {KEY: text, _SEAL: seal.hexdigest()}
+    listed = json.dumps({_METADATA: metadata, **places}, separators=(",", ":")).encode()
+    listed += b" " * (-len(listed) % _LENGTH)
+    return b"".join([len(listed).to_bytes(_LENGTH, "little"), listed, data])
 
 
 def verified(path: Path) -> str:

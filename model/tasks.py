@@ -39,7 +39,7 @@ FROM_CAPTION = 2
 # A seed of more syllables leaves no room for a plan of its line.
 _LONGEST_SEED = 6
 # Plans drawn, of which as many are followed as there are islands of candidates.
-DRAFTS = 64
+DRAFTS = 48
 # What a pronoun costs a plan that stands for nobody in it, in nats a word.
 _DISAGREEMENT = 0.3
 # What a plan's nearness to what is told of the picture is worth, in the same.
@@ -231,7 +231,7 @@ def _after_seed(plan: Plan, seed: str) -> Plan:
 
 def _ends(spelling: Spelling, plan: Plan) -> list[str]:
     """The last words that lines are bound to, "" for any."""
-    return [line.end if line.end in spelling else "" for line in plan]
+    return [line.end if line.end and line.end in spelling else "" for line in plan]
 
 
 def line_tasks(

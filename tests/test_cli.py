@@ -146,7 +146,7 @@ def test_an_explanation_says_what_led_where(photograph: Path) -> None:
     found = json.loads(run("sing", photograph, "-r", "7", "--candidates", "8", "--explain", "--json").stdout)
     [stanza] = found["stanzas"]
     why = stanza["explanation"]
-    assert set(why) == {"words", "mood", "scheme", "syllables", "copied", "rivals", "candidates"}
+    assert set(why) == {"words", "mood", "scheme", "syllables", "copied", "rivals", "candidates", "plan"}
     assert [word["keyword"] for word in why["words"]] == found["keywords"]
     for word in why["words"]:
         assert word["said"]

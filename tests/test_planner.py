@@ -133,7 +133,6 @@ def test_it_learns_what_stanzas_say(tmp_path: Path) -> None:
         others = {"dog": ("boy", "sea"), "boy": ("dog", "tree")}[keyword]
         assert words.count(keyword) > 4 * words.count(others[0])
         assert words.count(end) > 4 * words.count(others[1])
-        assert max(draft.gain for draft in drafts) > 0
 
 
 def test_a_damaged_planner_is_named(tmp_path: Path) -> None:

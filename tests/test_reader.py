@@ -277,6 +277,6 @@ def test_the_shipped_ones_prefer_people_to_corruptions(name: str) -> None:
     assert path.stat().st_size <= 1.2e6
     assert figures[HUMAN]["accepted"] > 0.6
     # A line of another stanza about the same, with the same rhyme, is the hardest to tell.
-    for kind, least in {"subject": 0.9, "line": 0.55, "word": 0.75, "grammar": 0.75}.items():
+    for kind, least in {"subject": 0.9, "line": 0.55, "word": 0.7, "grammar": 0.7}.items():
         assert figures[kind]["pairs"] > least, kind
     assert abs(figures[HUMAN]["mean_plain"] - figures[HUMAN]["mean_witty"]) < 1

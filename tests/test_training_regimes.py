@@ -163,7 +163,10 @@ def test_ctrl_c_saves_a_run_over_songs(corpus: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-c", "from bot.cli import main; main()", *words, "--epochs", "100000"]
     running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     assert running.stderr is not None
-    assert running.stderr.read(10)
+    before = ""
+    while "generator:" not in before:
+        before += (character := running.stderr.read(1))
+        assert character, before
     running.send_signal(signal.SIGINT)
     _, said = running.communicate(timeout=120)
     assert (running.returncode, "Traceback" in said) == (1, False)

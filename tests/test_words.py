@@ -24,7 +24,7 @@ from tests.shipped import LEXICON
         ("two dogs are running through the snow", {"dog", "snow", "run"}),
         ("a man in a red shirt is standing in front of a building", {"building"}),
         ("a girl swings near a pile of leaves", {"girl", "swing", "leaf", "pile"}),
-        ("a boy throws a frisbee", {"boy", "toy", "throw"}),
+        ("a boy throws a frisbee", {"boy", "frisbee", "throw"}),
         ("a woman rides a bicycle on the sidewalk", {"ride", "wheel", "street"}),
     ],
 )
@@ -70,7 +70,8 @@ def test_moods(text: str, mood: str | None) -> None:
 
 
 def preferred(found: list[Sample], keywords: list[str], lines: int = 1) -> Sample:
-    scores = Aim(keywords, lines, LEXICON).rate(found)
+    aim = Aim(keywords, lines, LEXICON)
+    scores = [aim.score(one).total for one in found]
     return found[scores.index(max(scores))]
 
 

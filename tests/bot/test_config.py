@@ -87,7 +87,10 @@ BAD = {
     "[limits]\ncooldown_seconds = -1": ("limits.cooldown_seconds", "greater than or equal to 0"),
     "[lyrics]\ntemperature = 1.3": ("lyrics.temperature", "less than or equal to 1.2"),
     "[lyrics]\nlines = 5": ("lyrics.lines", "less than or equal to 4"),
-    '[lyrics]\nstyle = "rap"': ("lyrics.style", 'use one of song, nursery, hymn, ballad, poem, not "rap"'),
+    '[lyrics]\nstyle = "rap"': (
+        "lyrics.style",
+        'use one of song, nursery, hymn, ballad, poem, modern, witty, not "rap"',
+    ),
     "[health]\nenabled = 1": ("health.enabled", "must be true or false"),
     "[health]\nport = 65536": ("health.port", "less than or equal to 65535"),
     '[health]\nhost = ""': ("health.host", "at least 1 character"),
