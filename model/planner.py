@@ -406,4 +406,4 @@ def _losses(logits: Floats, chosen: npt.NDArray[np.int64]) -> Floats:
 
 
 def _sigmoid(values: Floats) -> Floats:
-    return 1 / (1 + np.exp(-values))
+    return np.asarray(1 / (1 + np.exp(-values)), dtype=np.float32)

@@ -122,6 +122,7 @@ class Progress:
         self.written = (0, 0)
         self.moody: frozenset[int] = frozenset()
         self.ends: tuple[str, ...] = ()
+        self.planned: tuple[bool, ...] = ()
         self._begin_line()
         self.word = ""
         self.words: tuple[str, ...] = ()

@@ -200,7 +200,8 @@ class PlannerTrainer:
         style = torch.tensor([1 + STYLES.index(verse.style) for verse in verses])
         no_mood = [draw is not None and draw.random() < _NO_MOOD for _ in verses]
         mood = [0 if no else 1 + MOODS.index(verse.mood) for no, verse in zip(no_mood, verses, strict=True)]
-        return Batch(before, table[0], *table[1:], keywords, waiting, style, torch.tensor(mood))
+        tokens, partners, left, slot = table
+        return Batch(before, tokens, partners, left, slot, keywords, waiting, style, torch.tensor(mood))
 
     def _row(self, verse: Verse, draw: random.Random | None, asked: bool) -> tuple[list[int], ...]:
         """Tokens, partners, lines left, slots, keywords' ids, and which of those wait at each step."""
