@@ -167,7 +167,13 @@ def _plans(tools: Tools, keywords: Sequence[str], wish: Wish, steering: Steering
     brief = Brief(tuple(keywords), wish.style, wish.mood, wish.lines, steering.scheme)
     random = np.random.default_rng([wish.random_seed, _PLAN, attempt])
     drafts = tools.planner.draw(brief, DRAFTS, _coolness(wish), random, wish.forbidden)
-    fit = [draft for draft in drafts if all(line.end in tools.spelling for line in draft.plan)]
+    # A plan without any of the keywords would leave them unsaid: then it is better to have none.
+    fit = [
+        draft
+        for draft in drafts
+        if all(line.end in tools.spelling for line in draft.plan)
+        and (not keywords or used(keywords, " ".join(planned_words(draft.plan)), tools.lexicon))
+    ]
     return [draft.plan for draft in _best(tools, keywords, wish, fit)]
 
 

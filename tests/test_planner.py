@@ -131,8 +131,8 @@ def test_it_learns_what_stanzas_say(tmp_path: Path) -> None:
         drafts = found.draw(Brief((keyword,), "modern", "happy"), 16, 0.5, np.random.default_rng(1))
         words = [word for draft in drafts for word in planned_words(draft.plan)]
         others = {"dog": ("boy", "sea"), "boy": ("dog", "tree")}[keyword]
-        assert words.count(keyword) > 4 * words.count(others[0])
-        assert words.count(end) > 4 * words.count(others[1])
+        assert words.count(keyword) > 2 * words.count(others[0])
+        assert words.count(end) > 2 * words.count(others[1])
 
 
 def test_a_damaged_planner_is_named(tmp_path: Path) -> None:
