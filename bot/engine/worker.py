@@ -56,8 +56,8 @@ MAX_FILES_OPEN = 256
 # How far workers stand back behind the process that talks to Discord.
 NICENESS = 5
 
-# Lines of a hundred stanzas.
-_RECENT = 400
+# So many stanzas are remembered.
+_RECENT = 100
 
 _SECRETS = "DISCORD_TOKEN"
 _UNSUNG = "That song has words that I do not sing here."
@@ -205,8 +205,10 @@ class Models(Protocol):
 class _State:
     models: Models | None = None
     attempts: int = 1
-    # Lines of the last stanzas, which the next ones do not share.
-    recent: deque[str] = field(default_factory=lambda: deque(maxlen=_RECENT))
+    # What the last stanzas were asked for, and their lines, which others do not share.
+    recent: deque[tuple[tuple[tuple[str, ...], int], frozenset[str]]] = field(
+        default_factory=lambda: deque(maxlen=_RECENT)
+    )
 
 
 # A pool's task is a function by name: what a process loads once can only live here.
@@ -275,9 +277,9 @@ def write_batch(requests: Sequence[SongRequest], left: Sequence[float]) -> list[
                     open_ones.append(draft)
         _attempt(models, open_ones)
     outcomes = [draft.outcome or draft.spare or Declined(_NO_LUCK) for draft in drafts]
-    for outcome in outcomes:
+    for draft, outcome in zip(drafts, outcomes, strict=True):
         if isinstance(outcome, SongResult):
-            _state.recent.extend(outcome.lines)
+            _state.recent.append((_asked(draft), frozenset(outcome.lines)))
     return outcomes
 
 
@@ -351,11 +353,21 @@ def _judge(models: Models, draft: Draft, written: Written, began: float) -> None
         draft.mood,
         written.explanation,
     )
-    if request.replay is None and not set(_state.recent).isdisjoint(written.lines):
+    if request.replay is None and _has_been_sung(draft, written.lines):
         # Another attempt has other lines; its recipe has that attempt's random seed.
         draft.spare = draft.spare or result
     else:
         draft.outcome = result
+
+
+def _asked(draft: Draft) -> tuple[tuple[str, ...], int]:
+    """What makes a request another one: asked for again, a stanza is the same."""
+    return draft.keywords, draft.request.random_seed
+
+
+def _has_been_sung(draft: Draft, lines: Sequence[str]) -> bool:
+    """Whether one of the last stanzas about something else has one of the lines."""
+    return any(asked != _asked(draft) and not had.isdisjoint(lines) for asked, had in _state.recent)
 
 
 def _look(models: Models, draft: Draft) -> None:

@@ -163,5 +163,5 @@ def test_where_every_attempt_has_such_a_line_the_first_one_is_sung(monkeypatch: 
             return ["the same old line", f"and {draft.random_seed}"]
 
     monkeypatch.setattr(worker._state, "models", Parrot(Setup("", 0, "none", None, 10**6, attempts=3)))
-    monkeypatch.setattr(worker._state, "recent", deque(["the same old line"], maxlen=8))
+    monkeypatch.setattr(worker._state, "recent", deque([((), frozenset({"the same old line"}))]))
     assert song(request("a dog", random_seed=5)).random_seed == 5
