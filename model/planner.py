@@ -146,7 +146,7 @@ class Planner:
         random: np.random.Generator,
         barred: frozenset[str] = frozenset(),
     ) -> list[Draft]:
-        """Plans in the order they were drawn; equal ones are there once.
+        """The likeliest ``WEIGHED`` of the plans drawn, the likeliest first; equal ones are there once.
 
         Args:
             brief: what for.

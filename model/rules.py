@@ -63,7 +63,8 @@ class Spelling:
         self.words = spellable(lexicon)
         self._rhyming: dict[str, list[str]] = {}
         for word in self.words:
-            for sound in self.sounds.classes(word):
+            # What ends no line rhymes with nothing: the mask would lead to it, and into a dead end.
+            for sound in self.sounds.classes(word) if word not in _NEVER_LAST else ():
                 self._rhyming.setdefault(sound, []).append(word)
         tokens = vocabulary.tokens
         self.between = np.array([token not in IN_WORD for token in tokens])
@@ -101,7 +102,8 @@ class Spelling:
 
     def is_rich(self, word: str) -> bool:
         """Whether a word leaves a choice of rhymes."""
-        return any(len(self._rhyming.get(sound, ())) >= RICH for sound in self.sounds.classes(word))
+        sounds = self.sounds.classes(word) if word not in _NEVER_LAST else ()
+        return any(len(self._rhyming.get(sound, ())) >= RICH for sound in sounds)
 
     def _lay_out(self, trie: Trie) -> None:
         self.trie = trie
