@@ -250,7 +250,7 @@ class _Drawing:
         self.vectors = weights["keyword.weight"][ids]
         mood = 1 + MOODS.index(brief.mood) if brief.mood else 0
         self.form = weights["mood.weight"][mood] + weights["style.weight"][1 + STYLES.index(brief.style)]
-        self.barred = np.array([n for word, n in planner._ids.items() if word in barred], dtype=np.int64)
+        self.allowed = np.array([False] * FIRST_WORD + [word not in barred for word in planner._ids])
 
     def run(
         self, temperature: float, random: np.random.Generator
@@ -285,11 +285,8 @@ class _Drawing:
     def _chosen(
         self, alive: npt.NDArray[np.int64], logits: Floats, temperature: float, random: np.random.Generator
     ) -> npt.NDArray[np.int64]:
-        masked = logits.copy()
-        for row, some in zip(alive, masked, strict=True):
-            some[self._impossible(row)] = -np.inf
-        masked[:, :LINE] = masked[:, UNKNOWN] = -np.inf
-        masked[:, self.barred] = -np.inf
+        possible = np.stack([self._possible(row) for row in alive])
+        masked = np.where(possible, logits, np.float32(-np.inf))
         weights = np.exp((masked - masked.max(1, keepdims=True)) / np.float32(temperature))
         cumulative = weights.cumsum(1, dtype=np.float64)
         marks = random.random(self.count)[alive] * cumulative[:, -1]
@@ -356,24 +353,29 @@ class _Drawing:
         self.state[0][alive], self.state[1][alive] = hidden, memory
         return logits
 
-    def _impossible(self, row: int) -> npt.NDArray[np.bool_]:
-        """Tokens that may not come next: no rhyme, no way to one, or a word that is there already."""
-        planner, slot = self.planner, int(self.slot[row])
-        barred = np.zeros(len(planner._words) + FIRST_WORD, dtype=bool)
-        if slot == 0:
-            barred[LINE] = True
-            other = self._partner(row)
-            rhymes = planner._rhyming(other) if other else None
-            if rhymes is not None and len(rhymes):
-                barred[:] = True
-                barred[rhymes] = False
-            elif self._leads(row):
-                barred |= ~planner._rich
-        elif slot > MAX_INNER:
-            barred[:] = True
-            barred[LINE] = False
-            return barred
-        return barred | self.said[row] if not (barred | self.said[row]).all() else barred
+    def _possible(self, row: int) -> npt.NDArray[np.bool_]:
+        """Tokens that may come next; a wish that none of them meets is let go."""
+        slot = int(self.slot[row])
+        allowed = self.allowed.copy()
+        allowed[LINE] = slot > 0
+        if slot > MAX_INNER:
+            allowed[:LINE], allowed[LINE + 1 :] = False, False
+        for wanted in ([self._last_words(row)] if slot == 0 else []) + [~self.said[row]]:
+            if (allowed & wanted).any():
+                allowed &= wanted
+        if not allowed.any():
+            allowed[LINE] = True
+        return allowed
+
+    def _last_words(self, row: int) -> npt.NDArray[np.bool_]:
+        """Those that rhyme where that is asked for, or that leave a choice of rhymes."""
+        planner, other = self.planner, self._partner(row)
+        rhymes = planner._rhyming(other) if other else ()
+        if len(rhymes):
+            wanted = np.zeros(len(self.allowed), dtype=bool)
+            wanted[rhymes] = True
+            return wanted
+        return planner._rich if self._leads(row) else self.allowed
 
     def _leads(self, row: int) -> bool:
         scheme, line = self.brief.scheme, int(self.line[row])

@@ -12,7 +12,7 @@ from model.decoding import Sample
 from model.keywords import STOPWORDS, used
 from model.lexicon import Lexicon
 from model.mood import leaning
-from model.plan import Plan
+from model.plan import Plan, telling
 from model.rhyme import FREE, last_word, partner
 from model.text import NEWLINE, words
 
@@ -36,7 +36,8 @@ class Weights:
 
     Attributes:
         keyword: for the first keyword used; each further one counts half of the one before.
-        plan: times the share of the words planned for its lines that they have.
+        plan: times the share of the words planned for its lines, and of the telling words that they
+            have, that are both.
         sense: for each nat of the reader's log-odds that a person wrote it of these keywords.
         rhyme: times the share of the scheme's pairs that rhyme.
         mood: times how much more words of the mood there are than of the others.
@@ -169,10 +170,16 @@ class Aim:
         )
 
     def _followed(self, lines: Sequence[str]) -> float:
-        """Planned words of the lines that are there, as a share of all that were planned for them."""
-        pairs = [(words(line), plan) for line, plan in zip(lines, self.plan, strict=False)]
-        wanted = [(word in found) for found, plan in pairs for word in (*plan.inner, plan.end) if word]
-        return sum(wanted) / len(wanted) if wanted else 0.0
+        """Planned words of the lines that are there, as a share of all that were planned for them or that
+        tell something: 1 where lines say what was planned and nothing else.
+        """
+        kept = told = 0
+        for line, plan in zip(lines, self.plan, strict=False):
+            planned = {word for word in (*plan.inner, plan.end) if word}
+            found = set(words(line))
+            kept += len(planned & found)
+            told += len(planned | set(filter(telling, found)))
+        return kept / told if told else 0.0
 
     def _rhymed(self, lines: Sequence[str]) -> float:
         """Pairs of the scheme that rhyme, as a share of all of them."""

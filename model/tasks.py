@@ -29,8 +29,14 @@ from model.wordfilter import Forbidden
 # Where no scheme is asked for, the generator is told of this one and the score likes it, but
 # nothing is barred: the stanza rhymes where that is cheap.
 HINTED = "AABB"
-# Syllables of a line where no number is asked for, and how often: those that songs have most.
+# Syllables of a line where no number is asked for and nothing is planned, and how often: those that
+# songs have most.
 _SYLLABLES = {6: 0.25, 7: 0.25, 8: 0.5}
+# Of a line's syllables so many are its planned words', as in people's stanzas: half of them and a little.
+# A longer line is padded out with words that say nothing, a shorter one has no room for its grammar.
+_PLANNED_SHARE, _PLANNED_MORE = 0.5, 0.4
+# What each syllable by which a plan's lines miss that costs it, on average, in nats a word.
+_MISFIT = 0.3
 # Beside the random numbers of its attempts, a wish has one for its form and one for its plans.
 _FORM, _PLAN = 10**6, 10**6 + 1
 # Words of a caption that steer where nothing is planned. More crowd a stanza of four lines: each line
@@ -136,7 +142,7 @@ def stanza_tasks(
             tools,
             keywords,
             wish,
-            _planned(tools, steering, _after_seed(plan, wish.seed)),
+            _planned(tools, wish, steering, _after_seed(plan, wish.seed)),
             attempt,
             bound,
             each,
@@ -185,7 +191,10 @@ def _best(tools: Tools, keywords: Sequence[str], wish: Wish, drafts: Sequence[Dr
         senses = tools.plan_reader.scores([keywords] * len(drafts), texts)
     nearness = _nearness(tools, keywords, wish.style, drafts)
     worth = [
-        _promise(draft, keywords, tools.lexicon) + _PLAN_SENSE * sense + _NEAR * near
+        _promise(draft, keywords, tools.lexicon)
+        + _PLAN_SENSE * sense
+        + _NEAR * near
+        - _MISFIT * _misfit(tools, draft.plan, wish.syllables or _suiting(tools, draft.plan))
         for draft, sense, near in zip(drafts, senses, nearness, strict=True)
     ]
     order = sorted(range(len(drafts)), key=lambda number: -worth[number])
@@ -218,11 +227,25 @@ def _promise(draft: Draft, keywords: Sequence[str], lexicon: Lexicon) -> float:
     return draft.gain - draft.nats + told - _DISAGREEMENT * disagreement(draft.plan, lexicon)
 
 
-def _planned(tools: Tools, steering: Steering, plan: Plan) -> Steering:
-    """The same, with a plan; what is not in it is not waited for."""
+def _planned(tools: Tools, wish: Wish, steering: Steering, plan: Plan) -> Steering:
+    """The same, with a plan and the syllables that suit it; what is not in it is not waited for."""
     words = " ".join(planned_words(plan))
     kept = tuple(used(steering.keywords, words, tools.lexicon))
-    return replace(steering, plan=plan, keywords=kept, forms=tuple(map(tools.lexicon.forms, kept)))
+    forms = tuple(map(tools.lexicon.forms, kept))
+    syllables = _syllables(tools, wish, _suiting(tools, plan))
+    return replace(steering, plan=plan, keywords=kept, forms=forms, syllables=syllables)
+
+
+def _suiting(tools: Tools, plan: Plan) -> int:
+    """The number of syllables for every line, of those that songs have most, that suits a plan best."""
+    return min(_SYLLABLES, key=lambda count: _misfit(tools, plan, count))
+
+
+def _misfit(tools: Tools, plan: Plan, syllables: int) -> float:
+    """Syllables by which the words planned for a line are too many or too few for it, on average."""
+    wanted = _PLANNED_SHARE * syllables + _PLANNED_MORE
+    counts = [tools.lexicon.sounds.spoken(line) for line in outline(plan)]
+    return sum(abs(count - wanted) for count in counts) / len(counts)
 
 
 def _after_seed(plan: Plan, seed: str) -> Plan:
@@ -360,12 +383,12 @@ def _aim(tools: Tools, keywords: Sequence[str], wish: Wish, steering: Steering) 
     )
 
 
-def _syllables(tools: Tools, wish: Wish) -> tuple[int, ...]:
-    """Syllables of each line; a long seed makes room for itself."""
+def _syllables(tools: Tools, wish: Wish, suiting: int = 0) -> tuple[int, ...]:
+    """Syllables of each line, drawn where no number suits best; a long seed makes room for itself."""
     begun = tools.lexicon.sounds.spoken(wish.seed)
     counts = np.array(list(_SYLLABLES))
     drawn = np.random.default_rng([wish.random_seed, _FORM]).choice(counts, p=list(_SYLLABLES.values()))
-    count = wish.syllables or min(MOST_SYLLABLES, max(int(drawn), begun + 2))
+    count = wish.syllables or min(MOST_SYLLABLES, max(suiting or int(drawn), begun + 2))
     # A line that is too long to be counted may have any number.
     first = max(count, begun) if begun <= MAX_SYLLABLES else 0
     return (first, *[count] * (wish.lines - 1))

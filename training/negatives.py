@@ -16,15 +16,16 @@ from model.errors import BadInput
 from model.files import write_whole
 from model.keywords import distinct, extract
 from model.pen import Pen
-from model.plan import outline
+from model.plan import Plan, outline
 from model.planner import Brief
 from model.rhyme import SCHEMES
+from model.tasks import stanza_tasks
 from model.text import NEWLINE
 from model.wish import Wish
 from training.songbook import Verse, read_songbook, split_songbook
 
 # Candidates kept of each stanza, and plans of each brief.
-_STANZAS, _PLANS = 6, 8
+_STANZAS, _PLANS = 4, 8
 # Stanzas drawn at once.
 _BATCH = 4
 _TEMPERATURES = (0.3, 0.4, 0.4, 0.6, 0.8)
@@ -33,6 +34,9 @@ _DRAFTS = 24
 _KEYWORDS = 4
 # Chance that the stanza's mood is asked for.
 _MOOD = 0.3
+# Share of the stanzas and briefs whose candidates today's readers choose. What they like best and is no
+# person's, those of tomorrow have to know; what they reject as well.
+_CHOSEN = 0.6
 
 
 def write_negatives(pen: Pen, songbook: Path, output: Path, count: int, plans: bool, seed: int) -> int:
@@ -68,10 +72,10 @@ def _mood(verse: Verse, draw: random.Random) -> str | None:
 
 
 def _stanzas(pen: Pen, verses: list[Verse], draw: random.Random) -> Iterator[dict[str, Any]]:
-    # What the reader of today rejects, the one of tomorrow has to know, too.
-    pen.tools = pen.tools._replace(reader=None)
+    whole = pen.tools
     for start in tqdm(range(0, len(verses), _BATCH), desc="stanzas"):
         some = verses[start : start + _BATCH]
+        pen.tools = whole if draw.random() < _CHOSEN else whole._replace(reader=None, plan_reader=None)
         wishes = [
             Wish(
                 Sampling(draw.choice(_TEMPERATURES)),
@@ -89,11 +93,24 @@ def _stanzas(pen: Pen, verses: list[Verse], draw: random.Random) -> Iterator[dic
 
 
 def _plans(pen: Pen, verses: list[Verse], draw: random.Random) -> Iterator[dict[str, Any]]:
+    for verse in tqdm(verses, desc="plans"):
+        drawn = _followed if draw.random() < _CHOSEN else _drafted
+        for plan in drawn(pen, verse, draw):
+            yield {"keywords": list(verse.keywords), "lines": list(outline(plan))}
+
+
+def _followed(pen: Pen, verse: Verse, draw: random.Random) -> list[Plan]:
+    """The plans that stanzas about a verse's keywords would follow."""
+    wish = Wish(random_seed=draw.randrange(2**32), style=verse.style, mood=_mood(verse, draw))
+    tasks = stanza_tasks(pen.tools, _keywords(pen, verse), wish)
+    return [task.job.steering.plan for task in tasks if task.job.steering.plan]
+
+
+def _drafted(pen: Pen, verse: Verse, draw: random.Random) -> list[Plan]:
+    """Some of the plans that the planner draws, chosen by nobody."""
+    scheme = verse.scheme if verse.scheme in SCHEMES else SCHEMES[0]
+    brief = Brief(_keywords(pen, verse), verse.style, _mood(verse, draw), scheme=scheme)
+    random = np.random.default_rng(draw.randrange(2**32))
     planner = pen.tools.planner
-    for number, verse in enumerate(tqdm(verses, desc="plans")):
-        scheme = verse.scheme if verse.scheme in SCHEMES else SCHEMES[0]
-        brief = Brief(_keywords(pen, verse), verse.style, _mood(verse, draw), scheme=scheme)
-        random = np.random.default_rng([draw.randrange(2**32), number])
-        drafts = planner.draw(brief, _DRAFTS, draw.choice(_PLAN_TEMPERATURES), random) if planner else []
-        for draft in draw.sample(drafts, min(_PLANS, len(drafts))):
-            yield {"keywords": list(verse.keywords), "lines": list(outline(draft.plan))}
+    drafts = planner.draw(brief, _DRAFTS, draw.choice(_PLAN_TEMPERATURES), random) if planner else []
+    return [draft.plan for draft in draw.sample(drafts, min(_PLANS, len(drafts)))]
