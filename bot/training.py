@@ -163,6 +163,24 @@ def train_planner(songbook: Path, lexicon: Path, output: Path, passes: int, seed
     click.echo(f"best dev {best:.4f} nats a planned word: {output}", err=True)
 
 
+@train.command("planbook")
+@click.argument("songbook", type=path_type)
+@click.option("--lexicon", type=path_type, required=True, help="lexicon.json.xz, from `train lexicon`.")
+@click.option("--planner", type=path_type, required=True, help="planner.safetensors, from `train planner`.")
+@click.option("--output", type=path_type, required=True, help="planbook.safetensors, beside the generator.")
+@polite
+def train_planbook(songbook: Path, lexicon: Path, planner: Path, output: Path) -> None:
+    """Keep the plans of a SONGBOOK's stanzas, to be taken up where a picture is about the same."""
+    needs_extra("nltk", "torch", "tqdm")
+    from model.lexicon import Lexicon
+    from model.songwriter import limit_threads
+    from training.planbook import write_planbook
+
+    limit_threads()
+    book = write_planbook(songbook, Lexicon.load(lexicon), planner, output)
+    click.echo(f"{len(book):,} plans", err=True)
+
+
 @train.command("generator")
 @click.argument("corpus", type=path_type)
 @click.option("--lexicon", type=path_type, required=True, help="lexicon.json.xz, from `train lexicon`.")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from model.lexicon import Lexicon
-from model.plan import Plan
+from model.plan import LinePlan, Plan
 
 _HE = frozenset(
     "man boy father dad brother son king guy grandfather grandad uncle husband gentleman sir prince".split()
@@ -15,6 +17,9 @@ _SHE = frozenset(
 _ANIMALS = frozenset("dog puppy cat kitten horse bird animal child baby kid cow sheep pony fish".split())
 _PEOPLE = frozenset("people men women boys girls children dogs kids friends they we".split())
 _THIRD = ("he", "she", "they", "it")
+_CASES = {"him": "he", "his": "he", "himself": "he", "her": "she", "hers": "she", "herself": "she",
+          "them": "they", "their": "they", "theirs": "they", "themselves": "they"}  # fmt: skip
+_OTHER = {"he": "she", "she": "he"}
 
 
 def disagreement(plan: Plan, lexicon: Lexicon) -> int:
@@ -23,18 +28,45 @@ def disagreement(plan: Plan, lexicon: Lexicon) -> int:
     What is named first is the subject; other nouns for people may have their pronouns, too. "It" may
     stand for any thing, and I, you and we are always there.
     """
+    return strangers([word for line in plan for word in (*line.inner, line.end)], lexicon)
+
+
+def strangers(words: Iterable[str], lexicon: Lexicon) -> int:
+    """How many pronouns of a text, "his" and "them" included, stand for nobody that is named before."""
     named: set[str] = set()
     wrong = 0
-    for line in plan:
-        for word in (*line.inner, line.end):
-            pronoun = word.partition("'")[0]
-            if pronoun in _THIRD:
-                # The first pronoun may come before its noun, or stand for somebody in the picture.
-                named = named or {pronoun, "it"}
-                wrong += pronoun not in named and pronoun != "it"
-            else:
-                named |= _pronouns(word, lexicon)
+    for word in words:
+        stem = word.partition("'")[0]
+        pronoun = _CASES.get(stem, stem)
+        if pronoun in _THIRD:
+            # The first pronoun may come before its noun, or stand for somebody in the picture.
+            named = named or {pronoun, "it"}
+            wrong += pronoun not in named and pronoun != "it"
+        else:
+            named |= _pronouns(word, lexicon)
     return wrong
+
+
+def regendered(plan: Plan, old: str, new: str) -> Plan:
+    """A plan in which a word has taken a person's place: he is she from there on, or she is he.
+
+    Nothing changes where anybody else could be meant.
+    """
+    was, now = _gender(old), _gender(new)
+    others = {_gender(word) for line in plan for word in (*line.inner, line.end) if word != new}
+    if not (was and now) or was == now or was in others:
+        return plan
+    return tuple(LinePlan(tuple(_turned(word, was) for word in line.inner), line.end) for line in plan)
+
+
+def _gender(word: str) -> str | None:
+    return "he" if word in _HE else "she" if word in _SHE else None
+
+
+def _turned(word: str, pronoun: str) -> str:
+    """The other pronoun for one, "he's" included."""
+    stem, stop, rest = word.partition("'")
+    return f"{_OTHER[pronoun]}{stop}{rest}" if stem == pronoun else word
 
 
 def _pronouns(word: str, lexicon: Lexicon) -> set[str]:

@@ -21,6 +21,7 @@ from model.lexicon import Lexicon
 from model.memory import given_back
 from model.novelty import Novelty
 from model.onnx_stepper import load_stepper
+from model.planbook import PlanBook
 from model.planner import Planner
 from model.ranking import Candidate, Weights
 from model.reader import Reader
@@ -71,7 +72,7 @@ class Song:
 
 # How stanzas are drawn and chosen, by number: raised whenever the same models, wish and random seed
 # give another stanza than before, so that an earlier version's recipes are told apart.
-METHOD = 3
+METHOD = 4
 
 
 class Pen:
@@ -92,6 +93,7 @@ class Pen:
         lines: of the songbook, or None.
         plan_reader: says how much sense a plan makes, or None.
         thoughts: what is told and what is planned as vectors, or None.
+        planbook: plans that people had, or None.
     """
 
     def __init__(
@@ -109,6 +111,7 @@ class Pen:
         lines: KnownLines | None = None,
         plan_reader: Reader | None = None,
         thoughts: Thoughts | None = None,
+        planbook: PlanBook | None = None,
     ) -> None:
         self.stepper, self.vocabulary = stepper, vocabulary
         self.lexicon, self.digest, self.engine = lexicon, digest, engine
@@ -124,6 +127,7 @@ class Pen:
             lines,
             plan_reader,
             thoughts,
+            planbook,
         )
 
     @classmethod
@@ -164,7 +168,7 @@ class Pen:
         # Whoever trains on songs of their own need not have an index of them.
         novelty = _beside(folder / "novelty.safetensors", Novelty.load)
         lines = _beside(folder / "lines.safetensors", KnownLines.load)
-        planner = reader = plan_reader = thoughts = None
+        planner = reader = plan_reader = thoughts = planbook = None
         # Only a generator that is told of plans can follow one.
         if checkpoint.header.get("forms"):
             planner = _beside(folder / "planner.safetensors", partial(Planner.load, lexicon=known))
@@ -172,6 +176,7 @@ class Pen:
             reader = _beside(folder / "reader.safetensors", Reader.load)
             plan_reader = _beside(folder / "plan_reader.safetensors", Reader.load)
             thoughts = _beside(folder / "thoughts.safetensors", Thoughts.load)
+            planbook = _beside(folder / "planbook.safetensors", partial(PlanBook.load, lexicon=known))
         named = {
             "novelty": novelty,
             "planner": planner,
@@ -179,6 +184,7 @@ class Pen:
             "lines": lines,
             "plan_reader": plan_reader,
             "thoughts": thoughts,
+            "planbook": planbook,
         }
         files = [folder / f"{name}.safetensors" for name, part in named.items() if part]
         return cls(
@@ -195,6 +201,7 @@ class Pen:
             lines,
             plan_reader,
             thoughts,
+            planbook,
         )
 
     def keywords(self, caption: str | None, seed: str) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from model.errors import BadCheckpoint
 from model.lexicon import Lexicon
 from model.mood import MOODS
 from model.plan import MAX_INNER, PRONOUNS, LinePlan, Plan
+from model.planbook import Near
 from model.rhyme import partner
 from model.steering import MAX_LINES, STYLES
 
@@ -75,11 +76,13 @@ class Draft:
         plan: its lines.
         nats: negative log-likelihood of its words, on average.
         gain: how many nats a word it is likelier with the keywords than without any.
+        syllables: of each line, where a person wrote a stanza of that plan; else none.
     """
 
     plan: Plan
     nats: float
     gain: float
+    syllables: tuple[int, ...] = ()
 
 
 class Planner:
@@ -138,6 +141,10 @@ class Planner:
         """Whether it can be told of a lemma."""
         return keyword in self._lemmas
 
+    def vectors(self) -> dict[str, Floats]:
+        """Each word that it can plan -> its vector."""
+        return dict(zip(self._words, self._weights["token.weight"][FIRST_WORD:], strict=True))
+
     def draw(
         self,
         brief: Brief,
@@ -184,6 +191,19 @@ class Planner:
             line = draft.plan[len(before) : len(before) + 1]
             drafts.setdefault(line, replace(draft, plan=line))
         return list(drafts.values())
+
+    def weighed(self, brief: Brief, plans: Sequence[Near]) -> list[Draft]:
+        """Plans of another origin as drafts, in their order."""
+        lists = [self._tokens(one.plan) for one in plans]
+        tokens = np.zeros((len(lists), max(map(len, lists), default=0)), dtype=np.int64)
+        for row, found in zip(tokens, lists, strict=True):
+            row[: len(found)] = found
+        drawing = _Drawing(self, brief, len(lists), frozenset(), (), "")
+        told, free = drawing.losses(tokens, asked=True), drawing.losses(tokens)
+        return [
+            Draft(one.plan, nats, other - nats, one.syllables)
+            for one, nats, other in zip(plans, told, free, strict=True)
+        ]
 
     def _drafts(self, drawing: _Drawing, temperature: float, random: np.random.Generator) -> list[Draft]:
         """Draw plans, and weigh the likeliest of them."""
@@ -293,9 +313,9 @@ class _Drawing:
         found: npt.NDArray[np.int64] = (cumulative <= marks[:, None]).sum(1)
         return found
 
-    def losses(self, tokens: npt.NDArray[np.int64]) -> list[float]:
-        """Mean negative log-likelihood of each row's drawn tokens, told of no keyword."""
-        self._begin(len(tokens), asked=False)
+    def losses(self, tokens: npt.NDArray[np.int64], asked: bool = False) -> list[float]:
+        """Mean negative log-likelihood of each row's tokens, told of the keywords or of none."""
+        self._begin(len(tokens), asked)
         nats = np.zeros(len(tokens))
         for step in range(tokens.shape[1]):
             alive = np.flatnonzero(tokens[:, step] != PAD)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 
+from model.agreement import strangers
 from model.decoding import Sample
 from model.keywords import STOPWORDS, used
 from model.lexicon import Lexicon
@@ -38,6 +39,7 @@ class Weights:
         keyword: for the first keyword used; each further one counts half of the one before.
         plan: times the share of the words planned for its lines, and of the telling words that they
             have, that are both.
+        stranger: for each "he", "her" or "them" of a planned stanza that stands for nobody named before.
         sense: for each nat of the reader's log-odds that a person wrote it of these keywords.
         rhyme: times the share of the scheme's pairs that rhyme.
         mood: times how much more words of the mood there are than of the others.
@@ -54,6 +56,7 @@ class Weights:
 
     keyword: float = 0.30
     plan: float = 0.30
+    stranger: float = 0.10
     sense: float = 0.20
     rhyme: float = 0.30
     mood: float = 0.20
@@ -155,7 +158,7 @@ class Aim:
         return Score(
             likelihood=-candidate.nats,
             keywords=weights.keyword * share * sum(0.5**n for n in range(min(present, due))),
-            plan=weights.plan * self._followed(lines),
+            plan=weights.plan * self._followed(lines) - weights.stranger * self._strangers(found),
             sense=weights.sense * max(-_SURE, min(_SURE, sense)),
             rhyme=weights.rhyme * self._rhymed(lines),
             mood=weights.mood * leaning(text, self.mood, self.lexicon) if self.mood else 0.0,
@@ -180,6 +183,9 @@ class Aim:
             kept += len(planned & found)
             told += len(planned | set(filter(telling, found)))
         return kept / told if told else 0.0
+
+    def _strangers(self, found: Sequence[str]) -> int:
+        return strangers(found, self.lexicon) if self.plan else 0
 
     def _rhymed(self, lines: Sequence[str]) -> float:
         """Pairs of the scheme that rhyme, as a share of all of them."""

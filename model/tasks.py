@@ -15,6 +15,7 @@ from model.known_lines import KnownLines
 from model.lexicon import Lexicon
 from model.novelty import Novelty
 from model.plan import MAX_INNER, LinePlan, Plan, outline, plan_of, planned_words
+from model.planbook import PlanBook, Query
 from model.planner import Brief, Draft, Planner
 from model.ranking import Aim, Candidate, Weights
 from model.reader import Reader
@@ -44,8 +45,12 @@ _FORM, _PLAN = 10**6, 10**6 + 1
 FROM_CAPTION = 2
 # A seed of more syllables leaves no room for a plan of its line.
 _LONGEST_SEED = 6
-# Plans drawn, of which as many are followed as there are islands of candidates.
-DRAFTS = 48
+# Plans drawn, and people's plans weighed beside them, of which as many are followed as there are islands
+# of candidates.
+DRAFTS, NEAR = 48, 64
+# What it is worth that a person had a plan, in nats a word: it is less likely than drawn ones, and holds
+# together.
+_PERSONS = 1.0
 # What a pronoun costs a plan that stands for nobody in it, in nats a word.
 _DISAGREEMENT = 0.3
 # What a plan's nearness to what is told of the picture is worth, in the same.
@@ -68,6 +73,7 @@ class Tools(NamedTuple):
     lines: KnownLines | None = None
     plan_reader: Reader | None = None
     thoughts: Thoughts | None = None
+    planbook: PlanBook | None = None
 
 
 @dataclass(frozen=True)
@@ -142,12 +148,12 @@ def stanza_tasks(
             tools,
             keywords,
             wish,
-            _planned(tools, wish, steering, _after_seed(plan, wish.seed)),
+            _planned(tools, wish, steering, draft),
             attempt,
             bound,
             each,
         )
-        for plan in plans
+        for draft in plans
     ]
 
 
@@ -166,13 +172,16 @@ def _stanza_task(
     return Task(job, _aim(tools, keywords, wish, steering), reader=tools.reader)
 
 
-def _plans(tools: Tools, keywords: Sequence[str], wish: Wish, steering: Steering, attempt: int) -> list[Plan]:
+def _plans(
+    tools: Tools, keywords: Sequence[str], wish: Wish, steering: Steering, attempt: int
+) -> list[Draft]:
     """The plans that are worth following, the best first; none where nobody plans."""
     if tools.planner is None or not _may_plan(tools, wish):
         return []
     brief = Brief(tuple(keywords), wish.style, wish.mood, wish.lines, steering.scheme)
     random = np.random.default_rng([wish.random_seed, _PLAN, attempt])
     drafts = tools.planner.draw(brief, DRAFTS, _coolness(wish), random, wish.forbidden)
+    drafts += _persons(tools, tools.planner, brief, wish, random)
     # A plan without any of the keywords would leave them unsaid: then it is better to have none.
     fit = [
         draft
@@ -180,7 +189,18 @@ def _plans(tools: Tools, keywords: Sequence[str], wish: Wish, steering: Steering
         if all(line.end in tools.spelling for line in draft.plan)
         and (not keywords or used(keywords, " ".join(planned_words(draft.plan)), tools.lexicon))
     ]
-    return [draft.plan for draft in _best(tools, keywords, wish, fit)]
+    return _best(tools, keywords, wish, fit)
+
+
+def _persons(
+    tools: Tools, planner: Planner, brief: Brief, wish: Wish, random: np.random.Generator
+) -> list[Draft]:
+    """Plans that people had for something near."""
+    if tools.planbook is None:
+        return []
+    query = Query(brief.keywords, brief.style, brief.mood, brief.lines, brief.scheme)
+    near = tools.planbook.near(query, NEAR, random)
+    return planner.weighed(brief, [one for one in near if wish.forbidden.isdisjoint(planned_words(one.plan))])
 
 
 def _best(tools: Tools, keywords: Sequence[str], wish: Wish, drafts: Sequence[Draft]) -> list[Draft]:
@@ -194,6 +214,7 @@ def _best(tools: Tools, keywords: Sequence[str], wish: Wish, drafts: Sequence[Dr
         _promise(draft, keywords, tools.lexicon)
         + _PLAN_SENSE * sense
         + _NEAR * near
+        + (_PERSONS if draft.syllables else 0.0)
         - _MISFIT * _misfit(tools, draft.plan, wish.syllables or _suiting(tools, draft.plan))
         for draft, sense, near in zip(drafts, senses, nearness, strict=True)
     ]
@@ -227,12 +248,15 @@ def _promise(draft: Draft, keywords: Sequence[str], lexicon: Lexicon) -> float:
     return draft.gain - draft.nats + told - _DISAGREEMENT * disagreement(draft.plan, lexicon)
 
 
-def _planned(tools: Tools, wish: Wish, steering: Steering, plan: Plan) -> Steering:
+def _planned(tools: Tools, wish: Wish, steering: Steering, draft: Draft) -> Steering:
     """The same, with a plan and the syllables that suit it; what is not in it is not waited for."""
+    plan = _after_seed(draft.plan, wish.seed)
     words = " ".join(planned_words(plan))
     kept = tuple(used(steering.keywords, words, tools.lexicon))
     forms = tuple(map(tools.lexicon.forms, kept))
     syllables = _syllables(tools, wish, _suiting(tools, plan))
+    if draft.syllables and not (wish.syllables or wish.seed):
+        syllables = draft.syllables
     return replace(steering, plan=plan, keywords=kept, forms=forms, syllables=syllables)
 
 

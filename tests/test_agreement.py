@@ -2,7 +2,7 @@
 
 import pytest
 
-from model.agreement import disagreement
+from model.agreement import disagreement, strangers
 from model.plan import LinePlan
 from tests.shipped import LEXICON
 
@@ -23,3 +23,17 @@ from tests.shipped import LEXICON
 def test_a_pronoun_stands_for_somebody(lines: list[str], wrong: int) -> None:
     plan = tuple(LinePlan(tuple(words[:-1]), words[-1]) for words in map(str.split, lines))
     assert disagreement(plan, LEXICON) == wrong
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("a woman walks across the street her shirt is red", 0),
+        ("a woman walks across the street his shirt is red", 1),
+        ("two boys run and they laugh with him", 1),
+        ("my dog has lost her ball he barks", 0),
+        ("he's gone and nobody knows her", 1),
+    ],
+)
+def test_strangers_are_pronouns_of_nobody(text: str, wrong: int) -> None:
+    assert strangers(text.split(), LEXICON) == wrong

@@ -1,9 +1,12 @@
 """Plans with the models that ship: what a stanza was to say, and what it says."""
 
+import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from bot.cli import main
 from model.explanation import explain
 from model.known_lines import KnownLines
 from model.pen import Pen, Song
@@ -70,3 +73,55 @@ def test_a_generator_without_planner_writes(pen: Pen) -> None:
     [song] = alone.sung([(("dog", "grass"), Wish(random_seed=3, candidates=8))])
     assert song.lines
     assert not song.candidates[0].plan
+
+
+def book_of(path: Path, *keywords: str, count: int = 12) -> Path:
+    row = {
+        "voice": "plain", "scheme": "AABB", "mood": "happy", "keywords": keywords,
+        "lines": ["the dog runs down the hill", "and then he stands so still", "he barks at me", "and runs"],
+    }  # fmt: skip
+    path.write_text("\n".join(json.dumps({"id": f"p{number}", **row}) for number in range(count)))
+    return path
+
+
+@pytest.mark.parametrize("plans", [False, True])
+def test_negatives_are_stanzas_or_plans_of_its_own(tmp_path: Path, plans: bool) -> None:
+    book = book_of(tmp_path / "book.jsonl", "dog", "hill")
+    words = ["train", "negatives", str(book), "-n", "2", *(["--plans"] if plans else [])]
+    texts = []
+    for name in ("one.jsonl", "two.jsonl"):
+        result = CliRunner().invoke(main, [*words, "--output", str(tmp_path / name)])
+        assert result.exit_code == 0, result.output
+        texts.append((tmp_path / name).read_text())
+    assert texts[0] == texts[1]
+    rows = [json.loads(line) for line in texts[0].splitlines()]
+    assert len(rows) > 2
+    for row in rows:
+        assert row["keywords"] == ["dog", "hill"]
+        assert row["lines"] != json.loads(book.read_text().splitlines()[0])["lines"]
+        assert plans or len(row["lines"]) == 4
+
+
+def test_negatives_need_a_planner(tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    for name in ("generator.safetensors", "lexicon.json.xz"):
+        (folder / name).symlink_to((SHIPPED / name).resolve())
+    book, output = book_of(tmp_path / "book.jsonl", "dog"), tmp_path / "none.jsonl"
+    words = ["train", "negatives", str(book), "--output", str(output), "--checkpoints", str(folder)]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 65
+    assert "train one first" in result.output
+    assert not output.exists()
+
+
+def test_a_plan_makes_a_stanza_likelier(tmp_path: Path) -> None:
+    book = book_of(tmp_path / "book.jsonl", "dog", count=3)
+    result = CliRunner().invoke(main, ["evaluate", "songbook", str(book), "--split", "all", "--json"])
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)["result"] if "result" in result.stdout else json.loads(result.stdout)
+    assert found["stanzas"] == 3
+    assert 0 < found["plain_planned"] < found["plain"] < 2
+    missing = CliRunner().invoke(main, ["evaluate", "songbook", str(tmp_path / "no.jsonl")])
+    assert missing.exit_code == 65
+    assert "no.jsonl" in missing.output

@@ -179,6 +179,17 @@ class PlannerTrainer:
             count += known
         return total / count
 
+    @torch.inference_mode()
+    def plan_nats(self, verses: Sequence[Verse]) -> list[float]:
+        """Negative log-likelihood of the whole plan of each stanza, told all that it is about."""
+        self.model.eval()
+        batch = self._batch(verses, None)
+        targets = batch.targets.masked_fill(batch.targets == UNKNOWN, PAD)
+        logits = self.model(batch).transpose(1, 2)
+        losses = nn.functional.cross_entropy(logits, targets, ignore_index=PAD, reduction="none")
+        found: list[float] = losses.sum(1).tolist()
+        return found
+
     def _loss(self, batch: Batch) -> Tensor:
         targets = batch.targets.masked_fill(batch.targets == UNKNOWN, PAD)
         return nn.functional.cross_entropy(

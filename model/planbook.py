@@ -1,0 +1,183 @@
+"""Plans of stanzas that people wrote, for what is near to what those are about.
+
+A plan that a person had holds together as no drawn one does: who is there, what happens, how it ends.
+One is taken whole, and a word of it gives way to one of the picture's that can stand in its place
+(Hashimoto et al., "A Retrieve-and-Edit Framework", NeurIPS 2018). ``training.planbook`` makes the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from model.agreement import regendered
+from model.checkpoint import Array, described, load_checkpoint
+from model.lexicon import Lexicon
+from model.mood import MOODS
+from model.plan import LinePlan, Plan
+from model.steering import MAX_LINES, STYLES
+
+KIND = "planbook"
+# Before the ids of words: the end of a line, which is the word before it.
+LINE = 0
+# Keywords found count by how rare they are, as a share of all that are asked for. By so much a plan of
+# the mood that is asked for is nearer, and by about so much chance decides: one picture's words do
+# not always meet with the same plan.
+_MOOD, _CHANCE = 0.3, 0.08
+
+Ids = npt.NDArray[np.int64]
+
+
+class Near(NamedTuple):
+    """A person's plan, adapted: its lines, and how many syllables each had."""
+
+    plan: Plan
+    syllables: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Query:
+    """What plans are wanted for.
+
+    Attributes:
+        keywords: lemmas.
+        style: one of ``steering.STYLES``.
+        mood: one of ``mood.MOODS``, or None for any.
+        lines: 1 to ``MAX_LINES``.
+        scheme: which lines rhyme.
+    """
+
+    keywords: tuple[str, ...]
+    style: str
+    mood: str | None = None
+    lines: int = MAX_LINES
+    scheme: str = "AABB"
+
+
+class PlanBook:
+    """Finds and adapts plans; thread-safe.
+
+    Args:
+        header: of the checkpoint: ``words``, by id from 1, and ``schemes``.
+        arrays: ``tokens``, line by line, each line ended by ``LINE``, ``MAX_LINES`` lines a plan;
+            ``syllables``, (plans, lines); ``forms``, (plans, 3), numbers of style, scheme and mood; and
+            ``stand_ins``, (words, so many), ids of what can stand in a word's place, the likest first.
+        lexicon: word table.
+
+    Raises:
+        KeyError, ValueError: they do not fit each other.
+    """
+
+    def __init__(self, header: dict[str, Any], arrays: dict[str, Array], lexicon: Lexicon) -> None:
+        self._words: list[str] = ["", *header["words"].split()]
+        self._schemes: list[str] = header["schemes"]
+        self._tokens = arrays["tokens"].astype(np.int64)
+        self._syllables, self._forms = arrays["syllables"], arrays["forms"]
+        self._stand_ins = arrays["stand_ins"]
+        self._lexicon = lexicon
+        self._ids = {word: number for number, word in enumerate(self._words)}
+        self._ends = np.flatnonzero(self._tokens == LINE).reshape(-1, MAX_LINES)
+        if len(self._ends) != len(self._forms) or len(self._stand_ins) != len(self._words) - 1:
+            raise ValueError("not as many plans or words as it says")
+        self._lemmas = [lexicon.lemma(word) for word in self._words]
+        self._plans_of = self._index()
+
+    @classmethod
+    def load(cls, path: Path, lexicon: Lexicon) -> PlanBook:
+        """Read a checkpoint.
+
+        Raises:
+            BadCheckpoint: it is missing, damaged or of another kind or version.
+        """
+        checkpoint = load_checkpoint(path, KIND)
+        with described(path):
+            return cls(checkpoint.header, checkpoint.arrays, lexicon)
+
+    def __len__(self) -> int:
+        return len(self._forms)
+
+    def near(self, query: Query, count: int, random: np.random.Generator) -> list[Near]:
+        """The plans that have most of what is asked for, adapted to the rest, the nearest first.
+
+        Args:
+            query: what for; no plan is near that has none of its keywords.
+            count: at most so many.
+            random: decides among those that are about as near.
+        """
+        nearness = self._nearness(query)
+        found = np.flatnonzero(nearness > 0)
+        liked = nearness[found] + _CHANCE * random.gumbel(size=len(found))
+        if query.mood:
+            liked += _MOOD * (self._forms[found, 2] == MOODS.index(query.mood))
+        order = found[np.argsort(-liked, kind="stable")[:count]]
+        return [self._adapted(int(number), query) for number in order]
+
+    def _nearness(self, query: Query) -> npt.NDArray[np.float64]:
+        """For each plan the share of the keywords that it has, 0 where its form is another, (plans,)."""
+        plans = {word: self._plans_of.get(word, np.zeros(0, np.int64)) for word in query.keywords}
+        weights = {word: np.log(len(self) / (1 + len(found))) for word, found in plans.items()}
+        share = np.zeros(len(self))
+        for word, found in plans.items():
+            share[found] += weights[word] / max(1e-9, sum(weights.values()))
+        style, scheme = STYLES.index(query.style), query.scheme[: query.lines]
+        schemes = [n for n, other in enumerate(self._schemes) if other[: query.lines] == scheme]
+        fits = (self._forms[:, 0] == style) & np.isin(self._forms[:, 1], schemes)
+        return np.where(fits, share, 0.0)
+
+    def _adapted(self, number: int, query: Query) -> Near:
+        plan = self._plan(number)[: query.lines]
+        for keyword in query.keywords:
+            plan = self._with(plan, keyword, query.keywords)
+        return Near(plan, tuple(int(count) for count in self._syllables[number, : query.lines]))
+
+    def _plan(self, number: int) -> Plan:
+        begin = 0 if number == 0 else int(self._ends[number - 1, -1]) + 1
+        lines = []
+        for end in self._ends[number]:
+            words = [self._words[token] for token in self._tokens[begin:end]]
+            lines.append(LinePlan(tuple(words[:-1]), words[-1]))
+            begin = int(end) + 1
+        return tuple(lines)
+
+    def _with(self, plan: Plan, keyword: str, keywords: Sequence[str]) -> Plan:
+        """The plan with a keyword in the place of the word that it can best stand for, if there is one.
+
+        Last words stay, for their rhymes.
+        """
+        said = {self._lexicon.lemma(word) for line in plan for word in (*line.inner, line.end)}
+        if keyword in said:
+            return plan
+        forms = {self._ids[form] for form in self._lexicon.forms(keyword) if form in self._ids}
+        best: tuple[int, str, str] | None = None
+        for word in (word for line in plan for word in line.inner):
+            number = self._ids.get(word, LINE)
+            if number == LINE or self._lexicon.lemma(word) in keywords:
+                continue
+            for rank, other in enumerate(self._stand_ins[number - 1]):
+                if other in forms and (best is None or rank < best[0]):
+                    best = rank, word, self._words[other]
+        return plan if best is None else exchanged(plan, best[1], best[2])
+
+    def _index(self) -> dict[str, Ids]:
+        """Lemma -> the plans that have it, in order."""
+        numbers = {lemma: number for number, lemma in enumerate(dict.fromkeys(self._lemmas))}
+        of_word = np.array([numbers[lemma] for lemma in self._lemmas])
+        plans = np.searchsorted(self._ends[:, -1], np.arange(len(self._tokens)))
+        pairs = np.sort(of_word[self._tokens] * np.int64(len(self)) + plans)
+        pairs = pairs[np.diff(pairs, prepend=-1) > 0]
+        lemmas, plans = np.divmod(pairs, max(1, len(self)))
+        starts = np.searchsorted(lemmas, np.arange(len(numbers) + 1))
+        return {lemma: plans[starts[n] : starts[n + 1]] for lemma, n in numbers.items() if lemma}
+
+
+def exchanged(plan: Plan, old: str, new: str) -> Plan:
+    """A plan with another word in every place but the last ones; its pronouns follow a person."""
+    changed = tuple(
+        LinePlan(tuple(new if word == old else word for word in line.inner), line.end) for line in plan
+    )
+    return regendered(changed, old, new)

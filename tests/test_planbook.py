@@ -1,0 +1,152 @@
+"""The plan book: people's plans for what is near to theirs, and how they are told again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.cli import main
+from model.checkpoint import save_checkpoint
+from model.errors import BadCheckpoint
+from model.lexicon import Lexicon
+from model.mood import MOODS
+from model.plan import outline, plan_of, planned_words
+from model.planbook import KIND, PlanBook, Query, exchanged
+from model.rhyme import SCHEMES
+from tests.shipped import LEXICON
+from training.retelling import retold
+from training.songbook import Verse
+
+SHIPPED = Path("data/checkpoints")
+DOG = (
+    "my dog runs through the grass",
+    "he sees a lady pass",
+    "he barks and looks at me",
+    "and then he climbs a tree",
+)
+MAN = (
+    "a man is walking in the sand",
+    "he holds a letter in his hand",
+    "he reads it slowly in the sun",
+    "and laughs at every single one",
+)
+
+
+def verse(name: str, lines: Sequence[str], keywords: Sequence[str]) -> Verse:
+    return Verse(name, "plain", "AABB", "happy", tuple(keywords), tuple(lines))
+
+
+@pytest.fixture(scope="module")
+def book() -> PlanBook:
+    return PlanBook.load(SHIPPED / "planbook.safetensors", LEXICON)
+
+
+queries = st.builds(
+    Query,
+    keywords=st.lists(
+        st.sampled_from(["dog", "man", "woman", "beach", "skateboard", "snow", "zzxq"]),
+        max_size=4,
+        unique=True,
+    ).map(tuple),
+    style=st.sampled_from(["modern", "witty"]),
+    mood=st.sampled_from([None, *MOODS]),
+    lines=st.integers(1, 4),
+    scheme=st.sampled_from(SCHEMES),
+)
+
+
+@settings(deadline=None, max_examples=40)
+@given(query=queries, seed=st.integers(0, 1000))
+def test_near_plans_have_the_form_asked_for(book: PlanBook, query: Query, seed: int) -> None:
+    found = book.near(query, 6, np.random.default_rng(seed))
+    assert len(found) <= 6
+    for plan, syllables in found:
+        assert len(plan) == len(syllables) == query.lines
+        assert all(line.end and 1 <= count <= 16 for line, count in zip(plan, syllables, strict=True))
+    assert found == book.near(query, 6, np.random.default_rng(seed))
+
+
+def test_what_is_near_names_what_was_asked_for(book: PlanBook) -> None:
+    found = book.near(Query(("dog", "snow", "run"), "modern"), 8, np.random.default_rng(1))
+    assert len(found) == 8
+    for plan, _ in found:
+        lemmas = {LEXICON.lemma(word) for word in planned_words(plan)}
+        assert len(lemmas & {"dog", "snow", "run"}) >= 2
+    assert not book.near(Query(("zzxq",), "modern"), 8, np.random.default_rng(1))
+    assert not book.near(Query(("dog",), "ballad"), 8, np.random.default_rng(1))
+
+
+def test_chance_decides_among_plans_that_are_as_near(book: PlanBook) -> None:
+    query = Query(("dog", "grass"), "modern")
+    first = {book.near(query, 1, np.random.default_rng(seed))[0].plan for seed in range(8)}
+    assert len(first) > 4
+
+
+def test_a_person_takes_the_pronouns_along() -> None:
+    plan = plan_of(["a man walks home", "he's late, he says", "the dog is glad"])
+    turned = exchanged(plan, "man", "woman")
+    assert outline(turned) == ("woman walks home", "she's late she says", "dog glad")
+    # Who "he" is cannot be told any more.
+    two = plan_of(["a man and boy", "he runs"])
+    assert outline(exchanged(two, "man", "woman"))[1] == "he runs"
+    assert outline(exchanged(plan, "dog", "cat"))[1] == "he's late he says"
+
+
+class _Lengths:
+    """Finds plans of short words likely."""
+
+    lexicon: Lexicon = LEXICON
+
+    def plan_nats(self, verses: Sequence[Verse]) -> list[float]:
+        return [sum(map(len, " ".join(one.lines).split())) / 2 for one in verses]
+
+
+def test_a_plan_is_told_in_other_words() -> None:
+    near = {"runs": ["walks", "goes"], "lady": ["grandmother"], "barks": ["sits"], "dog": ["cat"]}
+    [plan] = retold([verse("p1", DOG, ["dog", "grass"])], near, _Lengths())  # type: ignore[arg-type]
+    assert outline(plan) == (
+        "dog goes grass",  # what it is about stays, and the likeliest of the others is taken
+        "he sees lady pass",  # nothing is put in that is much less likely
+        "he sits looks me",
+        "he climbs tree",
+    )
+
+
+def test_the_command_keeps_plans(tmp_path: Path) -> None:
+    book, output = tmp_path / "book.jsonl", tmp_path / "planbook.safetensors"
+    rows = [
+        {"id": f"p{n}", "voice": "plain", "scheme": "AABB", "mood": "sad", "keywords": ["dog"], "lines": DOG}
+        for n in range(60)
+    ]
+    book.write_text("\n".join(map(json.dumps, [*rows, {**rows[0], "id": "rare", "lines": MAN}])))
+    planner = tmp_path / "planner.safetensors"
+    told = ["train", "planner", str(book), "--lexicon", str(SHIPPED / "lexicon.json.xz"), "--passes", "1"]
+    assert CliRunner().invoke(main, [*told, "--output", str(planner)]).exit_code == 0
+    told[1], told[-2:] = "planbook", ["--planner", str(planner)]
+    done = CliRunner().invoke(main, [*told, "--output", str(output)])
+    assert done.exit_code == 0, done.output
+    kept = PlanBook.load(output, LEXICON)
+    # Words of one stanza alone are no use to anybody.
+    assert len(kept) in range(50, 61)
+    [near] = kept.near(Query(("dog",), "modern"), 1, np.random.default_rng(1))
+    assert [line.end for line in near.plan] == ["grass", "pass", "me", "tree"]
+    assert near.syllables == (6, 6, 6, 6)
+
+
+def test_a_damaged_book_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "planbook.safetensors"
+    with pytest.raises(BadCheckpoint, match="cannot be read"):
+        PlanBook.load(path, LEXICON)
+    path.write_bytes(b"nothing at all")
+    with pytest.raises(BadCheckpoint, match="is damaged"):
+        PlanBook.load(path, LEXICON)
+    save_checkpoint(path, KIND, {"words": "dog", "schemes": ["AABB"]}, {})
+    with pytest.raises(BadCheckpoint, match="planbook"):
+        PlanBook.load(path, LEXICON)
