@@ -154,9 +154,10 @@ def model_files(checkpoints: Path | None, *names: str) -> dict[str, Path]:
 
 def _pen_files(checkpoints: Path | None) -> dict[str, Path]:
     """Whatever decides which stanzas are written, as inputs of a result."""
+    from model.pen import PARTS
     from training.samples import lexicon_of
 
-    files = model_files(checkpoints, "generator.safetensors", "novelty.safetensors")
+    files = model_files(checkpoints, *(f"{name}.safetensors" for name in ("generator", *PARTS)))
     return {"lexicon": lexicon_of(checkpoints or CHECKPOINTS), **files}
 
 

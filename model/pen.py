@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 from model.checkpoint import described
 from model.decoding import Sample, Stepper, compose
@@ -38,9 +38,6 @@ FROM_SEED = 2
 _ATTEMPTS = 10
 # After so many a scheme that cannot be had is only liked.
 _BOUND = 3
-
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -73,6 +70,20 @@ class Song:
 # How stanzas are drawn and chosen, by number: raised whenever the same models, wish and random seed
 # give another stanza than before, so that an earlier version's recipes are told apart.
 METHOD = 4
+
+
+# Files beside the generator's, each of which may be missing -> what reads it.
+PARTS: dict[str, Callable[[Path, Lexicon], Any]] = {
+    "novelty": lambda path, _: Novelty.load(path),
+    "lines": lambda path, _: KnownLines.load(path),
+    "planner": Planner.load,
+    "planbook": PlanBook.load,
+    "reader": lambda path, _: Reader.load(path),
+    "plan_reader": lambda path, _: Reader.load(path),
+    "thoughts": lambda path, _: Thoughts.load(path),
+}
+# Those that serve without plans, too.
+_ALWAYS = ("novelty", "lines")
 
 
 class Pen:
@@ -165,28 +176,8 @@ class Pen:
         known = Lexicon.load(words)
         with described(path):
             weights = Weights(**checkpoint.header.get("ranking", {}))
-        # Whoever trains on songs of their own need not have an index of them.
-        novelty = _beside(folder / "novelty.safetensors", Novelty.load)
-        lines = _beside(folder / "lines.safetensors", KnownLines.load)
-        planner = reader = plan_reader = thoughts = planbook = None
-        # Only a generator that is told of plans can follow one.
-        if checkpoint.header.get("forms"):
-            planner = _beside(folder / "planner.safetensors", partial(Planner.load, lexicon=known))
-        if planner:
-            reader = _beside(folder / "reader.safetensors", Reader.load)
-            plan_reader = _beside(folder / "plan_reader.safetensors", Reader.load)
-            thoughts = _beside(folder / "thoughts.safetensors", Thoughts.load)
-            planbook = _beside(folder / "planbook.safetensors", partial(PlanBook.load, lexicon=known))
-        named = {
-            "novelty": novelty,
-            "planner": planner,
-            "reader": reader,
-            "lines": lines,
-            "plan_reader": plan_reader,
-            "thoughts": thoughts,
-            "planbook": planbook,
-        }
-        files = [folder / f"{name}.safetensors" for name, part in named.items() if part]
+        parts = _parts(folder, known, bool(checkpoint.header.get("forms")))
+        files = [folder / f"{name}.safetensors" for name in parts]
         return cls(
             stepper,
             vocabulary,
@@ -194,14 +185,8 @@ class Pen:
             checkpoint.digest,
             weights,
             engine,
-            novelty,
-            _digest([path, words, *files]),
-            planner,
-            reader,
-            lines,
-            plan_reader,
-            thoughts,
-            planbook,
+            origin=_digest([path, words, *files]),
+            **parts,
         )
 
     def keywords(self, caption: str | None, seed: str) -> tuple[str, ...]:
@@ -322,9 +307,14 @@ class Pen:
         return found
 
 
-def _beside(path: Path, load: Callable[[Path], T]) -> T | None:
-    """What a file beside the generator holds, None where there is none."""
-    return load(path) if path.exists() else None
+def _parts(folder: Path, lexicon: Lexicon, plans: bool) -> dict[str, Any]:
+    """What is beside the generator, by name; whoever trains on songs of their own need not have it all.
+
+    Only a generator that is told of plans can follow one, and nobody chooses plans where none are drawn.
+    """
+    names = list(PARTS if plans and (folder / "planner.safetensors").exists() else _ALWAYS)
+    files = {name: folder / f"{name}.safetensors" for name in names}
+    return {name: PARTS[name](path, lexicon) for name, path in files.items() if path.exists()}
 
 
 def _digest(files: Sequence[Path]) -> str:

@@ -30,14 +30,24 @@ LINE = 0
 # not always meet with the same plan.
 _MOOD, _CHANCE = 0.3, 0.08
 
+# Steps in which ``nats`` are kept.
+NATS = 0.05
+
 Ids = npt.NDArray[np.int64]
 
 
 class Near(NamedTuple):
-    """A person's plan, adapted: its lines, and how many syllables each had."""
+    """A person's plan, adapted.
+
+    Attributes:
+        plan: its lines.
+        syllables: of each line.
+        nats: how unlikely the planner found it, on average a word: how hard it is to write to.
+    """
 
     plan: Plan
     syllables: tuple[int, ...]
+    nats: float
 
 
 @dataclass(frozen=True)
@@ -65,8 +75,9 @@ class PlanBook:
     Args:
         header: of the checkpoint: ``words``, by id from 1, and ``schemes``.
         arrays: ``tokens``, line by line, each line ended by ``LINE``, ``MAX_LINES`` lines a plan;
-            ``syllables``, (plans, lines); ``forms``, (plans, 3), numbers of style, scheme and mood; and
-            ``stand_ins``, (words, so many), ids of what can stand in a word's place, the likest first.
+            ``syllables``, (plans, lines); ``forms``, (plans,), see ``form_number``; ``nats``, (plans,), how
+            unlikely the planner finds each, in ``NATS`` a word; and ``stand_ins``, (words, so many), ids of
+            what can stand in a word's place, the likest first.
         lexicon: word table.
 
     Raises:
@@ -77,12 +88,14 @@ class PlanBook:
         self._words: list[str] = ["", *header["words"].split()]
         self._schemes: list[str] = header["schemes"]
         self._tokens = arrays["tokens"].astype(np.int64)
-        self._syllables, self._forms = arrays["syllables"], arrays["forms"]
+        self._syllables, self._nats = arrays["syllables"], arrays["nats"] * NATS
+        rest, self._moods = np.divmod(arrays["forms"], len(MOODS))
+        self._styles, self._rhymes = np.divmod(rest, len(self._schemes))
         self._stand_ins = arrays["stand_ins"]
         self._lexicon = lexicon
         self._ids = {word: number for number, word in enumerate(self._words)}
         self._ends = np.flatnonzero(self._tokens == LINE).reshape(-1, MAX_LINES)
-        if len(self._ends) != len(self._forms) or len(self._stand_ins) != len(self._words) - 1:
+        if len(self._ends) != len(self._nats) or len(self._stand_ins) != len(self._words) - 1:
             raise ValueError("not as many plans or words as it says")
         self._lemmas = [lexicon.lemma(word) for word in self._words]
         self._plans_of = self._index()
@@ -99,7 +112,7 @@ class PlanBook:
             return cls(checkpoint.header, checkpoint.arrays, lexicon)
 
     def __len__(self) -> int:
-        return len(self._forms)
+        return len(self._nats)
 
     def near(self, query: Query, count: int, random: np.random.Generator) -> list[Near]:
         """The plans that have most of what is asked for, adapted to the rest, the nearest first.
@@ -113,7 +126,7 @@ class PlanBook:
         found = np.flatnonzero(nearness > 0)
         liked = nearness[found] + _CHANCE * random.gumbel(size=len(found))
         if query.mood:
-            liked += _MOOD * (self._forms[found, 2] == MOODS.index(query.mood))
+            liked += _MOOD * (self._moods[found] == MOODS.index(query.mood))
         order = found[np.argsort(-liked, kind="stable")[:count]]
         return [self._adapted(int(number), query) for number in order]
 
@@ -126,14 +139,15 @@ class PlanBook:
             share[found] += weights[word] / max(1e-9, sum(weights.values()))
         style, scheme = STYLES.index(query.style), query.scheme[: query.lines]
         schemes = [n for n, other in enumerate(self._schemes) if other[: query.lines] == scheme]
-        fits = (self._forms[:, 0] == style) & np.isin(self._forms[:, 1], schemes)
+        fits = (self._styles == style) & np.isin(self._rhymes, schemes)
         return np.where(fits, share, 0.0)
 
     def _adapted(self, number: int, query: Query) -> Near:
         plan = self._plan(number)[: query.lines]
         for keyword in query.keywords:
             plan = self._with(plan, keyword, query.keywords)
-        return Near(plan, tuple(int(count) for count in self._syllables[number, : query.lines]))
+        syllables = tuple(int(count) for count in self._syllables[number, : query.lines])
+        return Near(plan, syllables, float(self._nats[number]))
 
     def _plan(self, number: int) -> Plan:
         begin = 0 if number == 0 else int(self._ends[number - 1, -1]) + 1
@@ -173,6 +187,11 @@ class PlanBook:
         lemmas, plans = np.divmod(pairs, max(1, len(self)))
         starts = np.searchsorted(lemmas, np.arange(len(numbers) + 1))
         return {lemma: plans[starts[n] : starts[n + 1]] for lemma, n in numbers.items() if lemma}
+
+
+def form_number(style: str, scheme: int, mood: str, schemes: int) -> int:
+    """A plan's style, scheme (by number, of so many) and mood in one number."""
+    return (STYLES.index(style) * schemes + scheme) * len(MOODS) + MOODS.index(mood)
 
 
 def exchanged(plan: Plan, old: str, new: str) -> Plan:

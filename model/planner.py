@@ -20,7 +20,6 @@ from model.errors import BadCheckpoint
 from model.lexicon import Lexicon
 from model.mood import MOODS
 from model.plan import MAX_INNER, PRONOUNS, LinePlan, Plan
-from model.planbook import Near
 from model.rhyme import partner
 from model.steering import MAX_LINES, STYLES
 
@@ -70,18 +69,19 @@ class Brief:
 
 @dataclass(frozen=True)
 class Draft:
-    """A plan that was drawn.
+    """A plan that may be followed.
 
     Attributes:
         plan: its lines.
         nats: negative log-likelihood of its words, on average.
-        gain: how many nats a word it is likelier with the keywords than without any.
-        syllables: of each line, where a person wrote a stanza of that plan; else none.
+        gain: how many nats a word it is likelier with the keywords than without any; 0 where a person
+            had it.
+        syllables: of each line where a person had it, else none.
     """
 
     plan: Plan
     nats: float
-    gain: float
+    gain: float = 0.0
     syllables: tuple[int, ...] = ()
 
 
@@ -192,19 +192,6 @@ class Planner:
             drafts.setdefault(line, replace(draft, plan=line))
         return list(drafts.values())
 
-    def weighed(self, brief: Brief, plans: Sequence[Near]) -> list[Draft]:
-        """Plans of another origin as drafts, in their order."""
-        lists = [self._tokens(one.plan) for one in plans]
-        tokens = np.zeros((len(lists), max(map(len, lists), default=0)), dtype=np.int64)
-        for row, found in zip(tokens, lists, strict=True):
-            row[: len(found)] = found
-        drawing = _Drawing(self, brief, len(lists), frozenset(), (), "")
-        told, free = drawing.losses(tokens, asked=True), drawing.losses(tokens)
-        return [
-            Draft(one.plan, nats, other - nats, one.syllables)
-            for one, nats, other in zip(plans, told, free, strict=True)
-        ]
-
     def _drafts(self, drawing: _Drawing, temperature: float, random: np.random.Generator) -> list[Draft]:
         """Draw plans, and weigh the likeliest of them."""
         tokens, nats = drawing.run(temperature, random)
@@ -313,9 +300,9 @@ class _Drawing:
         found: npt.NDArray[np.int64] = (cumulative <= marks[:, None]).sum(1)
         return found
 
-    def losses(self, tokens: npt.NDArray[np.int64], asked: bool = False) -> list[float]:
-        """Mean negative log-likelihood of each row's tokens, told of the keywords or of none."""
-        self._begin(len(tokens), asked)
+    def losses(self, tokens: npt.NDArray[np.int64]) -> list[float]:
+        """Mean negative log-likelihood of each row's drawn tokens, told of no keyword."""
+        self._begin(len(tokens), asked=False)
         nats = np.zeros(len(tokens))
         for step in range(tokens.shape[1]):
             alive = np.flatnonzero(tokens[:, step] != PAD)
@@ -324,7 +311,7 @@ class _Drawing:
             logits, chosen = self._logits(alive), tokens[alive, step]
             if step >= len(self.given):
                 nats[alive] += _losses(logits, chosen)
-            self._take_in(alive, chosen)
+            self._go_on(alive, chosen)
         drawn = (tokens[:, len(self.given) :] != PAD).sum(1)
         mean: list[float] = (nats / np.maximum(1, drawn)).tolist()
         return mean
@@ -402,6 +389,14 @@ class _Drawing:
         return any(partner(scheme, later) == line for later in range(line + 1, self.brief.lines))
 
     def _take_in(self, alive: npt.NDArray[np.int64], chosen: npt.NDArray[np.int64]) -> None:
+        """Go on, and remember what is said."""
+        self._go_on(alive, chosen)
+        for row, token in zip(alive.tolist(), chosen.tolist(), strict=True):
+            # What is said does not come back in another form, but for who acts.
+            if kin := self.planner._kin[token]:
+                self.said[row] |= self.planner._kin == kin
+
+    def _go_on(self, alive: npt.NDArray[np.int64], chosen: npt.NDArray[np.int64]) -> None:
         for row, token in zip(alive.tolist(), chosen.tolist(), strict=True):
             if token == LINE:
                 self.line[row] += 1
@@ -410,9 +405,6 @@ class _Drawing:
                 if self.slot[row] == 0:
                     self.ends[row, self.line[row]] = token if token >= FIRST_WORD else PAD
                 self.slot[row] += 1
-                # What is said does not come back in another form, but for who acts.
-                if kin := self.planner._kin[token]:
-                    self.said[row] |= self.planner._kin == kin
                 lemma = self.planner._lemma_of[token]
                 if lemma in self.keywords:
                     self.waiting[row, self.keywords.index(lemma)] = 0.0

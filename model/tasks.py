@@ -45,12 +45,10 @@ _FORM, _PLAN = 10**6, 10**6 + 1
 FROM_CAPTION = 2
 # A seed of more syllables leaves no room for a plan of its line.
 _LONGEST_SEED = 6
-# Plans drawn, and people's plans weighed beside them, of which as many are followed as there are islands
-# of candidates.
-DRAFTS, NEAR = 48, 64
-# What it is worth that a person had a plan, in nats a word: it is less likely than drawn ones, and holds
-# together.
-_PERSONS = 1.0
+# People's plans that are looked at, and plans drawn where none of those has half of the keywords; as many
+# are followed as there are islands of candidates.
+NEAR, DRAFTS = 64, 48
+_HALF = 0.5
 # What a pronoun costs a plan that stands for nobody in it, in nats a word.
 _DISAGREEMENT = 0.3
 # What a plan's nearness to what is told of the picture is worth, in the same.
@@ -178,29 +176,33 @@ def _plans(
     """The plans that are worth following, the best first; none where nobody plans."""
     if tools.planner is None or not _may_plan(tools, wish):
         return []
-    brief = Brief(tuple(keywords), wish.style, wish.mood, wish.lines, steering.scheme)
     random = np.random.default_rng([wish.random_seed, _PLAN, attempt])
-    drafts = tools.planner.draw(brief, DRAFTS, _coolness(wish), random, wish.forbidden)
-    drafts += _persons(tools, tools.planner, brief, wish, random)
-    # A plan without any of the keywords would leave them unsaid: then it is better to have none.
-    fit = [
-        draft
-        for draft in drafts
-        if all(line.end in tools.spelling for line in draft.plan)
-        and (not keywords or used(keywords, " ".join(planned_words(draft.plan)), tools.lexicon))
-    ]
-    return _best(tools, keywords, wish, fit)
+    brief = Brief(tuple(keywords), wish.style, wish.mood, wish.lines, steering.scheme)
+    drafts = _persons(tools, brief, wish, random)
+    if not drafts:
+        drafts = tools.planner.draw(brief, DRAFTS, _coolness(wish), random, wish.forbidden)
+        # A plan without any of the keywords would leave them unsaid: then it is better to have none.
+        drafts = [draft for draft in drafts if not keywords or _told(draft, keywords, tools.lexicon)]
+    return _best(tools, keywords, wish, [draft for draft in drafts if _can_end(tools, draft)])
 
 
-def _persons(
-    tools: Tools, planner: Planner, brief: Brief, wish: Wish, random: np.random.Generator
-) -> list[Draft]:
-    """Plans that people had for something near."""
+def _persons(tools: Tools, brief: Brief, wish: Wish, random: np.random.Generator) -> list[Draft]:
+    """Plans that people had, with half of the keywords or more."""
     if tools.planbook is None:
         return []
     query = Query(brief.keywords, brief.style, brief.mood, brief.lines, brief.scheme)
     near = tools.planbook.near(query, NEAR, random)
-    return planner.weighed(brief, [one for one in near if wish.forbidden.isdisjoint(planned_words(one.plan))])
+    drafts = [Draft(one.plan, one.nats, syllables=one.syllables) for one in near]
+    return [
+        draft
+        for draft in drafts
+        if _told(draft, brief.keywords, tools.lexicon) >= _HALF
+        and wish.forbidden.isdisjoint(planned_words(draft.plan))
+    ]
+
+
+def _can_end(tools: Tools, draft: Draft) -> bool:
+    return all(line.end in tools.spelling for line in draft.plan)
 
 
 def _best(tools: Tools, keywords: Sequence[str], wish: Wish, drafts: Sequence[Draft]) -> list[Draft]:
@@ -214,7 +216,6 @@ def _best(tools: Tools, keywords: Sequence[str], wish: Wish, drafts: Sequence[Dr
         _promise(draft, keywords, tools.lexicon)
         + _PLAN_SENSE * sense
         + _NEAR * near
-        + (_PERSONS if draft.syllables else 0.0)
         - _MISFIT * _misfit(tools, draft.plan, wish.syllables or _suiting(tools, draft.plan))
         for draft, sense, near in zip(drafts, senses, nearness, strict=True)
     ]
@@ -243,9 +244,13 @@ def _coolness(wish: Wish) -> float:
 
 def _promise(draft: Draft, keywords: Sequence[str], lexicon: Lexicon) -> float:
     """What a plan is worth: likely, likelier for these keywords than for others, with them, and agreeing."""
-    words = " ".join(planned_words(draft.plan))
-    told = len(used(keywords, words, lexicon)) / len(keywords) if keywords else 0.0
-    return draft.gain - draft.nats + told - _DISAGREEMENT * disagreement(draft.plan, lexicon)
+    wrong = disagreement(draft.plan, lexicon)
+    return draft.gain - draft.nats + _told(draft, keywords, lexicon) - _DISAGREEMENT * wrong
+
+
+def _told(draft: Draft, keywords: Sequence[str], lexicon: Lexicon) -> float:
+    """The share of the keywords that a plan has."""
+    return len(used(keywords, " ".join(planned_words(draft.plan)), lexicon)) / max(1, len(keywords))
 
 
 def _planned(tools: Tools, wish: Wish, steering: Steering, draft: Draft) -> Steering:

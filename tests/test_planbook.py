@@ -67,7 +67,7 @@ queries = st.builds(
 def test_near_plans_have_the_form_asked_for(book: PlanBook, query: Query, seed: int) -> None:
     found = book.near(query, 6, np.random.default_rng(seed))
     assert len(found) <= 6
-    for plan, syllables in found:
+    for plan, syllables, _ in found:
         assert len(plan) == len(syllables) == query.lines
         assert all(line.end and 1 <= count <= 16 for line, count in zip(plan, syllables, strict=True))
     assert found == book.near(query, 6, np.random.default_rng(seed))
@@ -76,7 +76,8 @@ def test_near_plans_have_the_form_asked_for(book: PlanBook, query: Query, seed: 
 def test_what_is_near_names_what_was_asked_for(book: PlanBook) -> None:
     found = book.near(Query(("dog", "snow", "run"), "modern"), 8, np.random.default_rng(1))
     assert len(found) == 8
-    for plan, _ in found:
+    for plan, _, nats in found:
+        assert 1 < nats < 6
         lemmas = {LEXICON.lemma(word) for word in planned_words(plan)}
         assert len(lemmas & {"dog", "snow", "run"}) >= 2
     assert not book.near(Query(("zzxq",), "modern"), 8, np.random.default_rng(1))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +20,11 @@ from model.checkpoint import fill, load_checkpoint, save_checkpoint
 from model.errors import BadInput
 from model.keywords import STOPWORDS
 from model.lexicon import Lexicon
-from model.mood import MOODS
-from model.plan import PRONOUNS, Plan, plan_of, planned_words
-from model.planbook import KIND, LINE, PlanBook
+from model.plan import PRONOUNS, Plan, outline, plan_of, planned_words
+from model.planbook import KIND, LINE, NATS, PlanBook, form_number
 from model.planner import Planner
 from model.rhyme import FREE, SCHEMES, last_word, partner
-from model.steering import MAX_LINES, STYLES
+from model.steering import MAX_LINES
 from training.planner import PlannerTrainer
 from training.retelling import retold
 from training.songbook import Verse, read_songbook, split_songbook
@@ -39,6 +39,8 @@ _COMMON = 6
 _STAND_INS, _NEAR = 6, (0.15, 0.3, 0.75)
 _SCHEMES = frozenset(SCHEMES) - {FREE}
 _VECTOR = 96
+# Plans that are weighed at once.
+_BATCH = 128
 _ENDINGS = ("ing", "ed", "ly", "s")
 
 
@@ -75,6 +77,7 @@ def write_planbook(songbook: Path, lexicon: Lexicon, planner: Path, output: Path
         "tokens": np.array([n for plan in plans for n in _tokens(plan, ids)], np.uint16),
         "syllables": np.array([[*map(lexicon.sounds.spoken, verse.lines)] for verse in fit], np.uint8),
         "forms": np.array([_form(verse, schemes) for verse in fit], np.uint8),
+        "nats": _nats(fit, plans, judge),
         "stand_ins": numbers,
     }
     data = hashlib.sha256(songbook.read_bytes()).hexdigest()[:16]
@@ -99,8 +102,18 @@ def _tokens(plan: Plan, ids: Mapping[str, int]) -> list[int]:
     return [n for line in plan for n in (*(ids[word] for word in (*line.inner, line.end)), LINE)]
 
 
-def _form(verse: Verse, schemes: Sequence[str]) -> tuple[int, int, int]:
-    return STYLES.index(verse.style), schemes.index(verse.scheme), MOODS.index(verse.mood)
+def _form(verse: Verse, schemes: Sequence[str]) -> int:
+    return form_number(verse.style, schemes.index(verse.scheme), verse.mood, len(schemes))
+
+
+def _nats(verses: Sequence[Verse], plans: Sequence[Plan], judge: PlannerTrainer) -> npt.NDArray[np.uint8]:
+    """How unlikely each plan is, on average a word and line end, in ``NATS``, (plans,)."""
+    told = [replace(verse, lines=outline(plan)) for verse, plan in zip(verses, plans, strict=True)]
+    groups = range(0, len(told), _BATCH)
+    nats = [cost for start in groups for cost in judge.plan_nats(told[start : start + _BATCH])]
+    counts = [len(planned_words(plan)) + MAX_LINES for plan in plans]
+    found = np.array(nats) / np.array(counts) / NATS
+    return np.asarray(np.rint(found).clip(0, 255), dtype=np.uint8)
 
 
 def _stand_ins(
