@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import lzma
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,23 +19,18 @@ from model.lexicon import Lexicon
 from model.mood import MOODS
 from model.plan import outline, plan_of, planned_words
 from model.planbook import KIND, PlanBook, Query, exchanged
-from model.rhyme import SCHEMES
+from model.rhyme import SCHEMES, last_word
 from tests.shipped import LEXICON
 from training.retelling import retold
-from training.songbook import Verse
+from training.songbook import Verse, read_songbook
 
 SHIPPED = Path("data/checkpoints")
+SONGBOOK = Path("data/songbook/stanzas.jsonl.xz")
 DOG = (
     "my dog runs through the grass",
     "he sees a lady pass",
     "he barks and looks at me",
     "and then he climbs a tree",
-)
-MAN = (
-    "a man is walking in the sand",
-    "he holds a letter in his hand",
-    "he reads it slowly in the sun",
-    "and laughs at every single one",
 )
 
 
@@ -122,23 +117,22 @@ def test_a_plan_is_told_in_other_words() -> None:
 
 def test_the_command_keeps_plans(tmp_path: Path) -> None:
     book, output = tmp_path / "book.jsonl", tmp_path / "planbook.safetensors"
-    rows = [
-        {"id": f"p{n}", "voice": "plain", "scheme": "AABB", "mood": "sad", "keywords": ["dog"], "lines": DOG}
-        for n in range(60)
-    ]
-    book.write_text("\n".join(map(json.dumps, [*rows, {**rows[0], "id": "rare", "lines": MAN}])))
+    rows = lzma.decompress(SONGBOOK.read_bytes()).decode().splitlines()[::50]
+    book.write_text("\n".join(rows))
     planner = tmp_path / "planner.safetensors"
-    told = ["train", "planner", str(book), "--lexicon", str(SHIPPED / "lexicon.json.xz"), "--passes", "1"]
-    assert CliRunner().invoke(main, [*told, "--output", str(planner)]).exit_code == 0
-    told[1], told[-2:] = "planbook", ["--planner", str(planner)]
-    done = CliRunner().invoke(main, [*told, "--output", str(output)])
+    told = [str(book), "--lexicon", str(SHIPPED / "lexicon.json.xz"), "--output"]
+    made = CliRunner().invoke(main, ["train", "planner", *told, str(planner), "--passes", "1"])
+    assert made.exit_code == 0, made.output
+    done = CliRunner().invoke(main, ["train", "planbook", *told, str(output), "--planner", str(planner)])
     assert done.exit_code == 0, done.output
     kept = PlanBook.load(output, LEXICON)
-    # Words of one stanza alone are no use to anybody.
-    assert len(kept) in range(50, 61)
-    [near] = kept.near(Query(("dog",), "modern"), 1, np.random.default_rng(1))
-    assert [line.end for line in near.plan] == ["grass", "pass", "me", "tree"]
-    assert near.syllables == (6, 6, 6, 6)
+    # Words of few stanzas are no use to anybody.
+    assert 20 < len(kept) < 500
+    assert f"{len(kept)} plans" in done.output
+    people = {tuple(last_word(line) for line in verse.lines) for verse in read_songbook(book)}
+    near = kept.near(Query(("dog",), "modern"), 5, np.random.default_rng(1))
+    assert near
+    assert all(tuple(line.end for line in plan) in people for plan, _, _ in near)
 
 
 def test_a_damaged_book_is_named(tmp_path: Path) -> None:
