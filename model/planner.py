@@ -74,8 +74,8 @@ class Draft:
     Attributes:
         plan: its lines.
         nats: negative log-likelihood of its words, on average.
-        gain: how many nats a word it is likelier with the keywords than without any; 0 where a person
-            had it.
+        gain: how many nats a word it is likelier with the keywords than without any; chance where a
+            person had it.
         syllables: of each line where a person had it, else none.
     """
 

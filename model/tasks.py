@@ -45,14 +45,19 @@ _FORM, _PLAN = 10**6, 10**6 + 1
 FROM_CAPTION = 2
 # A seed of more syllables leaves no room for a plan of its line.
 _LONGEST_SEED = 6
-# People's plans that are looked at, and plans drawn where none of those has half of the keywords; as many
-# are followed as there are islands of candidates.
+# People's plans that are looked at, and plans drawn where none of those has half of the keywords; half as
+# many beside them. As many are followed as there are islands of candidates, that share of them people's.
 NEAR, DRAFTS = 64, 48
-_HALF = 0.5
+_HALF, _PERSONS = 0.5, 2 / 3
+# How much chance has a part in which of people's plans are followed, in nats a word: the best of them would
+# be followed by every picture of a dog.
+_CHANCE = 0.2
 # What a pronoun costs a plan that stands for nobody in it, in nats a word.
 _DISAGREEMENT = 0.3
+# What it is worth to name all keywords, in the same.
+_TOLD = 2.0
 # What a plan's nearness to what is told of the picture is worth, in the same.
-_NEAR = 1.0
+_NEAR = 2.0
 # What a nat of the plan reader's log-odds is worth, in the same.
 _PLAN_SENSE = 0.3
 # Plans are drawn at a temperature between this and 1 where the stanza's is between 0 and 1.
@@ -178,12 +183,13 @@ def _plans(
         return []
     random = np.random.default_rng([wish.random_seed, _PLAN, attempt])
     brief = Brief(tuple(keywords), wish.style, wish.mood, wish.lines, steering.scheme)
-    drafts = _persons(tools, brief, wish, random)
-    if not drafts:
-        drafts = tools.planner.draw(brief, DRAFTS, _coolness(wish), random, wish.forbidden)
-        # A plan without any of the keywords would leave them unsaid: then it is better to have none.
-        drafts = [draft for draft in drafts if not keywords or _told(draft, keywords, tools.lexicon)]
-    return _best(tools, keywords, wish, [draft for draft in drafts if _can_end(tools, draft)])
+    islands = max(1, wish.candidates // ISLAND)
+    persons = _best(tools, keywords, wish, _persons(tools, brief, wish, random), round(_PERSONS * islands))
+    count = DRAFTS // 2 if persons else DRAFTS
+    drafts = tools.planner.draw(brief, count, _coolness(wish), random, wish.forbidden)
+    # A plan without any of the keywords would leave them unsaid: then it is better to have none.
+    fit = [draft for draft in drafts if not keywords or _told(draft, keywords, tools.lexicon)]
+    return [*persons, *_best(tools, keywords, wish, fit, islands - len(persons))]
 
 
 def _persons(tools: Tools, brief: Brief, wish: Wish, random: np.random.Generator) -> list[Draft]:
@@ -192,7 +198,10 @@ def _persons(tools: Tools, brief: Brief, wish: Wish, random: np.random.Generator
         return []
     query = Query(brief.keywords, brief.style, brief.mood, brief.lines, brief.scheme)
     near = tools.planbook.near(query, NEAR, random)
-    drafts = [Draft(one.plan, one.nats, syllables=one.syllables) for one in near]
+    luck = _CHANCE * random.gumbel(size=len(near))
+    drafts = [
+        Draft(one.plan, one.nats, float(more), one.syllables) for one, more in zip(near, luck, strict=True)
+    ]
     return [
         draft
         for draft in drafts
@@ -201,12 +210,11 @@ def _persons(tools: Tools, brief: Brief, wish: Wish, random: np.random.Generator
     ]
 
 
-def _can_end(tools: Tools, draft: Draft) -> bool:
-    return all(line.end in tools.spelling for line in draft.plan)
-
-
-def _best(tools: Tools, keywords: Sequence[str], wish: Wish, drafts: Sequence[Draft]) -> list[Draft]:
-    """Those that are worth following, the best first: one for each island of candidates."""
+def _best(
+    tools: Tools, keywords: Sequence[str], wish: Wish, drafts: Sequence[Draft], count: int
+) -> list[Draft]:
+    """Those that are worth following, so many, the best first."""
+    drafts = [draft for draft in drafts if all(line.end in tools.spelling for line in draft.plan)]
     senses = [0.0] * len(drafts)
     if tools.plan_reader and drafts:
         texts = [NEWLINE.join(outline(draft.plan)) for draft in drafts]
@@ -220,7 +228,7 @@ def _best(tools: Tools, keywords: Sequence[str], wish: Wish, drafts: Sequence[Dr
         for draft, sense, near in zip(drafts, senses, nearness, strict=True)
     ]
     order = sorted(range(len(drafts)), key=lambda number: -worth[number])
-    return [drafts[number] for number in order[: max(1, wish.candidates // ISLAND)]]
+    return [drafts[number] for number in order[:count]]
 
 
 def _nearness(tools: Tools, keywords: Sequence[str], style: str, drafts: Sequence[Draft]) -> Sequence[float]:
@@ -245,7 +253,8 @@ def _coolness(wish: Wish) -> float:
 def _promise(draft: Draft, keywords: Sequence[str], lexicon: Lexicon) -> float:
     """What a plan is worth: likely, likelier for these keywords than for others, with them, and agreeing."""
     wrong = disagreement(draft.plan, lexicon)
-    return draft.gain - draft.nats + _told(draft, keywords, lexicon) - _DISAGREEMENT * wrong
+    told = _TOLD * _told(draft, keywords, lexicon)
+    return draft.gain - draft.nats + told - _DISAGREEMENT * wrong
 
 
 def _told(draft: Draft, keywords: Sequence[str], lexicon: Lexicon) -> float:
@@ -370,8 +379,8 @@ def _line_plans(
     drafts = tools.planner.draw_line(
         brief, plan_of(before), rhyme, DRAFTS, _coolness(wish), random, wish.forbidden
     )
-    fit = [draft for draft in drafts if draft.plan and draft.plan[0].end in tools.spelling]
-    return [draft.plan[0] for draft in _best(tools, keywords, wish, fit)]
+    fit = [draft for draft in drafts if draft.plan]
+    return [draft.plan[0] for draft in _best(tools, keywords, wish, fit, max(1, wish.candidates // ISLAND))]
 
 
 def _steering(tools: Tools, keywords: Sequence[str], wish: Wish) -> Steering:
