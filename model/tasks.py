@@ -45,10 +45,10 @@ _FORM, _PLAN = 10**6, 10**6 + 1
 FROM_CAPTION = 2
 # A seed of more syllables leaves no room for a plan of its line.
 _LONGEST_SEED = 6
-# People's plans that are looked at, and plans drawn where none of those has half of the keywords; half as
-# many beside them. As many are followed as there are islands of candidates, that share of them people's.
+# People's plans that are looked at, and plans drawn where none of those has half of the keywords; as many
+# are followed as there are islands of candidates.
 NEAR, DRAFTS = 64, 48
-_HALF, _PERSONS = 0.5, 2 / 3
+_HALF = 0.5
 # How much chance has a part in which of people's plans are followed, in nats a word: the best of them would
 # be followed by every picture of a dog.
 _CHANCE = 0.2
@@ -184,12 +184,12 @@ def _plans(
     random = np.random.default_rng([wish.random_seed, _PLAN, attempt])
     brief = Brief(tuple(keywords), wish.style, wish.mood, wish.lines, steering.scheme)
     islands = max(1, wish.candidates // ISLAND)
-    persons = _best(tools, keywords, wish, _persons(tools, brief, wish, random), round(_PERSONS * islands))
-    count = DRAFTS // 2 if persons else DRAFTS
-    drafts = tools.planner.draw(brief, count, _coolness(wish), random, wish.forbidden)
-    # A plan without any of the keywords would leave them unsaid: then it is better to have none.
-    fit = [draft for draft in drafts if not keywords or _told(draft, keywords, tools.lexicon)]
-    return [*persons, *_best(tools, keywords, wish, fit, islands - len(persons))]
+    drafts = _persons(tools, brief, wish, random)
+    if not drafts:
+        drafts = tools.planner.draw(brief, DRAFTS, _coolness(wish), random, wish.forbidden)
+        # A plan without any of the keywords would leave them unsaid: then it is better to have none.
+        drafts = [draft for draft in drafts if not keywords or _told(draft, keywords, tools.lexicon)]
+    return _best(tools, keywords, wish, drafts, islands)
 
 
 def _persons(tools: Tools, brief: Brief, wish: Wish, random: np.random.Generator) -> list[Draft]:

@@ -1,9 +1,8 @@
-"""The plan book: people's plans for what is near to theirs, and how they are told again."""
+"""The plan book: people's plans for what is near to theirs."""
 
 from __future__ import annotations
 
 import lzma
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,27 +14,15 @@ from hypothesis import strategies as st
 from bot.cli import main
 from model.checkpoint import save_checkpoint
 from model.errors import BadCheckpoint
-from model.lexicon import Lexicon
 from model.mood import MOODS
 from model.plan import outline, plan_of, planned_words
 from model.planbook import KIND, PlanBook, Query, exchanged
 from model.rhyme import SCHEMES, last_word
 from tests.shipped import LEXICON
-from training.retelling import retold
-from training.songbook import Verse, read_songbook
+from training.songbook import read_songbook
 
 SHIPPED = Path("data/checkpoints")
 SONGBOOK = Path("data/songbook/stanzas.jsonl.xz")
-DOG = (
-    "my dog runs through the grass",
-    "he sees a lady pass",
-    "he barks and looks at me",
-    "and then he climbs a tree",
-)
-
-
-def verse(name: str, lines: Sequence[str], keywords: Sequence[str]) -> Verse:
-    return Verse(name, "plain", "AABB", "happy", tuple(keywords), tuple(lines))
 
 
 @pytest.fixture(scope="module")
@@ -93,26 +80,6 @@ def test_a_person_takes_the_pronouns_along() -> None:
     two = plan_of(["a man and boy", "he runs"])
     assert outline(exchanged(two, "man", "woman"))[1] == "he runs"
     assert outline(exchanged(plan, "dog", "cat"))[1] == "he's late he says"
-
-
-class _Lengths:
-    """Finds plans of short words likely."""
-
-    lexicon: Lexicon = LEXICON
-
-    def plan_nats(self, verses: Sequence[Verse]) -> list[float]:
-        return [sum(map(len, " ".join(one.lines).split())) / 2 for one in verses]
-
-
-def test_a_plan_is_told_in_other_words() -> None:
-    near = {"runs": ["walks", "goes"], "lady": ["grandmother"], "barks": ["sits"], "dog": ["cat"]}
-    [plan] = retold([verse("p1", DOG, ["dog", "grass"])], near, _Lengths())  # type: ignore[arg-type]
-    assert outline(plan) == (
-        "dog goes grass",  # what it is about stays, and the likeliest of the others is taken
-        "he sees lady pass",  # nothing is put in that is much less likely
-        "he sits looks me",
-        "he climbs tree",
-    )
 
 
 def test_the_command_keeps_plans(tmp_path: Path) -> None:

@@ -1,15 +1,10 @@
-"""Making the plan book: a songbook's plans, retold, and which words can stand for which.
-
-A plan as its person had it would lead to that person's own lines. So in every line another word takes the
-place of one, if one can: that which the planner finds likeliest there.
-"""
+"""Making the plan book: the plans of a songbook's stanzas, and which words can stand for which."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +15,12 @@ from model.checkpoint import fill, load_checkpoint, save_checkpoint
 from model.errors import BadInput
 from model.keywords import STOPWORDS
 from model.lexicon import Lexicon
-from model.plan import PRONOUNS, Plan, outline, plan_of, planned_words
+from model.plan import PRONOUNS, Plan, plan_of, planned_words
 from model.planbook import KIND, LINE, NATS, PlanBook, form_number
 from model.planner import Planner
 from model.rhyme import FREE, SCHEMES, last_word, partner
 from model.steering import MAX_LINES
 from training.planner import PlannerTrainer
-from training.retelling import retold
 from training.songbook import Verse, read_songbook, split_songbook
 from training.wordvectors import word_vectors
 
@@ -67,17 +61,16 @@ def write_planbook(songbook: Path, lexicon: Lexicon, planner: Path, output: Path
         raise BadInput(f"{songbook} has no stanza of {MAX_LINES} lines whose words others have, too.")
     words = sorted({word for verse in fit for word in planned_words(plan_of(verse.lines))})
     near = _stand_ins(verses, words, counts, vectors, lexicon)
-    plans = retold(fit, dict(zip(words, near, strict=True)), judge)
     ids = {word: number for number, word in enumerate(words, start=LINE + 1)}
     numbers = np.zeros((len(words), _STAND_INS), np.uint16)
     for row, others in zip(numbers, near, strict=True):
         row[: len(others)] = [ids[other] for other in others]
     schemes = sorted({verse.scheme for verse in fit})
     tensors = {
-        "tokens": np.array([n for plan in plans for n in _tokens(plan, ids)], np.uint16),
+        "tokens": np.array([n for verse in fit for n in _tokens(plan_of(verse.lines), ids)], np.uint16),
         "syllables": np.array([[*map(lexicon.sounds.spoken, verse.lines)] for verse in fit], np.uint8),
         "forms": np.array([_form(verse, schemes) for verse in fit], np.uint8),
-        "nats": _nats(fit, plans, judge),
+        "nats": _nats(fit, judge),
         "stand_ins": numbers,
     }
     data = hashlib.sha256(songbook.read_bytes()).hexdigest()[:16]
@@ -106,12 +99,11 @@ def _form(verse: Verse, schemes: Sequence[str]) -> int:
     return form_number(verse.style, schemes.index(verse.scheme), verse.mood, len(schemes))
 
 
-def _nats(verses: Sequence[Verse], plans: Sequence[Plan], judge: PlannerTrainer) -> npt.NDArray[np.uint8]:
+def _nats(verses: Sequence[Verse], judge: PlannerTrainer) -> npt.NDArray[np.uint8]:
     """How unlikely each plan is, on average a word and line end, in ``NATS``, (plans,)."""
-    told = [replace(verse, lines=outline(plan)) for verse, plan in zip(verses, plans, strict=True)]
-    groups = range(0, len(told), _BATCH)
-    nats = [cost for start in groups for cost in judge.plan_nats(told[start : start + _BATCH])]
-    counts = [len(planned_words(plan)) + MAX_LINES for plan in plans]
+    groups = range(0, len(verses), _BATCH)
+    nats = [cost for start in groups for cost in judge.plan_nats(verses[start : start + _BATCH])]
+    counts = [len(planned_words(plan_of(verse.lines))) + MAX_LINES for verse in verses]
     found = np.array(nats) / np.array(counts) / NATS
     return np.asarray(np.rint(found).clip(0, 255), dtype=np.uint8)
 
