@@ -31,11 +31,14 @@ _COMMON, _RARE = 6.0, 10.0
 
 @dataclass(frozen=True)
 class Weights:
-    """What each part of the score counts, in nats a character; a checkpoint's header may have its own.
+    """What each part of the score counts; a checkpoint's header may have its own.
 
     Every part is a weight times what was counted, so that weights can be learnt from ratings.
 
     Attributes:
+        fluency: times the mean log-likelihood of the characters where a plan says what they are to
+            say, and how likely they are stands for how well that is put. Elsewhere it stands for how common
+            the words are, and counts once.
         keyword: for the first keyword used; each further one counts half of the one before.
         plan: times the share of the words planned for its lines, and of the telling words that they
             have, that are both.
@@ -54,6 +57,7 @@ class Weights:
         missing_line: for each line short of those asked for.
     """
 
+    fluency: float = 4.0
     keyword: float = 0.30
     plan: float = 0.30
     stranger: float = 0.10
@@ -73,7 +77,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class Score:
-    """A candidate's score, higher is better, as its parts: each in nats a character."""
+    """A candidate's score, higher is better, as its parts."""
 
     likelihood: float
     keywords: float
@@ -106,12 +110,14 @@ class Candidate:
         score: higher is better.
         ended: the generator ended it; otherwise it met a limit.
         plan: what its lines were to say, or nothing.
+        nats: mean negative log-likelihood a drawn symbol.
     """
 
     text: str
     score: Score
     ended: bool
     plan: Plan = ()
+    nats: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -156,7 +162,7 @@ class Aim:
         due = math.ceil(len(self.keywords) * share)
         short = max(0, self.lines - len(lines)) if over else 0
         return Score(
-            likelihood=-candidate.nats,
+            likelihood=-(weights.fluency if self.plan else 1.0) * candidate.nats,
             keywords=weights.keyword * share * sum(0.5**n for n in range(min(present, due))),
             plan=weights.plan * self._followed(lines) - weights.stranger * self._strangers(found),
             sense=weights.sense * max(-_SURE, min(_SURE, sense)),

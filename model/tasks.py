@@ -118,7 +118,13 @@ class Task:
         if self.reader and texts:
             senses = self.reader.scores([self.aim.keywords] * len(texts), [t.strip(NEWLINE) for t in texts])
         return [
-            Candidate(text, self.aim.score(replace(sample, text=text), sense), sample.ended, self.aim.plan)
+            Candidate(
+                text,
+                self.aim.score(replace(sample, text=text), sense),
+                sample.ended,
+                self.aim.plan,
+                sample.nats,
+            )
             for text, sample, sense in zip(texts, samples, senses, strict=True)
         ]
 

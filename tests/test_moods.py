@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from bot.cli import main
 from model.lexicon import Lexicon
 from model.mood import MOODS, SIGNS, leaning, light, mood_of, signs, suggested
+from model.pen import PARTS
 from model.steering import Progress, Steering
 from training import moods
 from training.moods import by_lexicon, grown, labelled, trained, without
@@ -148,7 +149,7 @@ def test_judges_are_asked_about_every_mood(heard: Path, nltk_data: None, tmp_pat
         assert [sum(count for key, count in row.items() if key != "judge, asked") for row in rows] == [1] * 6
         right = sum(row[mood] for row, mood in zip(rows, MOODS, strict=False))
         assert right / 5 == pytest.approx(found[name]["recovered"])
-    assert found["provenance"]["inputs"].keys() == {"corpus", "generator", "lexicon", "novelty"}
+    assert found["provenance"]["inputs"].keys() == {"corpus", "generator", "lexicon", *PARTS}
     written = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert [row["mood"] for row in written] == [*MOODS, None]
 

@@ -8,6 +8,7 @@ from click.testing import CliRunner, Result
 
 from bot.cli import main
 from model.errors import BadOption
+from model.pen import PARTS
 from training.samples import slips
 from training.temperature import temperatures
 
@@ -46,7 +47,7 @@ def test_samples_are_measured_beside_the_songs(songs: Path, nltk_data: None, tmp
     assert json.loads((tmp_path / "result.json").read_text()) == found
     assert set(SAMPLES) <= set(found)
     assert 0 <= found["dictionary_words"] <= 1
-    assert found["provenance"]["inputs"].keys() == {"corpus", "generator", "lexicon", "novelty"}
+    assert found["provenance"]["inputs"].keys() == {"corpus", "generator", "lexicon", *PARTS}
     # Held-back songs share their second line with the training songs, and the words around it.
     assert found["corpus"]["copied_span_longest"] >= len("rk sings to the tree\n" + COPIED)
     assert found["corpus"]["lines_per_stanza"] == 2

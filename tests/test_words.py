@@ -13,6 +13,7 @@ from model.errors import BadCheckpoint
 from model.keywords import MAX_KEYWORDS, extract, sung, used
 from model.lexicon import Entry, Lexicon
 from model.mood import MOODS, mood_of
+from model.plan import LinePlan
 from model.ranking import Aim, Weights, repetition
 from model.rhyme import Pronunciations
 from tests.shipped import LEXICON
@@ -114,6 +115,17 @@ def test_scores_explain_their_total() -> None:
     assert found.keywords > 0 > found.unknown
     assert found.form < -Weights().unfinished
     assert found.total == pytest.approx(sum(found.parts.values()))
+
+
+def test_what_was_planned_is_to_be_well_put() -> None:
+    """Told what to say, a likely line is a fluent one; told nothing, it is a common one."""
+    planned = Aim(["dog"], 1, LEXICON, plan=(LinePlan(("dog",), "sea"),))
+    found = planned.score(Sample("the dog is in the sea", True, False, 0.5))
+    assert found.likelihood == -0.5 * Weights().fluency
+    assert found.plan == Weights().plan
+    # Two words that were not planned, and one of them stands for nobody.
+    more = planned.score(Sample("the dog has seen them sing in the sea", True, False, 0.5))
+    assert more.plan < found.plan / 2
 
 
 def test_rhymes_that_were_asked_for_count() -> None:

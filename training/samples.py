@@ -199,7 +199,7 @@ def write_all(
 
 
 def _best(one: Candidate) -> Stanza:
-    return Stanza(one.text, one.ended, -one.score.likelihood)
+    return Stanza(one.text, one.ended, one.nats)
 
 
 def _bare(pen: Pen, keywords: Sequence[str], wish: Wish) -> Stanza:
