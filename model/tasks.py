@@ -202,7 +202,7 @@ def _plans(
 
 
 def _persons(tools: Tools, brief: Brief, wish: Wish, random: np.random.Generator) -> list[Draft]:
-    """Plans that people had, with most of the keywords."""
+    """Plans that people had, with most of the keywords, one of them in the first line."""
     if tools.planbook is None:
         return []
     query = Query(brief.keywords, brief.style, brief.mood, brief.lines, brief.scheme)
@@ -215,6 +215,7 @@ def _persons(tools: Tools, brief: Brief, wish: Wish, random: np.random.Generator
         draft
         for draft in drafts
         if _told(draft, brief.keywords, tools.lexicon) >= _ENOUGH
+        and used(brief.keywords, outline(draft.plan)[0], tools.lexicon)
         and wish.forbidden.isdisjoint(planned_words(draft.plan))
     ]
 
