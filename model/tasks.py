@@ -224,7 +224,7 @@ def _best(
     tools: Tools, keywords: Sequence[str], wish: Wish, drafts: Sequence[Draft], count: int
 ) -> list[Draft]:
     """Those that are worth following, so many, the best first."""
-    drafts = [draft for draft in drafts if all(line.end in tools.spelling for line in draft.plan)]
+    drafts = [one for one in drafts if one.plan and all(line.end in tools.spelling for line in one.plan)]
     senses = [0.0] * len(drafts)
     if tools.plan_reader and drafts:
         texts = [NEWLINE.join(outline(draft.plan)) for draft in drafts]
@@ -252,8 +252,12 @@ def _nearness(tools: Tools, keywords: Sequence[str], style: str, drafts: Sequenc
 
 
 def _may_plan(tools: Tools, wish: Wish) -> bool:
-    """Whether there are plans of that style, and a seed leaves room for one."""
-    return wish.style in MODERN and tools.lexicon.sounds.spoken(wish.seed) <= _LONGEST_SEED
+    """Whether somebody plans that style, and a seed leaves room for a plan."""
+    return (
+        tools.planner is not None
+        and wish.style in MODERN
+        and tools.lexicon.sounds.spoken(wish.seed) <= _LONGEST_SEED
+    )
 
 
 def _coolness(wish: Wish) -> float:
@@ -336,7 +340,9 @@ def line_tasks(
     number, random_seed = min(rewritten[0], len(lines)) - 1, rewritten[1]
     before, after = lines[:number], tuple(lines[number + 1 :])
     ends = {place: last_word(line) for place, line in enumerate(lines) if place > number}
-    whole = _steering(tools, keywords, wish)
+    # Planned lines have syllables of their own each: the new one gets those of the one it replaces.
+    spoken = tools.lexicon.sounds.spoken(lines[number]) if _may_plan(tools, wish) else 0
+    whole = replace(_steering(tools, keywords, wish), syllables=_syllables(tools, wish, spoken))
     rules = replace(_rules(tools, wish, whole, bound), ends=ends)
     lost = [word for word in keywords if not used([word], NEWLINE.join([*before, *after]), tools.lexicon)]
     # The line is told the rhyme of a later one, as it would be that of an earlier one.
@@ -391,8 +397,8 @@ def _line_plans(
     drafts = tools.planner.draw_line(
         brief, plan_of(before), rhyme, DRAFTS, _coolness(wish), random, wish.forbidden
     )
-    fit = [draft for draft in drafts if draft.plan]
-    return [draft.plan[0] for draft in _best(tools, keywords, wish, fit, max(1, wish.candidates // ISLAND))]
+    islands = max(1, wish.candidates // ISLAND)
+    return [draft.plan[0] for draft in _best(tools, keywords, wish, drafts, islands)]
 
 
 def _steering(tools: Tools, keywords: Sequence[str], wish: Wish) -> Steering:

@@ -11,6 +11,7 @@ from model.explanation import explain
 from model.known_lines import KnownLines
 from model.pen import Pen, Song
 from model.rhyme import last_word
+from model.rules import SLACK
 from model.text import fold
 from model.wish import Wish
 
@@ -50,6 +51,8 @@ def test_a_line_is_planned_anew(pen: Pen) -> None:
     assert [a == b for a, b in zip(before.lines, after.lines, strict=True)] == [True, False, True, True]
     line = after.candidates[0].plan[1]
     assert last_word(fold(after.lines[1])) == line.end
+    spoken = [pen.lexicon.sounds.spoken(fold(song.lines[1])) for song in (before, after)]
+    assert abs(spoken[0] - spoken[1]) <= SLACK
 
 
 @pytest.mark.parametrize(
