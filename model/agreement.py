@@ -74,10 +74,8 @@ def _pronouns(word: str, lexicon: Lexicon) -> set[str]:
     lemma = lexicon.lemma(word)
     if word in _PEOPLE or (lemma in _HE | _SHE | _ANIMALS and word != lemma):
         return {"they"}
-    if lemma in _HE:
-        return {"he"}
-    if lemma in _SHE:
-        return {"she"}
+    if gender := _gender(lemma):
+        return {gender}
     if lemma in _ANIMALS:
         return {"he", "she", "it"}
     entry = lexicon.entries.get(word)

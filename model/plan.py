@@ -22,6 +22,8 @@ _TELLING = frozenset(
     thought tell tells told say says said make makes made take takes took taken put give gives gave given
     get gets got let like likes once nothing never""".split()
 )
+# What verse says of anything: any picture may be told so.
+COMMONPLACE = frozenset("sun sea sky light night day world dead dawn moon".split())
 # Words that only hold the others together.
 _BINDING = (STOPWORDS | {"very", "too", "just"}) - _TELLING - PRONOUNS
 

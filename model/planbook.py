@@ -8,7 +8,6 @@ One is taken whole, and a word of it gives way to one of the picture's that can 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +19,7 @@ from model.checkpoint import Array, described, load_checkpoint
 from model.lexicon import Lexicon
 from model.mood import MOODS
 from model.plan import LinePlan, Plan
+from model.planner import Brief
 from model.steering import MAX_LINES, STYLES
 
 KIND = "planbook"
@@ -48,25 +48,6 @@ class Near(NamedTuple):
     plan: Plan
     syllables: tuple[int, ...]
     nats: float
-
-
-@dataclass(frozen=True)
-class Query:
-    """What plans are wanted for.
-
-    Attributes:
-        keywords: lemmas.
-        style: one of ``steering.STYLES``.
-        mood: one of ``mood.MOODS``, or None for any.
-        lines: 1 to ``MAX_LINES``.
-        scheme: which lines rhyme.
-    """
-
-    keywords: tuple[str, ...]
-    style: str
-    mood: str | None = None
-    lines: int = MAX_LINES
-    scheme: str = "AABB"
 
 
 class PlanBook:
@@ -114,39 +95,39 @@ class PlanBook:
     def __len__(self) -> int:
         return len(self._nats)
 
-    def near(self, query: Query, count: int, random: np.random.Generator) -> list[Near]:
+    def near(self, brief: Brief, count: int, random: np.random.Generator) -> list[Near]:
         """The plans that have most of what is asked for, adapted to the rest, the nearest first.
 
         Args:
-            query: what for; no plan is near that has none of its keywords.
+            brief: what for; no plan is near that has none of its keywords.
             count: at most so many.
             random: decides among those that are about as near.
         """
-        nearness = self._nearness(query)
+        nearness = self._nearness(brief)
         found = np.flatnonzero(nearness > 0)
         liked = nearness[found] + _CHANCE * random.gumbel(size=len(found))
-        if query.mood:
-            liked += _MOOD * (self._moods[found] == MOODS.index(query.mood))
+        if brief.mood:
+            liked += _MOOD * (self._moods[found] == MOODS.index(brief.mood))
         order = found[np.argsort(-liked, kind="stable")[:count]]
-        return [self._adapted(int(number), query) for number in order]
+        return [self._adapted(int(number), brief) for number in order]
 
-    def _nearness(self, query: Query) -> npt.NDArray[np.float64]:
+    def _nearness(self, brief: Brief) -> npt.NDArray[np.float64]:
         """For each plan the share of the keywords that it has, 0 where its form is another, (plans,)."""
-        plans = {word: self._plans_of.get(word, np.zeros(0, np.int64)) for word in query.keywords}
+        plans = {word: self._plans_of.get(word, np.zeros(0, np.int64)) for word in brief.keywords}
         weights = {word: np.log(len(self) / (1 + len(found))) for word, found in plans.items()}
         share = np.zeros(len(self))
         for word, found in plans.items():
             share[found] += weights[word] / max(1e-9, sum(weights.values()))
-        style, scheme = STYLES.index(query.style), query.scheme[: query.lines]
-        schemes = [n for n, other in enumerate(self._schemes) if other[: query.lines] == scheme]
+        style, scheme = STYLES.index(brief.style), brief.scheme[: brief.lines]
+        schemes = [n for n, other in enumerate(self._schemes) if other[: brief.lines] == scheme]
         fits = (self._styles == style) & np.isin(self._rhymes, schemes)
         return np.where(fits, share, 0.0)
 
-    def _adapted(self, number: int, query: Query) -> Near:
-        plan = self._plan(number)[: query.lines]
-        for keyword in query.keywords:
-            plan = self._with(plan, keyword, query.keywords)
-        syllables = tuple(int(count) for count in self._syllables[number, : query.lines])
+    def _adapted(self, number: int, brief: Brief) -> Near:
+        plan = self._plan(number)[: brief.lines]
+        for keyword in brief.keywords:
+            plan = self._with(plan, keyword, brief.keywords)
+        syllables = tuple(int(count) for count in self._syllables[number, : brief.lines])
         return Near(plan, syllables, float(self._nats[number]))
 
     def _plan(self, number: int) -> Plan:

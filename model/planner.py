@@ -141,10 +141,6 @@ class Planner:
         """Whether it can be told of a lemma."""
         return keyword in self._lemmas
 
-    def vectors(self) -> dict[str, Floats]:
-        """Each word that it can plan -> its vector."""
-        return dict(zip(self._words, self._weights["token.weight"][FIRST_WORD:], strict=True))
-
     def draw(
         self,
         brief: Brief,

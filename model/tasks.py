@@ -14,8 +14,8 @@ from model.keywords import used
 from model.known_lines import KnownLines
 from model.lexicon import Lexicon
 from model.novelty import Novelty
-from model.plan import MAX_INNER, LinePlan, Plan, outline, plan_of, planned_words
-from model.planbook import PlanBook, Query
+from model.plan import COMMONPLACE, MAX_INNER, LinePlan, Plan, outline, plan_of, planned_words
+from model.planbook import PlanBook
 from model.planner import Brief, Draft, Planner
 from model.ranking import Aim, Candidate, Weights
 from model.reader import Reader
@@ -50,7 +50,6 @@ _LONGEST_SEED = 6
 NEAR, DRAFTS = 64, 48
 _ENOUGH = 0.7
 # Any picture may be told so: a plan that does, unasked, costs so much, in nats a word.
-_COMMONPLACE = frozenset("sun sea sky light night day world dead dawn moon".split())
 _STALE = 0.5
 # How much chance has a part in which of people's plans are followed, in nats a word: the best of them would
 # be followed by every picture of a dog.
@@ -205,8 +204,7 @@ def _persons(tools: Tools, brief: Brief, wish: Wish, random: np.random.Generator
     """Plans that people had, with most of the keywords, one of them in the first line."""
     if tools.planbook is None:
         return []
-    query = Query(brief.keywords, brief.style, brief.mood, brief.lines, brief.scheme)
-    near = tools.planbook.near(query, NEAR, random)
+    near = tools.planbook.near(brief, NEAR, random)
     luck = _CHANCE * random.gumbel(size=len(near))
     drafts = [
         Draft(one.plan, one.nats, float(more), one.syllables) for one, more in zip(near, luck, strict=True)
@@ -252,12 +250,8 @@ def _nearness(tools: Tools, keywords: Sequence[str], style: str, drafts: Sequenc
 
 
 def _may_plan(tools: Tools, wish: Wish) -> bool:
-    """Whether somebody plans that style, and a seed leaves room for a plan."""
-    return (
-        tools.planner is not None
-        and wish.style in MODERN
-        and tools.lexicon.sounds.spoken(wish.seed) <= _LONGEST_SEED
-    )
+    """Whether there are plans of that style, and a seed leaves room for one."""
+    return wish.style in MODERN and tools.lexicon.sounds.spoken(wish.seed) <= _LONGEST_SEED
 
 
 def _coolness(wish: Wish) -> float:
@@ -269,7 +263,7 @@ def _promise(draft: Draft, keywords: Sequence[str], lexicon: Lexicon) -> float:
     wrong = disagreement(draft.plan, lexicon)
     told = _TOLD * _told(draft, keywords, lexicon)
     said = {lexicon.lemma(word) for word in planned_words(draft.plan)}
-    stale = bool((said & _COMMONPLACE) - set(keywords))
+    stale = bool((said & COMMONPLACE) - set(keywords))
     return draft.gain - draft.nats + told - _DISAGREEMENT * wrong - _STALE * stale
 
 
@@ -341,7 +335,8 @@ def line_tasks(
     before, after = lines[:number], tuple(lines[number + 1 :])
     ends = {place: last_word(line) for place, line in enumerate(lines) if place > number}
     # Planned lines have syllables of their own each: the new one gets those of the one it replaces.
-    spoken = tools.lexicon.sounds.spoken(lines[number]) if _may_plan(tools, wish) else 0
+    own = tools.planner is not None and _may_plan(tools, wish)
+    spoken = tools.lexicon.sounds.spoken(lines[number]) if own else 0
     whole = replace(_steering(tools, keywords, wish), syllables=_syllables(tools, wish, spoken))
     rules = replace(_rules(tools, wish, whole, bound), ends=ends)
     lost = [word for word in keywords if not used([word], NEWLINE.join([*before, *after]), tools.lexicon)]

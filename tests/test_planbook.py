@@ -16,7 +16,8 @@ from model.checkpoint import save_checkpoint
 from model.errors import BadCheckpoint
 from model.mood import MOODS
 from model.plan import outline, plan_of, planned_words
-from model.planbook import KIND, PlanBook, Query, exchanged
+from model.planbook import KIND, PlanBook, exchanged
+from model.planner import Brief
 from model.rhyme import SCHEMES, last_word
 from tests.shipped import LEXICON
 from training.songbook import read_songbook
@@ -31,7 +32,7 @@ def book() -> PlanBook:
 
 
 queries = st.builds(
-    Query,
+    Brief,
     keywords=st.lists(
         st.sampled_from(["dog", "man", "woman", "beach", "skateboard", "snow", "zzxq"]),
         max_size=4,
@@ -46,7 +47,7 @@ queries = st.builds(
 
 @settings(deadline=None, max_examples=40)
 @given(query=queries, seed=st.integers(0, 1000))
-def test_near_plans_have_the_form_asked_for(book: PlanBook, query: Query, seed: int) -> None:
+def test_near_plans_have_the_form_asked_for(book: PlanBook, query: Brief, seed: int) -> None:
     found = book.near(query, 6, np.random.default_rng(seed))
     assert len(found) <= 6
     for plan, syllables, _ in found:
@@ -56,18 +57,18 @@ def test_near_plans_have_the_form_asked_for(book: PlanBook, query: Query, seed: 
 
 
 def test_what_is_near_names_what_was_asked_for(book: PlanBook) -> None:
-    found = book.near(Query(("dog", "snow", "run"), "modern"), 8, np.random.default_rng(1))
+    found = book.near(Brief(("dog", "snow", "run"), "modern"), 8, np.random.default_rng(1))
     assert len(found) == 8
     for plan, _, nats in found:
         assert 1 < nats < 6
         lemmas = {LEXICON.lemma(word) for word in planned_words(plan)}
         assert len(lemmas & {"dog", "snow", "run"}) >= 2
-    assert not book.near(Query(("zzxq",), "modern"), 8, np.random.default_rng(1))
-    assert not book.near(Query(("dog",), "ballad"), 8, np.random.default_rng(1))
+    assert not book.near(Brief(("zzxq",), "modern"), 8, np.random.default_rng(1))
+    assert not book.near(Brief(("dog",), "ballad"), 8, np.random.default_rng(1))
 
 
 def test_chance_decides_among_plans_that_are_as_near(book: PlanBook) -> None:
-    query = Query(("dog", "grass"), "modern")
+    query = Brief(("dog", "grass"), "modern")
     first = {book.near(query, 1, np.random.default_rng(seed))[0].plan for seed in range(8)}
     assert len(first) > 4
 
@@ -97,7 +98,7 @@ def test_the_command_keeps_plans(tmp_path: Path) -> None:
     assert 20 < len(kept) < 500
     assert f"{len(kept)} plans" in done.output
     people = {tuple(last_word(line) for line in verse.lines) for verse in read_songbook(book)}
-    near = kept.near(Query(("dog",), "modern"), 5, np.random.default_rng(1))
+    near = kept.near(Brief(("dog",), "modern"), 5, np.random.default_rng(1))
     assert near
     assert all(tuple(line.end for line in plan) in people for plan, _, _ in near)
 

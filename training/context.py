@@ -23,6 +23,7 @@ from nltk.stem import PorterStemmer
 
 from model.errors import BadInput, BadOption
 from model.files import write_whole
+from model.plan import COMMONPLACE
 from model.songwriter import Eye, Pen, Wish
 from model.text import NEWLINE, fold, words
 from training.evaluation import caption_all
@@ -33,8 +34,6 @@ from training.results import table
 from training.samples import write_all
 
 CHOICES = (10, 100)
-# What songs say of anything.
-STOCK = frozenset("sun sea sky light night day world dead dawn moon".split())
 # A place among the first ten of a hundred counts, too.
 _FIRST = 10
 
@@ -122,12 +121,12 @@ def evaluate_context(
 
 
 def stock_share(pairs: Sequence[tuple[str, str]]) -> float:
-    """Share of stanzas with a word of ``STOCK`` where their caption has none: what verse says of anything.
+    """Share of stanzas with a word of ``COMMONPLACE`` where their caption has none.
 
     Args:
         pairs: caption and stanza.
     """
-    found = [(STOCK & set(words(fold(caption))), STOCK & set(words(fold(text)))) for caption, text in pairs]
+    found = [[COMMONPLACE & set(words(fold(text))) for text in pair] for pair in pairs]
     return statistics.fmean(bool(said) and not shown for shown, said in found)
 
 

@@ -17,11 +17,11 @@ from model.keywords import STOPWORDS
 from model.lexicon import Lexicon
 from model.plan import PRONOUNS, Plan, plan_of, planned_words
 from model.planbook import KIND, LINE, NATS, PlanBook, form_number
-from model.planner import Planner
+from model.planner import FIRST_WORD
 from model.rhyme import FREE, SCHEMES, last_word, partner
 from model.steering import MAX_LINES
 from training.planner import PlannerTrainer
-from training.songbook import Verse, read_songbook, split_songbook
+from training.songbook import Verse
 from training.wordvectors import word_vectors
 
 Floats = npt.NDArray[np.float32]
@@ -51,10 +51,12 @@ def write_planbook(songbook: Path, lexicon: Lexicon, planner: Path, output: Path
         BadCheckpoint: the planner cannot be read.
         BadInput: the songbook cannot be read, or no plan of it is fit.
     """
-    verses = split_songbook(read_songbook(songbook))["train"]
-    counts = Counter(word for verse in verses for word in {*planned_words(plan_of(verse.lines))})
-    vectors, judge = Planner.load(planner, lexicon).vectors(), PlannerTrainer(songbook, lexicon)
+    judge = PlannerTrainer(songbook, lexicon)
     fill(judge.model, load_checkpoint(planner, "planner").weights, planner)
+    verses = judge.train_verses
+    # Each once, in order: a set would have another order every time.
+    counts = Counter(word for verse in verses for word in dict.fromkeys(planned_words(plan_of(verse.lines))))
+    vectors = dict(zip(judge.words, judge.model.token.weight.detach().numpy()[FIRST_WORD:], strict=True))
     common = {word for word, count in counts.items() if count >= _COMMON and word in vectors}
     fit = [verse for verse in verses if _fits(verse, common, lexicon)]
     if not fit:

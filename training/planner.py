@@ -184,16 +184,13 @@ class PlannerTrainer:
         """Negative log-likelihood of the whole plan of each stanza, told all that it is about."""
         self.model.eval()
         batch = self._batch(verses, None)
-        targets = batch.targets.masked_fill(batch.targets == UNKNOWN, PAD)
-        logits = self.model(batch).transpose(1, 2)
-        losses = nn.functional.cross_entropy(logits, targets, ignore_index=PAD, reduction="none")
-        found: list[float] = losses.sum(1).tolist()
+        found: list[float] = self._loss(batch, "none").view(batch.targets.shape).sum(1).tolist()
         return found
 
-    def _loss(self, batch: Batch) -> Tensor:
+    def _loss(self, batch: Batch, reduction: str = "mean") -> Tensor:
         targets = batch.targets.masked_fill(batch.targets == UNKNOWN, PAD)
         return nn.functional.cross_entropy(
-            self.model(batch).flatten(0, 1), targets.flatten(), ignore_index=PAD
+            self.model(batch).flatten(0, 1), targets.flatten(), ignore_index=PAD, reduction=reduction
         )
 
     def _batch(self, verses: Sequence[Verse], draw: random.Random | None, asked: bool = True) -> Batch:
