@@ -187,6 +187,8 @@ def train_planbook(songbook: Path, lexicon: Path, planner: Path, output: Path) -
 @click.option("--run", type=path_type, required=True, help="Folder of the run; one that holds a run goes on.")
 @click.option("--from", "start", type=path_type, help="Begin with this checkpoint's weights.")
 @click.option("--songbook", type=path_type, help="Stanzas in today's English, read beside the songs.")
+@click.option("--captions", type=path_type, help="Flickr8k's captions, read beside them: plain sentences.")
+@click.option("--train-list", type=path_type, help="The pictures whose captions are read.")
 @_preset
 @with_options(*_fields(GeneratorOptions))
 @polite
@@ -196,10 +198,14 @@ def train_generator(
     run: Path,
     start: Path | None,
     songbook: Path | None,
+    captions: Path | None,
+    train_list: Path | None,
     preset: str,
     **options: Any,
 ) -> None:
     """Train the character network on songs."""
+    if bool(captions) != bool(train_list):
+        raise click.UsageError("--captions and --train-list go together.")
     needs_extra("matplotlib", "nltk", "torch", "tqdm")
     from model.lexicon import Lexicon
     from model.songwriter import limit_threads
@@ -210,7 +216,9 @@ def train_generator(
     limit_threads()
     chosen = generator_options(preset, _given(options))
     with processes() as here:
-        trainer = GeneratorTrainer(corpus, Lexicon.load(lexicon), run, chosen, here, songbook)
+        trainer = GeneratorTrainer(
+            corpus, Lexicon.load(lexicon), run, chosen, here, songbook, captions, train_list
+        )
         _say_arithmetic(trainer.mixed, here.first)
         if not trainer.resume() and start:
             trainer.start_from(start)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from model.checkpoint import fill, save_checkpoint
+from model.decoding import MAX_LINE
 from model.errors import BadInput
 from model.generator import Conditions, Generator, State, conditions_of, load_generator
 from model.keywords import sung
@@ -24,9 +25,11 @@ from model.plan import plan_of, planned_words
 from model.precision import native_bfloat16
 from model.ranking import Weights
 from model.steering import STYLES, Steering
+from model.text import fold
 from model.vocabulary import CharVocabulary
 from training.corpus import pieces, read_songs, split
 from training.curves import Curves, Panel
+from training.flickr8k import read_split_captions
 from training.keeping import Shelf
 from training.options import GeneratorOptions
 from training.processes import Processes
@@ -67,6 +70,8 @@ class GeneratorTrainer:
         options: GeneratorOptions,
         processes: Processes | None = None,
         songbook: Path | None = None,
+        captions: Path | None = None,
+        train_list: Path | None = None,
     ) -> None:
         self.options, self.run, self.lexicon = options, run, lexicon
         self.processes = processes or Processes()
@@ -77,13 +82,14 @@ class GeneratorTrainer:
         self.songs = parts["train"]
         verses = split_songbook(read_songbook(songbook)) if songbook else {"train": [], "dev": []}
         self.verses, self.dev_verses = verses["train"], verses["dev"]
+        self.captions = told_captions(captions, train_list) if captions and train_list else []
         held_back = [whole(song) for song in parts["dev"]] if self._whole else pieces(parts["dev"])
         self.dev = _sample([text for text in held_back if text], options.validate_characters)
         if not self.songs or not self.dev:
             raise BadInput(f"{corpus} is too small: no song of it falls into the dev split.")
         # The index of songs is told by theirs alone.
         self.songs_hash = hashlib.sha256(corpus.read_bytes()).hexdigest()[:16]
-        files = [corpus, *([songbook] if songbook else [])]
+        files = [corpus, *(file for file in (songbook, captions, train_list) if file)]
         self.data_hash = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
         torch.manual_seed(options.seed)
         self.architecture: dict[str, Any] = {
@@ -212,7 +218,7 @@ class GeneratorTrainer:
         if self._whole:
             table = plan_songs(self.songs, self.common, rows * count, self.options.sequence, seed)
             return [step[rank::count] for step in table]
-        groups = plan(self.songs, self.common, rows, seed, self.verses, self.options.songs)
+        groups = plan(self.songs, self.common, rows, seed, self.verses, self.options.songs, self.captions)
         return groups[rank : len(groups) - len(groups) % count : count]
 
     def _encode(self, group: Any, seed: int) -> Batch:
@@ -445,6 +451,17 @@ def extended(model: Generator, old: Generator) -> dict[str, Tensor]:
         else:
             weights[name] = tensor
     return weights
+
+
+def told_captions(captions: Path, train_list: Path) -> list[str]:
+    """Captions of a split's pictures, folded, those that fit into a line.
+
+    Raises:
+        BadInput: see ``training.flickr8k``.
+    """
+    found = read_split_captions(captions, train_list).values()
+    folded = [fold(caption).rstrip(" .") for some in found for caption in some]
+    return [caption for caption in folded if 0 < len(caption) <= MAX_LINE]
 
 
 def common_forms(verses: Sequence[Verse]) -> list[str]:

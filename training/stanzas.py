@@ -27,13 +27,19 @@ from training.songbook import Verse
 IGNORE = -100
 
 # Chance that a part of the wish is left out, so that each can be asked for alone.
-FREE, NO_STYLE, NO_MOOD, NO_LINES, NO_KEYWORDS = 0.25, 0.3, 0.5, 0.3, 0.15
-NO_SYLLABLES, NO_RHYMES = 0.4, 0.4
+FREE, NO_STYLE, NO_MOOD, NO_LINES, NO_KEYWORDS = 0.2, 0.3, 0.5, 0.3, 0.15
+NO_SYLLABLES, NO_RHYMES = 0.3, 0.3
 NO_PLAN = 0.2
+# The same for an old song: what is told beside the songbook teaches how plans become sentences, too.
+NO_SONG_PLAN = 0.5
 # Chances that a plan lacks a word.
-GAPS = (0.0, 0.0, 0.2, 0.5)
+GAPS = (0.0, 0.0, 0.0, 0.3)
 # Share of the witty stanzas that a pass reads: the plain ones are what a small network learns.
 WITTY = 0.7
+# Share of the captions that a pass reads.
+CAPTIONED = 0.3
+# A caption is in no style that anybody asks for.
+_CAPTION = ""
 # Chance that a line is told its rhyme only where an earlier line has it, as when songs are written.
 FOLLOWERS = 0.6
 # Chance that a stanza is cut into short pieces of one to three lines.
@@ -55,6 +61,7 @@ def plan(
     seed: int,
     songbook: Sequence[Verse] = (),
     share: float = 1.0,
+    captions: Sequence[str] = (),
 ) -> list[list[Example]]:
     """One pass: stanzas drawn by weight, cut afresh, groups of similar length in random order.
 
@@ -65,6 +72,7 @@ def plan(
         seed: of all draws.
         songbook: read whole, plain stanzas and ``WITTY`` of the witty ones.
         share: of the characters that are to be the songs', where there is a songbook.
+        captions: folded; of each pass's, ``CAPTIONED``.
     """
     draw = random.Random(seed)
     modern = [
@@ -82,7 +90,8 @@ def plan(
     if modern:
         wanted = share / (1 - share) * sum(len(one.text) for one in modern)
         old = draw.sample(old, min(len(old), round(wanted / _mean_length(old)))) if old else []
-    return _by_length(modern + old, batch, draw)
+    told = [Example(caption, _CAPTION) for caption in captions if draw.random() < CAPTIONED]
+    return _by_length(modern + old + told, batch, draw)
 
 
 def _mean_length(examples: Sequence[Example]) -> float:
@@ -164,8 +173,12 @@ def _wish(example: Example, lexicon: Lexicon, draw: random.Random) -> Steering:
         asked,
         syllables=() if draw.random() < NO_SYLLABLES else line_syllables(lines, lexicon.sounds),
         rhymes=() if draw.random() < NO_RHYMES else _rhymes(lines, lexicon.sounds, draw),
-        plan=() if style not in MODERN or draw.random() < NO_PLAN else _some_plan(lines, draw),
+        plan=() if draw.random() < (NO_SONG_PLAN if _is_old(style) else NO_PLAN) else _some_plan(lines, draw),
     )
+
+
+def _is_old(style: str) -> bool:
+    return style in STYLES and style not in MODERN
 
 
 def _some_plan(lines: Sequence[str], draw: random.Random) -> Plan:
