@@ -18,16 +18,16 @@ from bot.client import Resources, SongwriterBot
 from bot.config import TOKEN, TOKEN_FILE, BadConfiguration, Config
 from bot.engine.local import LocalEngine
 from bot.engine.requests import Engine
-from bot.health import Check, Health, Metrics
 from bot.images import PictureFetcher, open_session
 from bot.limits import Quota
-from bot.log import configure
-from bot.measures import EngineMeter
-from bot.posting import FADING
-from bot.retention import Retention
-from bot.seedwords import seed_words
+from bot.ops.health import Check, Health, Metrics
+from bot.ops.log import configure
+from bot.ops.measures import EngineMeter
+from bot.ops.retention import Retention
+from bot.prompt_words import seed_words
 from bot.songs import Songs
 from bot.store import Store
+from bot.ui.posting import FADING
 from bot.wordfilter import forbidden_words
 from model.errors import Unavailable
 from model.files import CHECKPOINTS
@@ -230,6 +230,6 @@ def _stop_signals() -> asyncio.Event:
 
 
 if __name__ == "__main__":
-    from bot.hosting import run as command
+    from bot.cli.host import run as command
 
     command(prog_name="python -m bot")

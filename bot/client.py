@@ -12,15 +12,15 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.buttons import LineMenu, SongButton
 from bot.config import Config
 from bot.limits import Presses
-from bot.log import request_id
-from bot.posting import Poster
-from bot.reports import report
-from bot.seedwords import SeedWords
+from bot.ops.log import request_id
+from bot.prompt_words import SeedWords
 from bot.songs import Songs
 from bot.store import Store, new_id
+from bot.ui.buttons import LineMenu, SongButton
+from bot.ui.error_replies import report
+from bot.ui.posting import Poster
 
 _log = logging.getLogger(__name__)
 

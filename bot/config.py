@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from model.steering import DEFAULT_STYLE, MAX_LINES, STYLES
+from model.conditioning import DEFAULT_STYLE, MAX_LINES, STYLES
 from model.text import fold, words
 
 TOKEN, TOKEN_FILE = "DISCORD_TOKEN", "DISCORD_TOKEN_FILE"

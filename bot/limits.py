@@ -16,8 +16,8 @@ from discord.ext import commands
 
 from bot import config
 from bot.engine.requests import BadPicture
-from bot.refusals import CoolingDown, DayIsOver
 from bot.store import Store, StoreError
+from bot.ui.refusals import CoolingDown, DayIsOver
 
 _log = logging.getLogger(__name__)
 

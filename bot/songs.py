@@ -12,17 +12,17 @@ from dataclasses import dataclass, replace
 
 from bot.config import Config
 from bot.engine.requests import Declined, Engine, EngineError, SongRequest, SongResult
-from bot.health import Metrics
 from bot.images import PictureFetcher, PictureRef
 from bot.limits import Quota
-from bot.log import request_id
+from bot.ops.health import Metrics
+from bot.ops.log import request_id
 from bot.preferences import Preferences, preferences_of
-from bot.refusals import Refusal
 from bot.store import Job, Output, Store, StoreError, new_id
+from bot.ui.refusals import Refusal
 from bot.wordfilter import is_forbidden
 from model.errors import SongwriterError
+from model.prompts import check_seed
 from model.recipe import Recipe
-from model.seeds import check_seed
 
 _log = logging.getLogger(__name__)
 

@@ -16,11 +16,11 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from model.conditioning import Progress, State, Steering
 from model.errors import BadOption
 from model.keywords import MAX_KEYWORDS
 from model.plan import MAX_INNER
 from model.rules import Mask, Rules
-from model.steering import Progress, State, Steering
 from model.text import IN_WORD, NEWLINE
 from model.trie import Trie
 from model.vocabulary import BOS, EOS, CharVocabulary

@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from model.conditioning import MODERN
 from model.keywords import extract, used
 from model.lexicon import Lexicon
 from model.novelty import SPAN, Novelty
 from model.plan import LinePlan
 from model.rhyme import last_word
-from model.steering import MODERN
 from model.text import NEWLINE, fold, words
 
 if TYPE_CHECKING:
-    from model.pen import Song
+    from model.lyrics_generator import Song
     from model.ranking import Candidate
 
 _LETTERS = "ABCD"

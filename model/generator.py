@@ -11,12 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from model.checkpoint import Checkpoint, described, fill, load_checkpoint
-from model.decoding import Context, Floats, Ids, told
-from model.keywords import MAX_KEYWORDS
-from model.lstm import Lstm, dropped
-from model.mood import MOODS
-from model.rhyme import MAX_SYLLABLES, RHYMES
-from model.steering import (
+from model.conditioning import (
     BUCKETS,
     FIRST_STYLES,
     MAX_LINES,
@@ -31,6 +26,11 @@ from model.steering import (
     spelling,
     style_id,
 )
+from model.decoding import Context, Floats, Ids, told
+from model.keywords import MAX_KEYWORDS
+from model.lstm import Lstm, dropped
+from model.mood import MOODS
+from model.rhyme import MAX_SYLLABLES, RHYMES
 from model.text import LETTERS
 from model.vocabulary import CharVocabulary
 

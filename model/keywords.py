@@ -22,7 +22,7 @@ KNOWN = 25
 _POS_WEIGHT = {"n": 1.0, "v": 0.6, "a": 0.55, "r": 0.1, "": 0.3}
 _FILLER_WEIGHT = 0.12
 
-# What is told of a picture on which nothing was recognised starts so; see ``model.sight``.
+# What is told of a picture on which nothing was recognised starts so; see ``model.recognition``.
 UNNAMED = "something"
 
 # Function words: no picture in them. (Own list; contractions are split by the stem before "'".)

@@ -11,14 +11,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from model.checkpoint import Array, Checkpoint, described, load_checkpoint, quantised
-from model.decoding import Context, Floats, Ids
-from model.errors import BadCheckpoint
-from model.keywords import MAX_KEYWORDS
-from model.mood import MOODS
-from model.onnx_graph import FLOAT, Graph, Session, Singles
-from model.plan import MAX_INNER
-from model.rhyme import MAX_SYLLABLES, RHYMES
-from model.steering import (
+from model.conditioning import (
     BUCKETS,
     FIRST_STYLES,
     MAX_LINES,
@@ -31,6 +24,13 @@ from model.steering import (
     spelling,
     style_id,
 )
+from model.decoding import Context, Floats, Ids
+from model.errors import BadCheckpoint
+from model.keywords import MAX_KEYWORDS
+from model.mood import MOODS
+from model.onnx_graph import FLOAT, Graph, Session, Singles
+from model.plan import MAX_INNER
+from model.rhyme import MAX_SYLLABLES, RHYMES
 from model.vocabulary import CharVocabulary
 
 # What a wish is looked up in.

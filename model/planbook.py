@@ -2,7 +2,7 @@
 
 A plan that a person had holds together as no drawn one does: who is there, what happens, how it ends.
 One is taken whole, and a word of it gives way to one of the picture's that can stand in its place
-(Hashimoto et al., "A Retrieve-and-Edit Framework", NeurIPS 2018). ``training.planbook`` makes the file.
+(Hashimoto et al., "A Retrieve-and-Edit Framework", NeurIPS 2018). ``training.loops.planbook`` makes the file.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import numpy.typing as npt
 
 from model.agreement import regendered
 from model.checkpoint import Array, described, load_checkpoint
+from model.conditioning import MAX_LINES, STYLES
 from model.lexicon import Lexicon
 from model.mood import MOODS
 from model.plan import LinePlan, Plan
 from model.planner import Brief
-from model.steering import MAX_LINES, STYLES
 
 KIND = "planbook"
 # Before the ids of words: the end of a line, which is the word before it.

@@ -16,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from model.checkpoint import Array, described, load_checkpoint
+from model.conditioning import MAX_LINES, STYLES
 from model.errors import BadCheckpoint
 from model.lexicon import Lexicon
 from model.mood import MOODS
 from model.plan import MAX_INNER, PRONOUNS, LinePlan, Plan
 from model.rhyme import partner
-from model.steering import MAX_LINES, STYLES
 
 Floats = npt.NDArray[np.float32]
 
@@ -89,7 +89,7 @@ class Planner:
     """Draws plans by a network's weights.
 
     Args:
-        weights: of ``training.planner.PlannerNet``, by their names there.
+        weights: of ``training.loops.planner.PlannerNet``, by their names there.
         words: what it can plan, in the order of its ids from ``FIRST_WORD``.
         lemmas: keywords that it knows, in the order of their ids from 1.
         lexicon: word table.

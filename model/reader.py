@@ -3,7 +3,7 @@
 A bidirectional GRU over the words of a stanza, which looks at the keywords before it reads (each
 word attends to them) and after (each keyword attends to what was read), after ESIM (Chen et al.,
 ACL 2017). Its score stands for a residual energy (Deng et al., ICLR 2020): the generator proposes,
-the reader chooses. ``training/reader.py`` trains it; here it runs in NumPy.
+the reader chooses. ``training/loops/reader.py`` trains it; here it runs in NumPy.
 """
 
 from __future__ import annotations

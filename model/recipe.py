@@ -25,8 +25,8 @@ from dataclasses import dataclass, replace
 from model.decoding import Sampling
 from model.errors import BadInput, BadOption
 from model.keywords import MAX_KEYWORDS
-from model.seeds import MAX_SEED, check_seed
-from model.wish import ENGINES, MAX_REWRITTEN, Wish
+from model.prompts import MAX_SEED, check_seed
+from model.request import ENGINES, MAX_REWRITTEN, Wish
 
 # In characters: one from nothing at all, and more than four long keywords, a whole phrase and as many
 # replaced lines as there may be take.

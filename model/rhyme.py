@@ -1,6 +1,6 @@
 """How words sound: syllables and rhyme classes, and the schemes in which lines rhyme.
 
-The table is computed from the CMU Pronouncing Dictionary (see ``training/pronunciations.py``).
+The table is computed from the CMU Pronouncing Dictionary (see ``training/corpora/pronunciations.py``).
 """
 
 from __future__ import annotations

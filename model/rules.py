@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from model.conditioning import Progress, Steering
 from model.known_lines import KnownLines
 from model.lexicon import Lexicon
 from model.novelty import Novelty
 from model.plan import PRONOUNS, telling
 from model.rhyme import FREE
-from model.steering import Progress, Steering
 from model.text import IN_WORD, NEWLINE, words
 from model.trie import NOWHERE, Trie, spellable
 from model.vocabulary import EOS, CharVocabulary

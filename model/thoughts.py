@@ -1,7 +1,7 @@
 """What a sentence is about, as a vector that its neighbours lie near: skip-thoughts, shifted to a style.
 
 A text is the mean of its words' vectors, seen once more by a small network, of length 1. Trained in
-``training.thoughts`` so that sentences are near those that stand beside them (Kiros et al., NIPS 2015;
+``training.loops.thoughts`` so that sentences are near those that stand beside them (Kiros et al., NIPS 2015;
 the training is that of Logeswaran and Lee, ICLR 2018). A caption is turned into the beginning of a song
 by taking away what all captions share and adding what a style's stanzas share (neural-storyteller, 2015).
 """

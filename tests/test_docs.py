@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 import pytest
 
-from bot.cli import main
+from bot.cli.main import main
 from bot.config import Config
+from model.prompts import MAX_SEED
 from model.recipe import LONGEST_RECIPE
-from model.seeds import MAX_SEED
-from model.wish import MAX_REWRITTEN
+from model.request import MAX_REWRITTEN
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [

@@ -18,7 +18,7 @@ def imported(*modules: str) -> set[str]:
 
 
 def test_the_command_line_starts_without_torch() -> None:
-    assert not {"torch", "timm", "torchvision", "nltk"} & imported("bot", "bot.cli")
+    assert not {"torch", "timm", "torchvision", "nltk"} & imported("bot", "bot.cli.main")
 
 
 def test_the_models_know_nothing_of_discord_or_training() -> None:

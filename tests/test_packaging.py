@@ -21,7 +21,7 @@ from aiohttp.test_utils import TestServer
 
 from bot.client import intents
 from bot.config import load_config
-from bot.health import Metrics
+from bot.ops.health import Metrics
 
 ROOT = Path(__file__).parent.parent
 DOCKERFILE = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")

@@ -22,12 +22,12 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from bot.cli import main
+from bot.cli.main import main
 from model.checkpoint import load_checkpoint
 from model.files import CHECKPOINTS
 from tests import invented
 from tests.collecting.server import LyricsServer, serving
-from training.corpus import read_rows
+from training.corpora.corpus import read_rows
 
 PAGE = Path(__file__).parent.parent / "docs" / "walkthrough.md"
 SONGS, UNKNOWN, BOOK = 180, 20, 20

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 from model.lexicon import Entry, Lexicon
-from training.generator import GeneratorTrainer
-from training.options import GeneratorOptions
+from training.loops.generator import GeneratorTrainer
+from training.loops.options import GeneratorOptions
 
 TINY = GeneratorOptions(
     embedding=8,

@@ -9,18 +9,18 @@ from discord import app_commands
 from discord.app_commands import Choice, Range
 from discord.ext import commands
 
-from bot.asking import differences, once_more, read_recipe, recipe_of
 from bot.config import MAX_TEMPERATURE, MIN_TEMPERATURE
 from bot.images import PictureRef, pictures_of
-from bot.refusals import Refusal
-from bot.seedwords import starting_with
+from bot.prompt_words import starting_with
+from bot.request_factory import differences, once_more, read_recipe, recipe_of
 from bot.songs import Ask
-from bot.thinking import think
+from bot.ui.deferral import think
+from bot.ui.refusals import Refusal
+from model.conditioning import LEAST_SYLLABLES, MAX_LINES, MOST_SYLLABLES, STYLES
 from model.mood import MOODS, NONE, PICTURE
+from model.prompts import MAX_SEED
 from model.recipe import LONGEST_RECIPE, SHORTEST_RECIPE
 from model.rhyme import SCHEMES
-from model.seeds import MAX_SEED
-from model.steering import LEAST_SYLLABLES, MAX_LINES, MOST_SYLLABLES, STYLES
 
 if TYPE_CHECKING:
     from bot.client import SongwriterBot

@@ -13,13 +13,13 @@ import discord
 from discord.ext import commands
 
 from bot.images import PictureRef, pictures_of
-from bot.log import request_id
-from bot.permissions import may_reply
+from bot.ops.log import request_id
 from bot.preferences import preferences_of
-from bot.refusals import CoolingDown, is_ours, sentence
-from bot.replies import replied_to
 from bot.songs import Ask
 from bot.store import new_id
+from bot.ui.permissions import may_reply
+from bot.ui.refusals import CoolingDown, is_ours, sentence
+from bot.ui.replies import replied_to
 
 if TYPE_CHECKING:
     from bot.client import SongwriterBot

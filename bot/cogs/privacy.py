@@ -13,8 +13,8 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.limits import paced
-from bot.replies import counted
-from bot.thinking import think
+from bot.ui.deferral import think
+from bot.ui.replies import counted
 
 if TYPE_CHECKING:
     from bot.client import SongwriterBot

@@ -11,10 +11,10 @@ import aiohttp
 import discord
 from discord.ext import commands
 
-from bot.buttons import output_shown
 from bot.preferences import in_force
-from bot.retries import persistently
 from bot.store import ServerSettings
+from bot.ui.buttons import output_shown
+from bot.ui.retries import persistently
 
 if TYPE_CHECKING:
     from bot.client import SongwriterBot

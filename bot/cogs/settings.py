@@ -13,11 +13,11 @@ from discord.ext import commands
 
 from bot.config import MAX_TEMPERATURE, MIN_TEMPERATURE
 from bot.limits import paced
-from bot.permissions import may_reply
 from bot.preferences import Preferences, preferences_of
-from bot.refusals import Refusal
 from bot.store import ServerSettings
-from bot.thinking import think
+from bot.ui.deferral import think
+from bot.ui.permissions import may_reply
+from bot.ui.refusals import Refusal
 
 if TYPE_CHECKING:
     from bot.client import SongwriterBot

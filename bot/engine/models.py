@@ -17,12 +17,12 @@ from model.extras import needing_torch
 from model.files import CHECKPOINTS
 from model.mood import picture_mood
 from model.recipe import Recipe
-from model.wish import Wish
+from model.request import Wish
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from model.songwriter import Eye, Pen, Song
+    from model.image_describer import Eye, Pen, Song
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ def load(setup: Setup) -> Songwriter:
         BadInstallation: what the models run on is not installed, or too old.
         NoDevice: the configuration asks for a GPU, and there is none.
     """
-    from model.songwriter import Eye, Pen
+    from model.image_describer import Eye, Pen
 
     device = _device(setup)
     folder = setup.checkpoints or CHECKPOINTS

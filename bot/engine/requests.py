@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from model.conditioning import DEFAULT_STYLE
 from model.explanation import Explanation
 from model.recipe import Recipe
-from model.steering import DEFAULT_STYLE
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class SongRequest:
             them. The stanza is about all of them.
         caption: a caption known from before, instead of pictures ("another one").
         seed: the stanza starts with it; folded and checked, "" for none.
-        style: one of ``model.steering.STYLES``.
+        style: one of ``model.conditioning.STYLES``.
         mood: one of ``model.mood.MOODS``, ``PICTURE`` to take that of its pictures, ``NONE`` for none,
             or None to take it of those on which nothing is named.
         lines: 1 to 4.

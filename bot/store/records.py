@@ -56,7 +56,7 @@ class Output:
         keywords: lemmas that steered the stanza.
         lines: as they were shown.
         seed: what the stanza had to start with, "" for nothing.
-        style: one of ``model.steering.STYLES``.
+        style: one of ``model.conditioning.STYLES``.
         mood: one of ``model.mood.MOODS``, as asked or as a picture gave it, or None.
         line_count: how many lines were asked for.
         temperature: 0.1 to 1.2.

@@ -13,8 +13,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bot.store import files, judgements, people
-from bot.store.lane import Lane
+from bot.store import files, people
+from bot.store import rating_queries as judgements
+from bot.store.executor import Lane
 from bot.store.pseudonyms import Pseudonyms
 from bot.store.records import Job, Output, ServerSettings, Stats
 

@@ -28,9 +28,9 @@ from bot.engine.inline import InlineEngine
 from bot.engine.models import load
 from bot.engine.requests import SongRequest, SongResult
 from bot.engine.worker import Draft, Setup
-from bot.health import Metrics
 from bot.images import PictureFetcher
 from bot.limits import Quota
+from bot.ops.health import Metrics
 from bot.songs import Songs
 from bot.store import ServerSettings, Store
 

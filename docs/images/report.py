@@ -18,7 +18,7 @@ import skimage
 from click.testing import CliRunner
 from PIL import Image
 
-from bot.cli import main as songwriter
+from bot.cli.main import main as songwriter
 from tests.chromium import opened
 
 HERE = Path(__file__).parent

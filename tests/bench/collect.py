@@ -66,7 +66,17 @@ def _serve(tracks: Sequence[Track], line: Connection) -> None:
 def _collect(songs: Path, output: Path, url: str) -> tuple[float, float]:
     """Seconds on the clock and of the processor."""
     options = ["--base-url", url, "--rate", "1000", "--concurrency", "32"]
-    command = [sys.executable, "-m", "bot.cli", "data", "lyrics", str(songs), "-o", str(output), *options]
+    command = [
+        sys.executable,
+        "-m",
+        "bot.cli.main",
+        "data",
+        "lyrics",
+        str(songs),
+        "-o",
+        str(output),
+        *options,
+    ]
     start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, check=True, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -18,12 +18,12 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from model.conditioning import Progress, Steering
 from model.decoding import Context, Floats, Ids, Sampling, Stepper, draw, probabilities, told
 from model.files import CHECKPOINTS
 from model.generator import Generator, TorchStepper, load_generator
 from model.lexicon import Lexicon
 from model.onnx_stepper import load_stepper
-from model.steering import Progress, Steering
 from model.vocabulary import BOS, EOS, CharVocabulary
 
 BATCHES = (1, 8, 32, 64)

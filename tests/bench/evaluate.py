@@ -13,13 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from training.flickr8k import read_split_captions
-from training.meteor import NoMeteor, meteor
-from training.metrics import score_captions, tokenize
-from training.rhymes import Rhymes
-from training.samples import Songs
-from training.suffixes import shared_spans
-from training.verse import Dictionary, describe
+from training.corpora.flickr8k import read_split_captions
+from training.corpora.rhymes import Rhymes
+from training.evaluation.meteor import NoMeteor, meteor
+from training.evaluation.metrics import score_captions, tokenize
+from training.evaluation.samples import Songs
+from training.evaluation.suffixes import shared_spans
+from training.evaluation.verse import Dictionary, describe
 
 CAPTIONS, SECONDS, MEGABYTES = 1000, 5.0, 2000.0
 STANZAS = 500

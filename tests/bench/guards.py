@@ -15,11 +15,11 @@ from pathlib import Path
 
 from bot.config import Filter
 from bot.wordfilter import forbidden_words
+from model.conditioning import CANDIDATES
 from model.novelty import SPAN, Novelty, ends
-from model.steering import CANDIDATES
 from model.wordfilter import Forbidden
-from training.samples import Songs
-from training.suffixes import longest, shared_spans
+from training.evaluation.samples import Songs
+from training.evaluation.suffixes import longest, shared_spans
 
 STANZAS, COPIES, ROUNDS = 2000, 5000, 9
 LENGTHS = (*range(SPAN, 39, 2), 41)

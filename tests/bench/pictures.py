@@ -21,11 +21,11 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from model.files import CHECKPOINTS
+from model.image_describer import Eye, Pen
 from model.keywords import extract
 from model.mood import picture_mood, takes_picture
 from model.pictures import open_picture
-from model.songwriter import Eye, Pen
-from model.tasks import FROM_CAPTION
+from model.sampling_jobs import FROM_CAPTION
 
 _ROOT = Path(__file__).parent.parent.parent
 _DEBIAN = {

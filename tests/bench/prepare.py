@@ -38,7 +38,7 @@ def main() -> None:
 def _measure(command: str, *words: str | Path) -> tuple[float, float, float]:
     """Wall seconds, CPU seconds and peak megabytes of one command in a process of its own."""
     start = time.perf_counter()
-    script = f"from bot.preparing import {command}; {command}()"
+    script = f"from bot.cli.prepare import {command}; {command}()"
     child = subprocess.Popen([sys.executable, "-c", script, *map(str, words)])
     _, status, used = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)

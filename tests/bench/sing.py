@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from model.pen import Pen
+    from model.lyrics_generator import Pen
 
 THREADS = 2
 LIMITS = {"help": 0.3, "cold": 2.0, "caption": 0.035, "stanza": 0.2, "rhymed": 0.60, "memory": 350}
@@ -51,7 +51,7 @@ def _median(job: Callable[[], object], times: int) -> float:
 
 
 def _cold(words: Sequence[str]) -> None:
-    subprocess.run([sys.executable, "-m", "bot.cli", *words], check=True, capture_output=True)
+    subprocess.run([sys.executable, "-m", "bot.cli.main", *words], check=True, capture_output=True)
 
 
 def _parts() -> list[tuple[str, float]]:
@@ -64,7 +64,7 @@ def lap(name):
     now = time.perf_counter(); print(f"{name}\\t{now - last}"); last = now
 import numpy; lap("import numpy")
 import onnxruntime; lap("import onnxruntime")
-import model.songwriter as s; lap("import the rest")
+import model.image_describer as s; lap("import the rest")
 eye = s.Eye.load(threads=2); lap("load the captioner")
 pen = s.Pen.load(); lap("load the generator and the lexicon")
 from PIL import Image
@@ -77,8 +77,8 @@ pen.song("a dog in the snow", s.Wish()); lap("first stanza")
 
 
 def _warm(photograph: Path) -> list[tuple[str, str, str]]:
+    from model.image_describer import Eye, Pen, Wish
     from model.pictures import open_picture
-    from model.songwriter import Eye, Pen, Wish
 
     eye, pen = Eye.load(threads=THREADS), Pen.load()
     picture = open_picture(photograph)
@@ -106,7 +106,7 @@ def _warm(photograph: Path) -> list[tuple[str, str, str]]:
 
 def _rhymed(pen: Pen, captions: Sequence[str]) -> float:
     """The 95th percentile of 40 rhymed stanzas from 64 candidates each, seconds."""
-    from model.songwriter import Wish
+    from model.image_describer import Wish
 
     seconds = []
     for seed in range(40):

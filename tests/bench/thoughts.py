@@ -20,9 +20,9 @@ from model.keywords import extract, used
 from model.lexicon import Lexicon
 from model.text import NEWLINE
 from model.thoughts import CAPTIONS, Floats, Thoughts
-from training.corpus import cut, read_songs, split
-from training.flickr8k import read_split_captions
-from training.songbook import STYLES, read_songbook, split_songbook
+from training.corpora.corpus import cut, read_songs, split
+from training.corpora.flickr8k import read_split_captions
+from training.corpora.songbook import STYLES, read_songbook, split_songbook
 
 SONGBOOK = Path(__file__).parents[2] / "data" / "songbook" / "stanzas.jsonl.xz"
 NEAREST = 10

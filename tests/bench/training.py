@@ -29,11 +29,11 @@ from model.checkpoint import load_checkpoint
 from model.files import CHECKPOINTS
 from model.lexicon import Lexicon
 from model.vocabulary import BOS, EOS, CharVocabulary
-from training.corpus import pieces, read_songs, split
-from training.generator import GeneratorTrainer
-from training.presets import generator_options
-from training.songs import whole
-from training.stanzas import IGNORE
+from training.corpora.corpus import pieces, read_songs, split
+from training.corpora.songs import whole
+from training.corpora.stanzas import IGNORE
+from training.loops.generator import GeneratorTrainer
+from training.loops.presets import generator_options
 
 ROWS, TIME, RATE, CLIP = 64, 128, 2e-3, 5.0
 

@@ -14,9 +14,9 @@ import pytest_asyncio
 from bot.client import Resources, SongwriterBot
 from bot.config import Config, Pictures, parse
 from bot.engine.requests import Engine, Fetch, SongRequest, SongResult
-from bot.health import Metrics
 from bot.images import PictureFetcher
 from bot.limits import Quota
+from bot.ops.health import Metrics
 from bot.songs import Songs
 from bot.store import Store
 from bot.wordfilter import forbidden_words

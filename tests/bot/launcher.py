@@ -20,7 +20,7 @@ def main() -> None:
     import aiohttp
 
     from bot import __main__ as root
-    from bot.cli import main as songwriter
+    from bot.cli.main import main as songwriter
     from bot.config import load_config
     from bot.engine.local import LocalEngine
     from tests.discord.tls import Resolver

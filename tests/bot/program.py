@@ -106,7 +106,7 @@ def by_hosts(config: Path, address: str = HIDDEN_ADDRESS) -> list[str]:
     """The normal command, led by its hosts file to a Discord on port 443; see ``no_hosts``."""
     hosts = config.with_name("hosts")
     hosts.write_text("".join(f"{address} {name}\n" for name in ("localhost", *HOSTS)))
-    return [*_WITH_HOSTS, str(hosts), sys.executable, "-m", "bot.cli", "run", "--config", str(config)]
+    return [*_WITH_HOSTS, str(hosts), sys.executable, "-m", "bot.cli.main", "run", "--config", str(config)]
 
 
 def no_hosts(folder: Path) -> str:

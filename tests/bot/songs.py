@@ -9,7 +9,7 @@ from model.decoding import Sampling
 from model.explanation import Explanation, Placed, Rival
 from model.mood import NONE, PICTURE
 from model.recipe import Recipe
-from model.wish import Wish
+from model.request import Wish
 
 GENERATOR = "0123456789ab"
 KEYWORDS = ("song",)

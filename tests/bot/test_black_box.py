@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from bot.console import BAD_CONFIGURATION, BAD_DATA, UNAVAILABLE
+from bot.cli.console import BAD_CONFIGURATION, BAD_DATA, UNAVAILABLE
 from tests.bot import reader
 from tests.bot.program import HIDDEN_ADDRESS, STUB, Program, by_connector, by_hosts, no_hosts, running
 from tests.bot.test_contract import BUTTONS
@@ -117,7 +117,7 @@ def exported(config: Path) -> list[dict[str, Any]]:
 
 
 def songwriter(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return python_module("bot.cli", *arguments, **environment)
+    return python_module("bot.cli.main", *arguments, **environment)
 
 
 def python_module(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -233,7 +233,7 @@ async def test_a_bad_configuration(
     assert len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("command", ["bot.cli run", "bot"])
+@pytest.mark.parametrize("command", ["bot.cli.main run", "bot"])
 async def test_another_programs_database(tmp_path: Path, command: str) -> None:
     path = tmp_path / "config.toml"
     path.write_text('[store]\npath = "recipes.sqlite3"\n')

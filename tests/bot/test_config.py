@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.cli import main
+from bot.cli.main import main
 from bot.config import BadConfiguration, Config, dump, load_config, parse, token
 from model.files import CHECKPOINTS
 from tests.refusals import refused

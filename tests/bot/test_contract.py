@@ -14,13 +14,13 @@ import pytest
 import pytest_asyncio
 from discord import app_commands
 
-from bot.buttons import buttons
 from bot.client import SongwriterBot
 from bot.engine.requests import Broken
 from bot.engine.sentences import BROKEN
-from bot.refusals import Refusal
 from bot.store import ServerSettings, Store
-from bot.store.lane import Lane
+from bot.store.executor import Lane
+from bot.ui.buttons import buttons
+from bot.ui.refusals import Refusal
 from model.recipe import LONGEST_RECIPE
 from tests.bot.conftest import StubEngine
 from tests.conftest import ROOT
@@ -311,7 +311,7 @@ async def test_a_failure_is_one_sentence_for_the_person_alone(
 async def test_the_number_that_people_are_told_is_in_the_log(
     scene: Scene, engine: StubEngine, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from bot.log import request_id
+    from bot.ops.log import request_id
 
     told: list[str] = []
     caplog.handler.addFilter(lambda _: told.append(request_id.get()) or True)

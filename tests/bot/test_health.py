@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bot.config import BadConfiguration
 from bot.config import Health as HealthConfig
-from bot.health import STAGES, Health, LoopLag, Metrics
+from bot.ops.health import STAGES, Health, LoopLag, Metrics
 
 pytestmark = pytest.mark.asyncio
 
@@ -122,7 +122,7 @@ async def test_a_check_that_hangs_is_not_met(monkeypatch: pytest.MonkeyPatch) ->
         await asyncio.Event().wait()
         return True
 
-    monkeypatch.setattr("bot.health.CHECK_SECONDS", 0.05)
+    monkeypatch.setattr("bot.ops.health.CHECK_SECONDS", 0.05)
     async with Health(ON, Metrics(), {"database": hang, "gateway": says(True)}) as health:
         began = time.monotonic()
         status, body = await get(health, "/readyz")

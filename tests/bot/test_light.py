@@ -51,7 +51,7 @@ def missed(bare: Path) -> set[str]:
 
 def songwriter(bare: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "bot.cli", *map(str, words)],
+        [sys.executable, "-m", "bot.cli.main", *map(str, words)],
         env=os.environ | {"PYTHONPATH": f"{bare}{os.pathsep}{ROOT}"},
         cwd=bare,
         capture_output=True,

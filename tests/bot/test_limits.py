@@ -14,8 +14,8 @@ import pytest_asyncio
 from bot.config import Limits
 from bot.engine.requests import BadPicture, EngineError, TooSlow
 from bot.limits import Quota
-from bot.refusals import CoolingDown, DayIsOver
 from bot.store import Store, StoreError
+from bot.ui.refusals import CoolingDown, DayIsOver
 
 pytestmark = pytest.mark.asyncio
 

@@ -19,9 +19,9 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from bot import log
 from bot.config import Log
-from bot.log import configure, redact, request_id
+from bot.ops import log
+from bot.ops.log import configure, redact, request_id
 
 URL_SAFE = string.ascii_letters + string.digits + "-_"
 TOKEN = "MTIzNDU2Nzg5MDEyMzQ1Njc4.Gabcde.0123456789-abcdefghijklmno_PQRSTUVW"  # noqa: S105
@@ -265,7 +265,7 @@ async def test_each_task_logs_its_own_request(capsys: pytest.CaptureFixture[str]
 
 _BLOCKED = """
 import logging, sys, time
-from bot import log
+from bot.ops import log
 from bot.config import Log
 log.MAX_WAITING = 50
 with log.configure(Log()):

@@ -31,7 +31,7 @@ from bot.config import BadConfiguration, Config, Log, parse
 from bot.engine.inline import InlineEngine
 from bot.engine.local import LocalEngine
 from bot.engine.requests import Engine, SongRequest, SongResult
-from bot.log import configure
+from bot.ops.log import configure
 from bot.store import ServerSettings, Store
 from model.errors import Unavailable
 from model.lexicon import Entry, Lexicon

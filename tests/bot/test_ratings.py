@@ -16,7 +16,7 @@ import pandas
 import pytest
 from click.testing import CliRunner, Result
 
-from bot.ratings import backup, ratings
+from bot.cli.ratings import backup, ratings
 from bot.store import Output, ServerSettings, Store
 from tests.bot.test_store import ADA, BOB, EVE, NOON, PEOPLE, SERVER, stanza
 

@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from bot.asking import read_recipe
 from bot.config import MAX_TEMPERATURE
 from bot.engine.requests import Unrepeatable
-from bot.panel import panel
-from bot.refusals import Refusal
-from bot.replies import MAX_MESSAGE
+from bot.request_factory import read_recipe
 from bot.store import ServerSettings, Store
+from bot.ui.panel import panel
+from bot.ui.refusals import Refusal
+from bot.ui.replies import MAX_MESSAGE
+from model.conditioning import CANDIDATES
 from model.decoding import Sampling
 from model.explanation import Explanation, Placed, Rival
 from model.recipe import LONGEST_RECIPE, Recipe
-from model.steering import CANDIDATES
-from model.wish import MAX_REWRITTEN, Wish
+from model.request import MAX_REWRITTEN, Wish
 from tests.bot.conftest import StubEngine, make_bot
 from tests.bot.songs import GENERATOR
 

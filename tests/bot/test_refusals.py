@@ -10,8 +10,8 @@ import pytest
 from discord import app_commands
 
 from bot.engine.requests import Busy
-from bot.refusals import DayIsOver, Refusal, is_ours, sentence
 from bot.store import StoreError
+from bot.ui.refusals import DayIsOver, Refusal, is_ours, sentence
 from model.errors import BadOption
 
 KIND = discord.AppCommandOptionType.channel

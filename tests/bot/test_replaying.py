@@ -16,16 +16,16 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from bot.cli import main
+from bot.cli.main import main
+from bot.cli.replay import ALONE, WITH_REWRITE
+from bot.cli.sing import lyrics, sing
 from bot.config import Filter
-from bot.replaying import ALONE, WITH_REWRITE
-from bot.singing import lyrics, sing
 from bot.store import Output, Store
 from bot.wordfilter import forbidden_words
 from model.files import CHECKPOINTS
-from model.pen import Pen
+from model.lyrics_generator import Pen
 from model.recipe import Recipe
-from model.wish import MAX_REWRITTEN, Wish
+from model.request import MAX_REWRITTEN, Wish
 from tests.refusals import refused
 
 NAME = "-k3_-dA9xQ2b"
@@ -51,7 +51,7 @@ def loaded(pen: Pen, monkeypatch: pytest.MonkeyPatch) -> list[Path | None]:
         folders.append(checkpoints)
         return pen
 
-    monkeypatch.setattr("bot.replaying.load_pen", load)
+    monkeypatch.setattr("bot.cli.replay.load_pen", load)
     return folders
 
 

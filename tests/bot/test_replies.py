@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.replies import MAX_MESSAGE, replied_to, shown, stanza_message
+from bot.ui.replies import MAX_MESSAGE, replied_to, shown, stanza_message
 
 NASTY = [
     "@everyone", "@here", "<@123>", "<@!123>", "<@&123>", "<#123>", "<:kiss:123>", "<a:kiss:123>", "<t:0:R>",
@@ -53,7 +53,7 @@ def test_a_stanza_fits_into_a_message_and_ends_with_its_facts(lines: list[str], 
 async def test_a_broken_connection_hides_no_message_that_is_replied_to(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("bot.retries._PAUSES", (0.0, 0.0))
+    monkeypatch.setattr("bot.ui.retries._PAUSES", (0.0, 0.0))
     asked: list[int] = []
 
     async def fetch(number: int) -> str:

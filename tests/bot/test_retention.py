@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot import config
-from bot.retention import BACKUPS_KEPT, Retention
+from bot.ops.retention import BACKUPS_KEPT, Retention
 from bot.store import Job, Store
 
 pytestmark = pytest.mark.asyncio
@@ -35,7 +35,7 @@ async def test_the_newest_backups_are_kept_and_other_files_left_alone(store: Sto
 async def test_a_folder_that_cannot_be_used_ends_nothing(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("bot.retention._DAY", 0.01)
+    monkeypatch.setattr("bot.ops.retention._DAY", 0.01)
     # Too long for a name: even to look for it fails.
     async with Retention(store, config.Store(backups=tmp_path / ("x" * 300))):
         async with asyncio.timeout(5):

@@ -27,10 +27,10 @@ from sqlite_utils import Database
 
 from bot.config import Config
 from bot.store import BadStore, Job, Output, ServerSettings, Stats, Store, StoreError, Tally, new_id
-from bot.store import lane as lane_module
-from bot.store.judgements import rating_rows
-from bot.store.lane import Lane
+from bot.store import executor as lane_module
+from bot.store.executor import Lane
 from bot.store.pseudonyms import Pseudonyms
+from bot.store.rating_queries import rating_rows
 from bot.store.schema import migrations
 
 ROOT = Path(__file__).parents[2]

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bot.preparing import clean
+from bot.cli.prepare import clean
 from model.errors import BadInput
 from tests.conftest import real_data
 from training.collecting.clean import MAX_LINE, clean_text, tidy_line

@@ -7,9 +7,9 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from bot.preparing import flickr8k
+from bot.cli.prepare import flickr8k
 from tests.refusals import refused
-from training.flickr8k import read_captions, read_split
+from training.corpora.flickr8k import read_captions, read_split
 
 QUIRK = "2258277193_586949ec62.jpg.1"
 HALF = "1798209205_77dbf525b0.jpg"

@@ -13,9 +13,9 @@ from click.testing import CliRunner, Result
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.preparing import gutenberg
+from bot.cli.prepare import gutenberg
 from training.collecting.gutenberg import blocks_of, is_verse, songs_of, strip_boilerplate
-from training.corpus import read_rows, read_songs
+from training.corpora.corpus import read_rows, read_songs
 
 NEW_HEADER = """\ufeffThe Project Gutenberg eBook of Songs of a Kettle
 

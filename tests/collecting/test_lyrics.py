@@ -24,7 +24,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from tqdm import tqdm
 
-from bot.cli import main
+from bot.cli.main import main
 from model.errors import Unavailable
 from tests.collecting.server import FAULTS, LyricsServer, Track, serving
 from training.collecting.answers import (
@@ -77,7 +77,7 @@ def run(*words: str | Path) -> Result:
 
 
 def start(arguments: list[str], **options: Any) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "bot.cli", *arguments]
+    command = [sys.executable, "-m", "bot.cli.main", *arguments]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **options)
 
 

@@ -15,7 +15,7 @@ import nltk.data
 import pytest
 from click.testing import CliRunner, Result
 
-from bot.preparing import nltk as command
+from bot.cli.prepare import nltk as command
 from training.collecting.nltk_data import CORPORA, default_folder
 
 
@@ -130,5 +130,5 @@ def test_a_folder_that_cannot_be_made(site: Path, server: str, tmp_path: Path) -
 
 
 def test_nothing_is_loaded_at_import() -> None:
-    script = "import bot.preparing, training.collecting.nltk_data, sys; sys.exit('nltk' in sys.modules)"
+    script = "import bot.cli.prepare, training.collecting.nltk_data, sys; sys.exit('nltk' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -10,10 +10,10 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.preparing import stanzas
+from bot.cli.prepare import stanzas
 from tests.refusals import refused
 from training.collecting.refine import archaic, refined, stanzas_of
-from training.corpus import read_rows, read_songs
+from training.corpora.corpus import read_rows, read_songs
 
 VERSE = ["The kettle sings upon the stove", "The rain is at the door", "I put away my winter glove",
          "And sweep the kitchen floor"]  # fmt: skip

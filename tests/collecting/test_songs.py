@@ -19,7 +19,7 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.cli import main
+from bot.cli.main import main
 from training.collecting.songs import COLUMNS, parse_list_line, read_csv, read_metadata, to_csv
 
 FIRST = "TRAAAAW128F429D538", "SOMZWCG12A8C13C480"
@@ -223,7 +223,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     source.write_text("".join(f"TR{n:016d};SO{n:016d};An Artist;Title {n}\n" for n in range(2_000)))
     output.write_text("old")
     ended = subprocess.run(
-        [sys.executable, "-m", "bot.cli", "data", "songs", "--msd", source, "-o", output],
+        [sys.executable, "-m", "bot.cli.main", "data", "songs", "--msd", source, "-o", output],
         capture_output=True, text=True,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)),
     )  # fmt: skip

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from model.errors import BadInput
 from model.files import write_whole
 from model.pictures import Preprocessing, open_picture
-from training.flickr8k import read_captions, read_split
+from training.corpora.flickr8k import read_captions, read_split
 
 SPLITS = ("train", "dev", "test")
 # The official zip spells its folder wrongly; copies vary.

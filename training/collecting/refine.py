@@ -116,5 +116,5 @@ def _even(lines: list[str], size: int) -> Iterator[list[str]]:
 
 
 def _is_usable(line: str) -> bool:
-    """Whether ``training.corpus`` would take the line for verse."""
+    """Whether ``training.corpora.corpus`` would take the line for verse."""
     return len(line) <= MAX_LINE and not _DIGIT.search(line) and bool(_LETTER.search(line))

@@ -13,7 +13,7 @@ from bot.engine.worker import Draft, Setup, Written
 from model.decoding import Sampling
 from model.errors import BadInput
 from model.recipe import Recipe
-from model.wish import Wish
+from model.request import Wish
 
 
 class Stub:

@@ -21,7 +21,7 @@ from bot.engine.requests import (
 )
 from bot.engine.worker import Draft, Setup
 from model.recipe import Recipe
-from model.wish import Wish
+from model.request import Wish
 from tests.bot.engine.harness import STUB, request
 from tests.bot.engine.stub import Stub
 

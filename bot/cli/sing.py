@@ -1,0 +1,201 @@
+"""``songwriter sing`` and ``songwriter lyrics``: stanzas on the command line, also those of before."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bot.cli import replay as replaying
+from bot.cli.console import checkpoints_option, load_eye, load_pen, path_type, polite, with_options
+from model.conditioning import CANDIDATES, DEFAULT_STYLE, LEAST_SYLLABLES, MAX_LINES, MOST_SYLLABLES, STYLES
+from model.decoding import Sampling
+from model.errors import BadOption
+from model.mood import MOODS, NONE, PICTURE, takes_picture
+from model.prompts import MAX_RANDOM_SEED, check_random_seed, check_seed
+from model.request import LINES, MAX_CANDIDATES, Wish
+from model.rhyme import SCHEMES
+
+if TYPE_CHECKING:
+    from model.explanation import Explanation
+    from model.lyrics_generator import Pen, Song
+
+
+def _asking(moods: Sequence[str], unsaid: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The options that ``sing`` and ``lyrics`` share: moods to choose from, and what holds without one."""
+    return with_options(
+        click.option("-t", "--temperature", type=float, default=0.4, show_default=True,
+                     help="0.1 (safe) to 2 (wild)."),
+        click.option("-s", "--seed", default=None, help="A word or phrase the stanza starts with."),
+        click.option("-n", "--count", type=click.IntRange(1, 100), default=1, show_default=True,
+                     help="How many stanzas."),
+        click.option("-r", "--random-seed", type=click.IntRange(0, MAX_RANDOM_SEED), default=None,
+                     help="The same number gives the same stanza."),
+        click.option("--top-k", type=click.IntRange(0, 1000), default=0, help="Draw from the k likeliest."),
+        click.option("--top-p", type=float, default=1.0, help="Nucleus sampling; 1 is off."),
+        click.option("--lines", type=click.IntRange(1, MAX_LINES), default=LINES, show_default=True),
+        click.option("--scheme", type=click.Choice(SCHEMES, case_sensitive=False), default=None,
+                     help="Which lines rhyme. Default: left to the song."),
+        click.option("--syllables", type=click.IntRange(LEAST_SYLLABLES, MOST_SYLLABLES), default=None,
+                     help="Of each line. Default: left to the song."),
+        click.option("--style", type=click.Choice(STYLES),
+                     default=DEFAULT_STYLE, show_default=True),
+        click.option("--mood", type=click.Choice(moods), default=None, help=unsaid),
+        click.option("--candidates", type=click.IntRange(1, MAX_CANDIDATES), default=CANDIDATES,
+                     show_default=True, help="Stanzas drawn, of which the best is kept."),
+        click.option("--replay", metavar="RECIPE", default=None,
+                     help="Write a stanza again, by its recipe or by the short name under a song of the "
+                     "bot's. Of the other options only --rewrite (and then --random-seed), --explain, "
+                     "--json, --checkpoints and --config may go with it; no IMAGE."),
+        click.option("--config", "config_path", type=path_type, default=None,
+                     help="With --replay: the bot's configuration, which says where its songs and its "
+                     "models are and which words it does not write. Default: as for `songwriter run`."),
+        click.option("--rewrite", type=click.IntRange(1, MAX_LINES), multiple=True, metavar="LINE",
+                     help="With --replay: replace that line and keep the others. May be repeated."),
+        click.option("--explain", is_flag=True,
+                     help="Say why this one: words and their lines, rhymes, candidates and their scores."),
+        click.option("--json", "as_json", is_flag=True, help="One JSON object."),
+        checkpoints_option,
+    )  # fmt: skip
+
+
+@click.command()
+@click.argument("image", type=path_type, required=False)
+@_asking(
+    [*MOODS, PICTURE, NONE],
+    "picture: as the picture's light and caption. Default: that where nothing on it is named, else none.",
+)
+@polite
+def sing(image: Path | None, as_json: bool, explain: bool, checkpoints: Path | None, **options: Any) -> None:
+    """Write a stanza about the photograph IMAGE."""
+    from model.mood import picture_mood
+    from model.pictures import open_picture
+
+    caption = mood = None
+    if replaying.wanted(options):
+        if image is not None:
+            raise BadOption("--replay writes a stanza without looking at its picture: leave out IMAGE.")
+        pen, songs = replaying.replayed(options, checkpoints)
+    elif image is None:
+        context = click.get_current_context()
+        raise click.MissingParameter(ctx=context, param_type="argument", param_hint="'IMAGE'")
+    else:
+        asked = options["mood"]
+        wishes = _wishes(options | {"mood": asked if asked in MOODS else None})
+        picture = open_picture(image)
+        eye, pen = load_eye(checkpoints), load_pen(checkpoints)
+        caption = eye.see(picture).told
+        if takes_picture(asked, caption):
+            mood = picture_mood(eye.preprocessing.square(picture), caption, pen.lexicon)
+            wishes = [replace(wish, mood=mood) for wish in wishes]
+        songs = [pen.song(caption, wish, eye.digest) for wish in wishes]
+    if as_json:
+        name = None if image is None else click.format_filename(image)
+        click.echo(json.dumps({"image": name, "caption": caption, **_report(pen, songs, explain)}))
+        return
+    if caption is not None:
+        click.echo(f"caption   {caption}")
+    click.echo(f"keywords  {', '.join(songs[0].keywords)}")
+    if mood is not None:
+        click.echo(f"mood      {mood}")
+    click.echo()
+    _print_songs(pen, songs, explain)
+
+
+@click.command()
+@_asking(MOODS, "Default: left to the words.")
+@polite
+def lyrics(as_json: bool, explain: bool, checkpoints: Path | None, **options: Any) -> None:
+    """Write a stanza from a seed, or from nothing."""
+    if replaying.wanted(options):
+        pen, songs = replaying.replayed(options, checkpoints)
+    else:
+        wishes = _wishes(options)
+        pen = load_pen(checkpoints)
+        songs = [pen.song(None, wish) for wish in wishes]
+    if as_json:
+        click.echo(json.dumps(_report(pen, songs, explain)))
+    else:
+        _print_songs(pen, songs, explain)
+
+
+def _wishes(options: Mapping[str, Any]) -> list[Wish]:
+    """A wish for each stanza, checked before the models are loaded."""
+    first = check_random_seed(options["random_seed"])
+    named = ("candidates", "style", "mood", "lines", "scheme", "syllables")
+    wish = Wish(
+        Sampling(options["temperature"], options["top_k"], options["top_p"]),
+        "" if options["seed"] is None else check_seed(options["seed"]),
+        **{name: options[name] for name in named},
+    )
+    return [
+        replace(wish, random_seed=(first + number) % (MAX_RANDOM_SEED + 1))
+        for number in range(options["count"])
+    ]
+
+
+def _recipe_text(pen: Pen, song: Song) -> str:
+    from model.recipe import Recipe
+
+    return Recipe.of(song.keywords, song.wish, pen.origin, pen.engine).text
+
+
+def _report(pen: Pen, songs: Sequence[Song], explain: bool) -> dict[str, Any]:
+    return {
+        "keywords": list(songs[0].keywords),
+        "stanzas": [_stanza(pen, song, explain) for song in songs],
+        "model": {"captioner": songs[0].captioner, "generator": songs[0].generator},
+    }
+
+
+def _stanza(pen: Pen, song: Song, explain: bool) -> dict[str, Any]:
+    report = {
+        "lines": list(song.lines),
+        "text": song.text,
+        "random_seed": song.wish.random_seed,
+        "temperature": song.wish.sampling.temperature,
+        "recipe": _recipe_text(pen, song),
+    }
+    return report | ({"explanation": asdict(_explained(pen, song))} if explain else {})
+
+
+def _explained(pen: Pen, song: Song) -> Explanation:
+    from model import explanation
+
+    return explanation.explain(song, pen.lexicon, pen.tools.novelty)
+
+
+def _print_songs(pen: Pen, songs: Sequence[Song], explain: bool) -> None:
+    """Stanzas for people; the recipes go to stderr, so that ``> file`` gets nothing but verse."""
+    for number, song in enumerate(songs):
+        click.echo(f"\n{song.text}" if number else song.text)
+        click.echo(f"recipe {_recipe_text(pen, song)}", err=True)
+        if explain:
+            click.echo("\n" + _table(_explained(pen, song)))
+
+
+def _table(why: Explanation) -> str:
+    """An explanation for people: words, sound, and a row for each candidate."""
+    from model.explanation import described, originality, outline
+
+    shown = [name for name in why.rivals[0].parts if any(round(one.parts[name], 2) for one in why.rivals)]
+    rows = [
+        [f"{one.score:+.2f}", *(f"{one.parts[name]:+.2f}" for name in shown), " / ".join(one.lines)]
+        for one in why.rivals
+    ]
+    names = ["score", *shown, f"the best of {why.candidates} candidates"]
+    widths = [max(len(row[place]) for row in [names, *rows]) for place in range(len(names) - 1)]
+    return "\n".join([
+        f"words      {described(why.words) or 'none were asked for'}",
+        *([f"plan       {outline(why.plan)}"] if why.plan is not None else []),
+        *([f"mood       {why.mood}"] if why.mood else []),
+        f"rhymes     {why.scheme}",
+        f"syllables  {' '.join(map(str, why.syllables))}",
+        *([f"copied     {originality(why.copied)}"] if why.copied is not None else []),
+        "",
+        *("  ".join([*map(str.rjust, row, widths), row[-1]]) for row in [names, *rows]),
+    ])  # fmt: skip

@@ -1,0 +1,129 @@
+"""Getting a stanza to people: a reply or an answer, its buttons and its rating reactions."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+
+import aiohttp
+import discord
+
+from bot.config import Config
+from bot.preferences import preferences_of
+from bot.store import Output, Store, StoreError, new_id
+from bot.ui.buttons import buttons
+from bot.ui.deferral import UNKNOWN_MESSAGE
+from bot.ui.replies import stanza_message
+from bot.ui.retries import persistently
+
+_log = logging.getLogger(__name__)
+
+# Answered when the message that is replied to has gone: its reference cannot be resolved.
+_INVALID_FORM = 50035
+# A sentence about a failure disappears: the channel is for pictures and songs.
+_SECONDS_SHOWN = 30.0
+# Name of the tasks that delete them.
+FADING = "fading sentence"
+
+
+class Poster:
+    """Posts outputs and remembers where."""
+
+    def __init__(self, store: Store, config: Config) -> None:
+        self._store, self._config = store, config
+        self._fading: set[asyncio.Task[None]] = set()
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Let the sentences that are to disappear do so at once; those to come stay, as they say why."""
+        self._stopping = True
+        for task in self._fading:
+            task.cancel()
+
+    async def reply(self, message: discord.Message, output: Output) -> discord.Message | None:
+        """Reply to a message; None where it was deleted meanwhile."""
+        try:
+            # The nonce keeps Discord from posting it twice.
+            sent = await persistently(
+                lambda: message.reply(
+                    _text(output, ()), view=buttons(output.id), mention_author=False, nonce=output.id
+                )
+            )
+        except BaseException as error:
+            await self._store.delete_output(output.id)
+            if isinstance(error, discord.HTTPException) and _has_gone(error):
+                _log.info("message %s has gone: no reply", message.id)
+                return None
+            raise
+        await self._posted(sent, output, message.guild)
+        return sent
+
+    async def answer(
+        self, interaction: discord.Interaction, output: Output, notes: Sequence[str] = ()
+    ) -> None:
+        """Answer an interaction that was acknowledged with "thinking"; notes go under the song."""
+        try:
+            sent = await persistently(
+                lambda: interaction.edit_original_response(
+                    content=_text(output, notes), view=buttons(output.id)
+                )
+            )
+        except BaseException:
+            await self._store.delete_output(output.id)
+            raise
+        # Where only the person has installed the app it is no member, and cannot react.
+        server = interaction.client.get_guild(interaction.guild_id) if interaction.guild_id else None
+        member = server is not None or interaction.guild_id is None
+        await self._posted(sent, output, server, react=member and not sent.flags.ephemeral)
+
+    async def apologise(self, message: discord.Message, text: str) -> None:
+        """Reply with a sentence that disappears; in silence where even that is not possible."""
+        nonce = new_id()
+        with suppress(discord.HTTPException, aiohttp.ClientError, OSError):
+            sent = await persistently(lambda: message.reply(text, mention_author=False, nonce=nonce))
+            if not self._stopping:
+                task = asyncio.create_task(self._fade(sent), name=FADING)
+                # The loop alone would not keep it.
+                self._fading.add(task)
+                task.add_done_callback(self._fading.discard)
+
+    async def _fade(self, sentence: discord.Message) -> None:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(_SECONDS_SHOWN)
+        with suppress(discord.HTTPException, aiohttp.ClientError, OSError):
+            await persistently(sentence.delete)
+
+    async def _posted(
+        self, sent: discord.Message, output: Output, server: discord.Guild | None, *, react: bool = True
+    ) -> None:
+        try:
+            await self._store.attach_message(output.id, sent.channel.id, sent.id)
+            here = await preferences_of(server.id if server else None, self._store, self._config)
+            if react and here.ratings:
+                await _react(sent, here.reactions)
+        except (StoreError, discord.HTTPException, aiohttp.ClientError, OSError) as error:
+            # The song is there: an apology beside it, or in its place, would only spoil it.
+            _log.warning("message %s cannot be rated: %s", sent.id, type(error).__name__)
+
+
+def _has_gone(error: discord.HTTPException) -> bool:
+    """Whether it is the message to be replied to that is not there."""
+    return error.code == UNKNOWN_MESSAGE or (
+        error.code == _INVALID_FORM and "message_reference" in error.text
+    )
+
+
+def _text(output: Output, notes: Sequence[str]) -> str:
+    return stanza_message(output.lines, output.caption, output.temperature, output.id, notes)
+
+
+async def _react(message: discord.Message, reactions: Sequence[str]) -> None:
+    # The stanza is there: without the permission, or with an emoji that Discord does not know,
+    # people can do without.
+    try:
+        for reaction in reactions:
+            await message.add_reaction(reaction)
+    except discord.HTTPException as error:
+        _log.info("no reactions on %s: %s", message.id, error.code)

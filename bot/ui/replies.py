@@ -1,0 +1,72 @@
+"""How a stanza and its facts are put into a message: plain text that pings nobody; and what is replied to."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from contextlib import suppress
+
+import discord
+
+from bot.ui.retries import persistently
+
+# Discord's limit for a message.
+MAX_MESSAGE = 2000
+# A caption is a sentence; what is longer has gone wrong.
+MAX_CAPTION = 300
+# Markdown that Discord adds beyond what ``escape_markdown`` knows: headings, lists, subtext, links.
+_LINE_MARKUP = re.compile(r"^(\s*)([#>*+-]|\d+\.)", re.MULTILINE)
+# Discord makes a link of an address also where it follows a letter; "awww." is none.
+_ADDRESS = re.compile(r"(?i)(?:https?://|\bwww\.|discord\.gg/)\S*")
+# Mentions, custom emoji, timestamps and slash commands: <@1>, <#1>, <:a:1>, <t:1:R>, </a:1>.
+_REFERENCE = re.compile(r"<(?=[@#:a-z/]|t:)")
+
+
+def stanza_message(
+    lines: Sequence[str], caption: str | None, temperature: float, number: str, notes: Sequence[str] = ()
+) -> str:
+    """A stanza with a quiet line under it.
+
+    Args:
+        lines: the stanza.
+        caption: what was seen, None without a picture.
+        temperature: of the stanza.
+        number: what `/replay` knows the song by.
+        notes: what else is to be said.
+    """
+    seen = [shown(caption)[:MAX_CAPTION]] if caption else []
+    quiet = " · ".join([*seen, f"temperature {temperature:g}", *notes, f"`{number}`"])
+    verse = "\n".join(shown(line) for line in lines)
+    return f"{verse[: MAX_MESSAGE - 2 * MAX_CAPTION]}\n-# {quiet}"
+
+
+def shown(text: str) -> str:
+    """Somebody's text as one harmless line: no markup, mention, link, or invisible character."""
+    visible = "".join(" " if c.isspace() else c for c in text if c.isspace() or _is_visible(c))
+    bare = _REFERENCE.sub("<\u200b", _ADDRESS.sub("…", visible))
+    escaped = discord.utils.escape_mentions(discord.utils.escape_markdown(bare))
+    return _LINE_MARKUP.sub(r"\1\\\2", escaped).strip()
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things: "1 song", "2 songs"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+async def replied_to(message: discord.Message) -> discord.Message | None:
+    """The message that another one replies to, if there is one that can be read."""
+    reference = message.reference
+    if reference is None or reference.message_id is None:
+        return None
+    if isinstance(reference.resolved, discord.Message):
+        return reference.resolved
+    wanted = reference.message_id
+    with suppress(discord.HTTPException):
+        return await persistently(lambda: message.channel.fetch_message(wanted))
+    return None
+
+
+def _is_visible(character: str) -> bool:
+    # Control, format (zero-width and bidirectional marks), surrogate and private-use characters.
+    return unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Co", "Cn")

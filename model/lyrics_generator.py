@@ -1,0 +1,327 @@
+"""From keywords and a wish to a stanza. Free of torch where the generator runs without it."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from model.checkpoint import described
+from model.decoding import Sample, Stepper, compose
+from model.errors import BadOption
+from model.extras import needing_torch
+from model.files import CHECKPOINTS
+from model.keywords import MAX_KEYWORDS, distinct, extract, unnamed
+from model.known_lines import KnownLines
+from model.lexicon import Lexicon
+from model.memory import given_back
+from model.novelty import Novelty
+from model.onnx_stepper import load_stepper
+from model.planbook import PlanBook
+from model.planner import Planner
+from model.ranking import Candidate, Weights
+from model.reader import Reader
+from model.request import Wish
+from model.rules import Spelling
+from model.sampling_jobs import FROM_CAPTION, Task, Tools, line_tasks, stanza_tasks
+from model.text import LETTERS, NEWLINE, fold, print_lines
+from model.thoughts import Thoughts
+from model.vocabulary import CharVocabulary
+
+# Words of a seed that steer.
+FROM_SEED = 2
+# All candidates may have run into dead ends, or be nothing but commas.
+_ATTEMPTS = 10
+# After so many a scheme that cannot be had is only liked.
+_BOUND = 3
+
+
+@dataclass(frozen=True)
+class Song:
+    """A stanza and everything needed to write it again.
+
+    Attributes:
+        caption: what the captioner saw, or None without a picture.
+        keywords: lemmas that steered the stanza.
+        lines: as they are shown; never empty.
+        wish: what was asked for, random seed included.
+        captioner: digest of the captioner's checkpoint.
+        generator: digest of the generator's checkpoint.
+        candidates: those of the last choice, the best first.
+    """
+
+    caption: str | None
+    keywords: tuple[str, ...]
+    lines: tuple[str, ...]
+    wish: Wish
+    captioner: str
+    generator: str
+    candidates: tuple[Candidate, ...] = ()
+
+    @property
+    def text(self) -> str:
+        return NEWLINE.join(self.lines)
+
+
+# How stanzas are drawn and chosen, by number: raised whenever the same models, wish and random seed
+# give another stanza than before, so that an earlier version's recipes are told apart.
+METHOD = 4
+
+
+# Files beside the generator's, each of which may be missing -> what reads it.
+PARTS: dict[str, Callable[[Path, Lexicon], Any]] = {
+    "novelty": lambda path, _: Novelty.load(path),
+    "lines": lambda path, _: KnownLines.load(path),
+    "planner": Planner.load,
+    "planbook": PlanBook.load,
+    "reader": lambda path, _: Reader.load(path),
+    "plan_reader": lambda path, _: Reader.load(path),
+    "thoughts": lambda path, _: Thoughts.load(path),
+}
+# Those that serve without plans, too.
+_ALWAYS = ("novelty", "lines")
+
+
+class Pen:
+    """Keywords and seeds to stanzas.
+
+    Args:
+        stepper: runs the generator.
+        vocabulary: its symbols.
+        lexicon: what is known about words.
+        digest: of the generator's checkpoint.
+        weights: what makes a stanza the best of its candidates.
+        engine: what runs the generator, by name.
+        novelty: tells copies of the training songs, or None.
+        origin: digest of all that decides what is written, files and ``METHOD``, for recipes; ``digest``
+            where it is "".
+        planner: decides what each line says, or None.
+        reader: says how much sense a stanza makes, or None.
+        lines: of the songbook, or None.
+        plan_reader: says how much sense a plan makes, or None.
+        thoughts: what is told and what is planned as vectors, or None.
+        planbook: plans that people had, or None.
+    """
+
+    def __init__(
+        self,
+        stepper: Stepper,
+        vocabulary: CharVocabulary,
+        lexicon: Lexicon,
+        digest: str,
+        weights: Weights | None = None,
+        engine: str = "torch",
+        novelty: Novelty | None = None,
+        origin: str = "",
+        planner: Planner | None = None,
+        reader: Reader | None = None,
+        lines: KnownLines | None = None,
+        plan_reader: Reader | None = None,
+        thoughts: Thoughts | None = None,
+        planbook: PlanBook | None = None,
+    ) -> None:
+        self.stepper, self.vocabulary = stepper, vocabulary
+        self.lexicon, self.digest, self.engine = lexicon, digest, engine
+        self.origin = origin or digest
+        spelling = Spelling(lexicon, vocabulary)
+        self.tools = Tools(
+            lexicon,
+            spelling,
+            weights or Weights(),
+            novelty,
+            planner,
+            reader,
+            lines,
+            plan_reader,
+            thoughts,
+            planbook,
+        )
+
+    @classmethod
+    @given_back()
+    def load(
+        cls,
+        folder: Path = CHECKPOINTS,
+        device: str = "cpu",
+        lexicon: Path | None = None,
+        engine: str | None = None,
+    ) -> Pen:
+        """The generator of a folder with its lexicon, or with another one.
+
+        Args:
+            folder: of the checkpoints.
+            device: "cpu" or a GPU that torch knows.
+            lexicon: file of another lexicon.
+            engine: one of ``wish.ENGINES``; None for "int8" on a CPU and "torch" elsewhere.
+
+        Raises:
+            BadCheckpoint: a file is missing or damaged.
+            BadInstallation: the engine needs torch, which is not installed, or a newer ONNX Runtime.
+        """
+        engine = engine or ("int8" if device == "cpu" else "torch")
+        path = folder / "generator.safetensors"
+        if engine == "torch":
+            with needing_torch("The engine torch"):
+                from model.generator import fast_stepper, load_generator
+
+            model, vocabulary, checkpoint = load_generator(path)
+            stepper: Stepper = fast_stepper(model.to(device))
+        else:
+            stepper, vocabulary, checkpoint = load_stepper(path, int8=engine == "int8")
+        words = lexicon or folder / "lexicon.json.xz"
+        known = Lexicon.load(words)
+        with described(path):
+            weights = Weights(**checkpoint.header.get("ranking", {}))
+        parts = _parts(folder, known, bool(checkpoint.header.get("forms")))
+        files = [folder / f"{name}.safetensors" for name in parts]
+        return cls(
+            stepper,
+            vocabulary,
+            known,
+            checkpoint.digest,
+            weights,
+            engine,
+            origin=_digest([path, words, *files]),
+            **parts,
+        )
+
+    def keywords(self, caption: str | None, seed: str) -> tuple[str, ...]:
+        """The words that steer: the seed's first, then the caption's."""
+        whole = self._without_beginning(seed)
+        from_seed = extract(whole, self.lexicon, FROM_SEED) if whole else []
+        if not caption:
+            return tuple(from_seed)
+        told = extract(caption, self.lexicon, MAX_KEYWORDS, unnamed(caption), filled=self.plans)
+        from_caption = told if self.plans else told[:FROM_CAPTION]
+        return tuple(distinct([*from_seed, *from_caption])[:MAX_KEYWORDS])
+
+    @property
+    def plans(self) -> bool:
+        """Whether stanzas are planned, which takes all that a caption says."""
+        return self.tools.planner is not None
+
+    def _without_beginning(self, seed: str) -> str:
+        """A seed without its last letters where these are to become a word: they name nothing yet."""
+        before, _, last = seed.rpartition(" ")
+        return before if last and self.tools.spelling.begins(fold(last)) else seed
+
+    def song(self, caption: str | None, wish: Wish, captioner: str = "") -> Song:
+        """A stanza about a caption, or about the seed alone.
+
+        Args:
+            caption: what a picture shows, or None.
+            wish: what the stanza should be like.
+            captioner: digest of the captioner that wrote the caption.
+        """
+        return self.songs([(caption, wish)], captioner)[0]
+
+    def songs(self, wanted: Sequence[tuple[str | None, Wish]], captioner: str = "") -> list[Song]:
+        """Several stanzas drawn in one batch; each is the one that ``song`` would write."""
+        found = self.sung([(self.keywords(caption, wish.seed), wish) for caption, wish in wanted])
+        return [
+            replace(song, caption=caption, captioner=captioner)
+            for song, (caption, _) in zip(found, wanted, strict=True)
+        ]
+
+    def sung(self, wanted: Sequence[tuple[Sequence[str], Wish]]) -> list[Song]:
+        """The same from keywords that are known already, as those of a recipe; no caption is named.
+
+        Raises:
+            BadOption: see ``candidates``.
+        """
+        return [
+            Song(None, tuple(keywords), self.shown(found[0].text), wish, "", self.digest, tuple(found))
+            for (keywords, wish), found in zip(wanted, self.candidates(wanted), strict=True)
+        ]
+
+    def shown(self, text: str) -> tuple[str, ...]:
+        """A folded stanza as its lines are shown."""
+        return tuple(print_lines(text, self.lexicon.names))
+
+    def write(self, wanted: Sequence[tuple[Sequence[str], Wish]]) -> list[tuple[str, ...]]:
+        """Keywords and wishes -> for each the best of its candidates, as lines to show.
+
+        Raises:
+            BadOption: see ``candidates``.
+        """
+        return [self.shown(one.text) for one in self.compose(wanted)]
+
+    def compose(self, wanted: Sequence[tuple[Sequence[str], Wish]]) -> list[Candidate]:
+        """Keywords and wishes -> for each the best of its candidates.
+
+        Raises:
+            BadOption: see ``candidates``.
+        """
+        return [found[0] for found in self.candidates(wanted)]
+
+    def candidates(self, wanted: Sequence[tuple[Sequence[str], Wish]]) -> list[list[Candidate]]:
+        """Keywords and wishes -> for each the candidates of its last choice, folded, the best first.
+
+        Raises:
+            BadOption: nothing but punctuation came out, as it may at high temperatures.
+        """
+        found = self._drawn(dict(enumerate(partial(self._stanza, *one) for one in wanted)))
+        for step in range(max((len(wish.rewritten) for _, wish in wanted), default=0)):
+            lines = {
+                number: partial(self._line, *one, step, found[number][0].text)
+                for number, one in enumerate(wanted)
+                if step < len(one[1].rewritten)
+            }
+            found |= self._drawn(lines)
+        return [found[number] for number in range(len(wanted))]
+
+    def _stanza(self, keywords: Sequence[str], wish: Wish, attempt: int) -> list[Task]:
+        return stanza_tasks(self.tools, keywords, wish, attempt, bound=attempt < _BOUND)
+
+    def _line(self, keywords: Sequence[str], wish: Wish, step: int, text: str, attempt: int) -> list[Task]:
+        lines, bound = text.split(NEWLINE), attempt < _BOUND
+        return line_tasks(self.tools, keywords, wish, lines, wish.rewritten[step], attempt, bound)
+
+    def _drawn(self, tasks: Mapping[int, Callable[[int], list[Task]]]) -> dict[int, list[Candidate]]:
+        """Draw tasks, which take the number of the attempt, again while nothing comes out."""
+        found: dict[int, list[Candidate]] = {}
+        for attempt in range(_ATTEMPTS):
+            waiting = [
+                (number, one)
+                for number, some in tasks.items()
+                if number not in found
+                for one in some(attempt)
+            ]
+            if waiting:
+                drawn = compose(self.stepper, self.vocabulary, [(one.job, one.rate) for _, one in waiting])
+                fit: dict[int, list[Candidate]] = {}
+                for (number, one), samples in zip(waiting, drawn, strict=True):
+                    candidates = one.candidates([sample for sample in samples if _spoken(sample)])
+                    fit.setdefault(number, []).extend(c for c in candidates if not one.bars(c))
+                found |= {
+                    number: sorted(some, key=lambda one: -one.score.total)
+                    for number, some in fit.items()
+                    if some
+                }
+        if len(found) < len(tasks):
+            raise BadOption("No stanza came out: ask for a lower temperature.")
+        return found
+
+
+def _parts(folder: Path, lexicon: Lexicon, plans: bool) -> dict[str, Any]:
+    """What is beside the generator, by name; whoever trains on songs of their own need not have it all.
+
+    Only a generator that is told of plans can follow one, and nobody chooses plans where none are drawn.
+    """
+    names = list(PARTS if plans and (folder / "planner.safetensors").exists() else _ALWAYS)
+    files = {name: folder / f"{name}.safetensors" for name in names}
+    return {name: PARTS[name](path, lexicon) for name, path in files.items() if path.exists()}
+
+
+def _digest(files: Sequence[Path]) -> str:
+    """First 12 hex digits of the SHA-256 of ``METHOD`` and the files' SHA-256s, one after the other."""
+    parts = [hashlib.sha256(path.read_bytes()).digest() for path in files]
+    return hashlib.sha256(b"".join([bytes([METHOD]), *parts])).hexdigest()[:12]
+
+
+def _spoken(one: Sample) -> bool:
+    return math.isfinite(one.nats) and any(character in LETTERS for character in one.text)

@@ -1,0 +1,82 @@
+"""What a stanza should be like: checked when it is said, before any network is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from model.conditioning import CANDIDATES, DEFAULT_STYLE, LEAST_SYLLABLES, MAX_LINES, STYLES
+from model.conditioning import MOST_SYLLABLES as MOST_SYLLABLES
+from model.decoding import Sampling
+from model.errors import BadOption
+from model.mood import MOODS
+from model.prompts import MAX_RANDOM_SEED
+from model.rhyme import SCHEMES
+
+# What can run the generator: ONNX Runtime with weights of 8 bits or in float32, or PyTorch.
+ENGINES = ("int8", "float32", "torch")
+LINES = 4
+MAX_CANDIDATES = 256
+# A stanza whose lines were all replaced often enough is another one.
+MAX_REWRITTEN = 8
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a stanza should be like.
+
+    Attributes:
+        sampling: temperature and its companions.
+        seed: the stanza starts with it and is steered by its words; "" for none.
+        random_seed: 0 to 2**32 - 1; the same seed and checkpoints give the same stanza.
+        candidates: stanzas drawn, of which the best is kept.
+        style: one of ``steering.STYLES``.
+        mood: one of ``mood.MOODS``, or None to leave it to the words.
+        lines: 1 to 4.
+        scheme: one of ``rhyme.SCHEMES``; None: rhymed where it is cheap, free otherwise.
+        syllables: of every line, 3 to 14; None: the program chooses.
+        rewritten: (line from 1, random seed), lines that are replaced after the stanza is
+            written, in order.
+        forbidden: folded words that can't be finished.
+
+    Raises:
+        BadOption: a value outside its range.
+    """
+
+    sampling: Sampling = field(default_factory=Sampling)
+    seed: str = ""
+    random_seed: int = 0
+    candidates: int = CANDIDATES
+    style: str = DEFAULT_STYLE
+    mood: str | None = None
+    lines: int = LINES
+    scheme: str | None = None
+    syllables: int | None = None
+    rewritten: tuple[tuple[int, int], ...] = ()
+    forbidden: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        _in_range("random seed", self.random_seed, 0, MAX_RANDOM_SEED)
+        _in_range("number of candidates", self.candidates, 1, MAX_CANDIDATES)
+        _in_range("number of lines", self.lines, 1, MAX_LINES)
+        _one_of("style", self.style, STYLES)
+        if self.mood is not None:
+            _one_of("mood", self.mood, MOODS)
+        if self.scheme is not None:
+            _one_of("rhyme scheme", self.scheme, SCHEMES)
+        if self.syllables is not None:
+            _in_range("number of syllables", self.syllables, LEAST_SYLLABLES, MOST_SYLLABLES)
+        _in_range("number of rewritten lines", len(self.rewritten), 0, MAX_REWRITTEN)
+        for line, random_seed in self.rewritten:
+            _in_range("line to rewrite", line, 1, self.lines)
+            _in_range("random seed", random_seed, 0, MAX_RANDOM_SEED)
+
+
+def _in_range(name: str, value: int, least: int, most: int) -> None:
+    if not least <= value <= most:
+        raise BadOption(f"The {name} must be between {least} and {most}, not {value}.")
+
+
+def _one_of(name: str, value: str, known: Collection[str]) -> None:
+    if value not in known:
+        raise BadOption(f"The {name} must be one of {', '.join(known)}, not {value!r}.")

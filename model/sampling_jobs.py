@@ -1,0 +1,459 @@
+"""From a wish to what the sampler draws, and what its candidates are scored against."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from model.agreement import disagreement
+from model.conditioning import MODERN, Steering
+from model.decoding import ISLAND, Job, Sample
+from model.keywords import used
+from model.known_lines import KnownLines
+from model.lexicon import Lexicon
+from model.novelty import Novelty
+from model.plan import COMMONPLACE, MAX_INNER, LinePlan, Plan, outline, plan_of, planned_words
+from model.planbook import PlanBook
+from model.planner import Brief, Draft, Planner
+from model.ranking import Aim, Candidate, Weights
+from model.reader import Reader
+from model.request import MOST_SYLLABLES, Wish
+from model.rhyme import FREE, MAX_SYLLABLES, last_word, partner, rhyme_bucket
+from model.rules import Rules, Spelling
+from model.text import IN_WORD, LETTERS, NEWLINE, words
+from model.thoughts import Thoughts
+from model.wordfilter import Forbidden
+
+# Where no scheme is asked for, the generator is told of this one and the score likes it, but
+# nothing is barred: the stanza rhymes where that is cheap.
+HINTED = "AABB"
+# Syllables of a line where no number is asked for and nothing is planned, and how often: those that
+# songs have most.
+_SYLLABLES = {6: 0.25, 7: 0.25, 8: 0.5}
+# Of a line's syllables so many are its planned words', as in people's stanzas: half of them and a little.
+# A longer line is padded out with words that say nothing, a shorter one has no room for its grammar.
+_PLANNED_SHARE, _PLANNED_MORE = 0.5, 0.4
+# What each syllable by which a plan's lines miss that costs it, on average, in nats a word.
+_MISFIT = 0.3
+# Beside the random numbers of its attempts, a wish has one for its form and one for its plans.
+_FORM, _PLAN = 10**6, 10**6 + 1
+# Words of a caption that steer where nothing is planned. More crowd a stanza of four lines: each line
+# then bends around one.
+FROM_CAPTION = 2
+# A seed of more syllables leaves no room for a plan of its line.
+_LONGEST_SEED = 6
+# People's plans that are looked at, and plans drawn where none of those has enough of the keywords; as many
+# are followed as there are islands of candidates.
+NEAR, DRAFTS = 64, 48
+_ENOUGH = 0.7
+# Any picture may be told so: a plan that does, unasked, costs so much, in nats a word.
+_STALE = 0.5
+# How much chance has a part in which of people's plans are followed, in nats a word: the best of them would
+# be followed by every picture of a dog.
+_CHANCE = 0.2
+# What a pronoun costs a plan that stands for nobody in it, in nats a word.
+_DISAGREEMENT = 0.3
+# What it is worth to name all keywords, in the same.
+_TOLD = 3.0
+# What a plan's nearness to what is told of the picture is worth, in the same.
+_NEAR = 3.0
+# What a nat of the plan reader's log-odds is worth, in the same.
+_PLAN_SENSE = 0.3
+# Plans are drawn at a temperature between this and 1 where the stanza's is between 0 and 1.
+_COOLEST = 0.4
+
+
+class Tools(NamedTuple):
+    """What all tasks of a generator share."""
+
+    lexicon: Lexicon
+    spelling: Spelling
+    weights: Weights
+    novelty: Novelty | None = None
+    planner: Planner | None = None
+    reader: Reader | None = None
+    lines: KnownLines | None = None
+    plan_reader: Reader | None = None
+    thoughts: Thoughts | None = None
+    planbook: PlanBook | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """Candidates to draw.
+
+    Attributes:
+        job: how.
+        aim: what they are scored against.
+        after: folded lines that follow what is drawn.
+        unlike: the stanza that another one is to replace, "" for none.
+        reader: says how much sense candidates make, or None.
+    """
+
+    job: Job
+    aim: Aim
+    after: tuple[str, ...] = ()
+    unlike: str = ""
+    reader: Reader | None = None
+
+    def bars(self, candidate: Candidate) -> bool:
+        """Whether the lines after what was drawn make the stanza one that may not be."""
+        rules = self.job.rules
+        return candidate.text == self.unlike or bool(self.after and rules and rules.bars(candidate.text))
+
+    def rate(self, samples: Sequence[Sample]) -> list[float]:
+        """Total scores of candidates, finished or not."""
+        # Many rows have the same text.
+        distinct = list(dict.fromkeys(samples))
+        scores = {
+            sample: one.score.total for sample, one in zip(distinct, self.candidates(distinct), strict=True)
+        }
+        return [scores[one] for one in samples]
+
+    def candidates(self, samples: Sequence[Sample]) -> list[Candidate]:
+        """The stanzas that drawn texts make, and their scores."""
+        texts = [self._stanza(sample) for sample in samples]
+        senses = [0.0] * len(texts)
+        if self.reader and texts:
+            senses = self.reader.scores([self.aim.keywords] * len(texts), [t.strip(NEWLINE) for t in texts])
+        return [
+            Candidate(
+                text,
+                self.aim.score(replace(sample, text=text), sense),
+                sample.ended,
+                self.aim.plan,
+                sample.nats,
+            )
+            for text, sample, sense in zip(texts, samples, senses, strict=True)
+        ]
+
+    def _stanza(self, sample: Sample) -> str:
+        text = without_torn_end(sample.text) if sample.cut else sample.text
+        return NEWLINE.join([text.strip(NEWLINE), *self.after]) if self.after else text
+
+
+def stanza_tasks(
+    tools: Tools, keywords: Sequence[str], wish: Wish, attempt: int = 0, bound: bool = True
+) -> list[Task]:
+    """A whole stanza: a task for each plan that it may follow, or one without a plan.
+
+    Args:
+        tools: word table, spelling, weights and planner.
+        keywords: lemmas that steer.
+        wish: what the stanza should be like.
+        attempt: 0, or more where earlier ones came to nothing.
+        bound: whether a scheme that was asked for and a plan are kept, or only liked.
+    """
+    steering = _steering(tools, keywords, wish)
+    plans = _plans(tools, keywords, wish, steering, attempt) if bound else []
+    if not plans:
+        keywords = keywords if wish.seed else keywords[:FROM_CAPTION]
+        steering = _steering(tools, keywords, wish)
+        return [_stanza_task(tools, keywords, wish, steering, attempt, bound, wish.candidates)]
+    each = wish.candidates // len(plans)
+    return [
+        _stanza_task(
+            tools,
+            keywords,
+            wish,
+            _planned(tools, wish, steering, draft),
+            attempt,
+            bound,
+            each,
+        )
+        for draft in plans
+    ]
+
+
+def _stanza_task(
+    tools: Tools,
+    keywords: Sequence[str],
+    wish: Wish,
+    steering: Steering,
+    attempt: int,
+    bound: bool,
+    candidates: int,
+) -> Task:
+    seeds = _seeds(wish.random_seed, attempt, candidates)
+    rules = _rules(tools, wish, steering, bound)
+    job = Job(steering, seeds, wish.sampling, wish.seed, rules)
+    return Task(job, _aim(tools, keywords, wish, steering), reader=tools.reader)
+
+
+def _plans(
+    tools: Tools, keywords: Sequence[str], wish: Wish, steering: Steering, attempt: int
+) -> list[Draft]:
+    """The plans that are worth following, the best first; none where nobody plans."""
+    if tools.planner is None or not _may_plan(tools, wish):
+        return []
+    random = np.random.default_rng([wish.random_seed, _PLAN, attempt])
+    brief = Brief(tuple(keywords), wish.style, wish.mood, wish.lines, steering.scheme)
+    islands = max(1, wish.candidates // ISLAND)
+    drafts = _persons(tools, brief, wish, random)
+    if not drafts:
+        drafts = tools.planner.draw(brief, DRAFTS, _coolness(wish), random, wish.forbidden)
+        # A plan without any of the keywords would leave them unsaid: then it is better to have none.
+        drafts = [draft for draft in drafts if not keywords or _told(draft, keywords, tools.lexicon)]
+    return _best(tools, keywords, wish, drafts, islands)
+
+
+def _persons(tools: Tools, brief: Brief, wish: Wish, random: np.random.Generator) -> list[Draft]:
+    """Plans that people had, with most of the keywords, one of them in the first line."""
+    if tools.planbook is None:
+        return []
+    near = tools.planbook.near(brief, NEAR, random)
+    luck = _CHANCE * random.gumbel(size=len(near))
+    drafts = [
+        Draft(one.plan, one.nats, float(more), one.syllables) for one, more in zip(near, luck, strict=True)
+    ]
+    return [
+        draft
+        for draft in drafts
+        if _told(draft, brief.keywords, tools.lexicon) >= _ENOUGH
+        and used(brief.keywords, outline(draft.plan)[0], tools.lexicon)
+        and wish.forbidden.isdisjoint(planned_words(draft.plan))
+    ]
+
+
+def _best(
+    tools: Tools, keywords: Sequence[str], wish: Wish, drafts: Sequence[Draft], count: int
+) -> list[Draft]:
+    """Those that are worth following, so many, the best first."""
+    drafts = [one for one in drafts if one.plan and all(line.end in tools.spelling for line in one.plan)]
+    senses = [0.0] * len(drafts)
+    if tools.plan_reader and drafts:
+        texts = [NEWLINE.join(outline(draft.plan)) for draft in drafts]
+        senses = tools.plan_reader.scores([keywords] * len(drafts), texts)
+    nearness = _nearness(tools, keywords, wish.style, drafts)
+    worth = [
+        _promise(draft, keywords, tools.lexicon)
+        + _PLAN_SENSE * sense
+        + _NEAR * near
+        - _MISFIT * _misfit(tools, draft.plan, wish.syllables or _suiting(tools, draft.plan))
+        for draft, sense, near in zip(drafts, senses, nearness, strict=True)
+    ]
+    order = sorted(range(len(drafts)), key=lambda number: -worth[number])
+    return [drafts[number] for number in order[:count]]
+
+
+def _nearness(tools: Tools, keywords: Sequence[str], style: str, drafts: Sequence[Draft]) -> Sequence[float]:
+    """How near each plan's vector is to that of the keywords, shifted to the style; cosines."""
+    if not (tools.thoughts and keywords and drafts):
+        return [0.0] * len(drafts)
+    wanted = tools.thoughts.shifted(" ".join(keywords), style)
+    vectors = tools.thoughts.encode([NEWLINE.join(outline(draft.plan)) for draft in drafts])
+    nearness: list[float] = (vectors @ wanted / max(float(np.linalg.norm(wanted)), 1e-9)).tolist()
+    return nearness
+
+
+def _may_plan(tools: Tools, wish: Wish) -> bool:
+    """Whether there are plans of that style, and a seed leaves room for one."""
+    return wish.style in MODERN and tools.lexicon.sounds.spoken(wish.seed) <= _LONGEST_SEED
+
+
+def _coolness(wish: Wish) -> float:
+    return _COOLEST + (1 - _COOLEST) * wish.sampling.temperature
+
+
+def _promise(draft: Draft, keywords: Sequence[str], lexicon: Lexicon) -> float:
+    """What a plan is worth: likely, likelier for these keywords than for others, with them, and agreeing."""
+    wrong = disagreement(draft.plan, lexicon)
+    told = _TOLD * _told(draft, keywords, lexicon)
+    said = {lexicon.lemma(word) for word in planned_words(draft.plan)}
+    stale = bool((said & COMMONPLACE) - set(keywords))
+    return draft.gain - draft.nats + told - _DISAGREEMENT * wrong - _STALE * stale
+
+
+def _told(draft: Draft, keywords: Sequence[str], lexicon: Lexicon) -> float:
+    """The share of the keywords that a plan has."""
+    return len(used(keywords, " ".join(planned_words(draft.plan)), lexicon)) / max(1, len(keywords))
+
+
+def _planned(tools: Tools, wish: Wish, steering: Steering, draft: Draft) -> Steering:
+    """The same, with a plan and the syllables that suit it; what is not in it is not waited for."""
+    plan = _after_seed(draft.plan, wish.seed)
+    words = " ".join(planned_words(plan))
+    kept = tuple(used(steering.keywords, words, tools.lexicon))
+    forms = tuple(map(tools.lexicon.forms, kept))
+    syllables = _syllables(tools, wish, _suiting(tools, plan))
+    if draft.syllables and not (wish.syllables or wish.seed):
+        syllables = draft.syllables
+    return replace(steering, plan=plan, keywords=kept, forms=forms, syllables=syllables)
+
+
+def _suiting(tools: Tools, plan: Plan) -> int:
+    """The number of syllables for every line, of those that songs have most, that suits a plan best."""
+    return min(_SYLLABLES, key=lambda count: _misfit(tools, plan, count))
+
+
+def _misfit(tools: Tools, plan: Plan, syllables: int) -> float:
+    """Syllables by which the words planned for a line are too many or too few for it, on average."""
+    wanted = _PLANNED_SHARE * syllables + _PLANNED_MORE
+    counts = [tools.lexicon.sounds.spoken(line) for line in outline(plan)]
+    return sum(abs(count - wanted) for count in counts) / len(counts)
+
+
+def _after_seed(plan: Plan, seed: str) -> Plan:
+    """A plan whose first line begins with what a person wrote: that takes the place of words of its own."""
+    if not seed:
+        return plan
+    given = words(seed)
+    room = max(0, MAX_INNER - len(given))
+    first = [word for word in plan[0].inner if word not in given]
+    return (LinePlan(tuple(first[len(first) - min(room, len(first)) :]), plan[0].end), *plan[1:])
+
+
+def _ends(spelling: Spelling, plan: Plan) -> list[str]:
+    """The last words that lines are bound to, "" for any."""
+    return [line.end if line.end and line.end in spelling else "" for line in plan]
+
+
+def line_tasks(
+    tools: Tools,
+    keywords: Sequence[str],
+    wish: Wish,
+    lines: Sequence[str],
+    rewritten: tuple[int, int],
+    attempt: int = 0,
+    bound: bool = True,
+) -> list[Task]:
+    """Another line for one of a stanza's folded lines: a task for each plan of it, or one without.
+
+    Args:
+        tools: word table, spelling and weights.
+        keywords: lemmas of the stanza.
+        wish: the stanza's.
+        lines: the stanza.
+        rewritten: the line, from 1 (the last one where there are fewer), and its random seed.
+        attempt: 0, or more where earlier ones came to nothing.
+        bound: as in ``stanza_tasks``.
+    """
+    number, random_seed = min(rewritten[0], len(lines)) - 1, rewritten[1]
+    before, after = lines[:number], tuple(lines[number + 1 :])
+    ends = {place: last_word(line) for place, line in enumerate(lines) if place > number}
+    # Planned lines have syllables of their own each: the new one gets those of the one it replaces.
+    own = tools.planner is not None and _may_plan(tools, wish)
+    spoken = tools.lexicon.sounds.spoken(lines[number]) if own else 0
+    whole = replace(_steering(tools, keywords, wish), syllables=_syllables(tools, wish, spoken))
+    rules = replace(_rules(tools, wish, whole, bound), ends=ends)
+    lost = [word for word in keywords if not used([word], NEWLINE.join([*before, *after]), tools.lexicon)]
+    # The line is told the rhyme of a later one, as it would be that of an earlier one.
+    heard = [tools.lexicon.sounds.classes(ends[place]) for place in _alike(whole, ends, number)]
+    steering = replace(
+        whole,
+        keywords=tuple(lost),
+        forms=tuple(map(tools.lexicon.forms, lost)),
+        rhymes=(*[0] * number, rhyme_bucket(heard[0][0])) if heard and heard[0] else (),
+    )
+    prime = NEWLINE.join([*before, ""]) if before else wish.seed
+    rhyme = ends[min(later)] if (later := _alike(whole, ends, number)) else ""
+    plans = _line_plans(tools, keywords, wish, whole, before, rhyme, random_seed, attempt) if bound else []
+    each = wish.candidates // max(1, len(plans))
+    tasks = []
+    for line in plans or [LinePlan()]:
+        planned = replace(steering, plan=(*[LinePlan()] * number, line) if plans else ())
+        job = Job(
+            planned,
+            _seeds(random_seed, attempt, each),
+            wish.sampling,
+            prime,
+            replace(rules, planned=_ends(rules.spelling, planned.plan)),
+            stop=number + 1,
+        )
+        tasks.append(
+            Task(job, _aim(tools, keywords, wish, planned), after, NEWLINE.join(lines), tools.reader)
+        )
+    return tasks
+
+
+def _alike(steering: Steering, places: Collection[int], number: int) -> list[int]:
+    """The later lines that rhyme with one."""
+    return [place for place in places if partner(steering.scheme, place) == number]
+
+
+def _line_plans(
+    tools: Tools,
+    keywords: Sequence[str],
+    wish: Wish,
+    steering: Steering,
+    before: Sequence[str],
+    rhyme: str,
+    random_seed: int,
+    attempt: int,
+) -> list[LinePlan]:
+    """The plans of another line that are worth following, the best first."""
+    if tools.planner is None or not _may_plan(tools, wish):
+        return []
+    brief = Brief(tuple(keywords), wish.style, wish.mood, wish.lines, steering.scheme)
+    random = np.random.default_rng([random_seed, _PLAN, attempt])
+    drafts = tools.planner.draw_line(
+        brief, plan_of(before), rhyme, DRAFTS, _coolness(wish), random, wish.forbidden
+    )
+    islands = max(1, wish.candidates // ISLAND)
+    return [draft.plan[0] for draft in _best(tools, keywords, wish, drafts, islands)]
+
+
+def _steering(tools: Tools, keywords: Sequence[str], wish: Wish) -> Steering:
+    asked = Steering.of(keywords, tools.lexicon, wish.style, wish.mood, wish.lines)
+    return replace(asked, syllables=_syllables(tools, wish), scheme=wish.scheme or HINTED)
+
+
+def _rules(tools: Tools, wish: Wish, steering: Steering, bound: bool = True) -> Rules:
+    parts = [part for word in words(wish.seed) for part in word.split("-")]
+    unknown = [part for part in parts if part not in tools.spelling]
+    spelling = tools.spelling.extended(unknown) if unknown else tools.spelling
+    kept = steering if wish.scheme and bound else replace(steering, scheme=FREE)
+    # What is no word may be the beginning of one.
+    whole = wish.seed[-1:] in IN_WORD and parts[-1] in tools.spelling
+    planned = _ends(spelling, steering.plan) if bound else []
+    return Rules(
+        spelling,
+        kept,
+        Forbidden(wish.forbidden),
+        tools.novelty,
+        seed=wish.seed,
+        whole=whole,
+        planned=planned,
+        lines=tools.lines,
+    )
+
+
+def _aim(tools: Tools, keywords: Sequence[str], wish: Wish, steering: Steering) -> Aim:
+    return Aim(
+        keywords,
+        wish.lines,
+        tools.lexicon,
+        wish.mood,
+        steering.scheme,
+        steering.syllables,
+        tools.weights,
+        steering.plan,
+    )
+
+
+def _syllables(tools: Tools, wish: Wish, suiting: int = 0) -> tuple[int, ...]:
+    """Syllables of each line, drawn where no number suits best; a long seed makes room for itself."""
+    begun = tools.lexicon.sounds.spoken(wish.seed)
+    counts = np.array(list(_SYLLABLES))
+    drawn = np.random.default_rng([wish.random_seed, _FORM]).choice(counts, p=list(_SYLLABLES.values()))
+    count = wish.syllables or min(MOST_SYLLABLES, max(suiting or int(drawn), begun + 2))
+    # A line that is too long to be counted may have any number.
+    first = max(count, begun) if begun <= MAX_SYLLABLES else 0
+    return (first, *[count] * (wish.lines - 1))
+
+
+def _seeds(random_seed: int, attempt: int, count: int) -> list[int]:
+    source = np.random.SeedSequence([random_seed, attempt] if attempt else random_seed)
+    return [int(seed) for seed in source.generate_state(count)]
+
+
+def without_torn_end(text: str) -> str:
+    """Drop what a limit cut through: the last line, or the last word of a single line."""
+    whole, newline, _ = text.rpartition(NEWLINE)
+    if newline and any(c in LETTERS for c in whole):
+        return whole
+    words, space, _ = text.rpartition(" ")
+    return words if space and any(c in LETTERS for c in words) else text

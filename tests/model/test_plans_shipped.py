@@ -1,0 +1,130 @@
+"""Plans with the models that ship: what a stanza was to say, and what it says."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from bot.cli.main import main
+from model.explanation import explain
+from model.known_lines import KnownLines
+from model.lyrics_generator import Pen, Song
+from model.request import Wish
+from model.rhyme import last_word
+from model.rules import SLACK
+from model.text import fold
+
+SHIPPED = Path("data/checkpoints")
+
+
+@pytest.fixture(scope="module")
+def pen() -> Pen:
+    return Pen.load(SHIPPED)
+
+
+def planned(song: Song) -> tuple[str, ...] | None:
+    return song.candidates[0].plan and tuple(line.end for line in song.candidates[0].plan)
+
+
+def test_lines_end_in_what_was_planned_and_are_nobodys(pen: Pen) -> None:
+    song = pen.song("two dogs are running in the grass", Wish(random_seed=3))
+    assert tuple(last_word(fold(line)) for line in song.lines) == planned(song)
+    lines = KnownLines.load(SHIPPED / "lines.safetensors")
+    assert not any(fold(line) in lines for line in song.lines)
+    why = explain(song, pen.lexicon, None)
+    assert why.plan is not None
+    assert [line.split(", ")[-1] for line in why.plan] == list(planned(song) or ())
+    assert why.scheme == "AABB"
+
+
+def test_a_seed_begins_a_planned_stanza(pen: Pen) -> None:
+    song = pen.song(None, Wish(random_seed=3, seed="a kiss"))
+    assert song.lines[0].lower().startswith("a kiss")
+    assert planned(song)
+
+
+def test_a_line_is_planned_anew(pen: Pen) -> None:
+    wish = Wish(random_seed=3)
+    before = pen.song("a man rides a bike", wish)
+    after = pen.song("a man rides a bike", Wish(random_seed=3, rewritten=((2, 9),)))
+    assert [a == b for a, b in zip(before.lines, after.lines, strict=True)] == [True, False, True, True]
+    line = after.candidates[0].plan[1]
+    assert last_word(fold(after.lines[1])) == line.end
+    spoken = [pen.lexicon.sounds.spoken(fold(song.lines[1])) for song in (before, after)]
+    assert abs(spoken[0] - spoken[1]) <= SLACK
+
+
+@pytest.mark.parametrize(
+    ("keywords", "wish"),
+    [
+        (("zzxq",), Wish(random_seed=3)),
+        ((), Wish(random_seed=3, seed="all through the long and lonely night of winter")),
+        (("dog",), Wish(random_seed=3, style="ballad")),
+    ],
+    ids=["a word that nobody knows", "a seed of many syllables", "an old style"],
+)
+def test_where_no_plan_fits_it_is_written_without(pen: Pen, keywords: tuple[str, ...], wish: Wish) -> None:
+    [song] = pen.sung([(keywords, wish)])
+    assert song.lines
+    assert not song.candidates[0].plan
+    assert explain(song, pen.lexicon, None).plan == (None if wish.style == "ballad" else ())
+
+
+def test_a_generator_without_planner_writes(pen: Pen) -> None:
+    alone = Pen(pen.stepper, pen.vocabulary, pen.lexicon, pen.digest, engine=pen.engine)
+    [song] = alone.sung([(("dog", "grass"), Wish(random_seed=3, candidates=8))])
+    assert song.lines
+    assert not song.candidates[0].plan
+
+
+def book_of(path: Path, *keywords: str, count: int = 12) -> Path:
+    row = {
+        "voice": "plain", "scheme": "AABB", "mood": "happy", "keywords": keywords,
+        "lines": ["the dog runs down the hill", "and then he stands so still", "he barks at me", "and runs"],
+    }  # fmt: skip
+    path.write_text("\n".join(json.dumps({"id": f"p{number}", **row}) for number in range(count)))
+    return path
+
+
+@pytest.mark.parametrize("plans", [False, True])
+def test_negatives_are_stanzas_or_plans_of_its_own(tmp_path: Path, plans: bool) -> None:
+    book = book_of(tmp_path / "book.jsonl", "dog", "hill")
+    words = ["train", "negatives", str(book), "-n", "2", *(["--plans"] if plans else [])]
+    texts = []
+    for name in ("one.jsonl", "two.jsonl"):
+        result = CliRunner().invoke(main, [*words, "--output", str(tmp_path / name)])
+        assert result.exit_code == 0, result.output
+        texts.append((tmp_path / name).read_text())
+    assert texts[0] == texts[1]
+    rows = [json.loads(line) for line in texts[0].splitlines()]
+    assert len(rows) > 2
+    for row in rows:
+        assert row["keywords"] == ["dog", "hill"]
+        assert row["lines"] != json.loads(book.read_text().splitlines()[0])["lines"]
+        assert plans or len(row["lines"]) == 4
+
+
+def test_negatives_need_a_planner(tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    for name in ("generator.safetensors", "lexicon.json.xz"):
+        (folder / name).symlink_to((SHIPPED / name).resolve())
+    book, output = book_of(tmp_path / "book.jsonl", "dog"), tmp_path / "none.jsonl"
+    words = ["train", "negatives", str(book), "--output", str(output), "--checkpoints", str(folder)]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 65
+    assert "train one first" in result.output
+    assert not output.exists()
+
+
+def test_a_plan_makes_a_stanza_likelier(tmp_path: Path) -> None:
+    book = book_of(tmp_path / "book.jsonl", "dog", count=3)
+    result = CliRunner().invoke(main, ["evaluate", "songbook", str(book), "--split", "all", "--json"])
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)["result"] if "result" in result.stdout else json.loads(result.stdout)
+    assert found["stanzas"] == 3
+    assert 0 < found["plain_planned"] < found["plain"] < 2
+    missing = CliRunner().invoke(main, ["evaluate", "songbook", str(tmp_path / "no.jsonl")])
+    assert missing.exit_code == 65
+    assert "no.jsonl" in missing.output

@@ -1,0 +1,85 @@
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from bot.cli.main import main
+from training.corpora.flickr8k import read_captions, read_split
+from training.evaluation import meteor as module
+from training.evaluation.meteor import NoMeteor, meteor
+from training.evaluation.metrics import tokenize
+
+# pycocoevalcap 1.2 under Java 17, on the same tokens.
+GOLDEN_METEOR = 0.28738406089134516
+
+
+@pytest.fixture
+def flickr(tmp_path: Path, photograph: Path) -> dict[str, Path]:
+    images = tmp_path / "images"
+    images.mkdir()
+    lines = []
+    for name, side in (("a.jpg", 300), ("b.jpg", 200)):
+        with Image.open(photograph) as picture:
+            picture.crop((0, 0, side, side)).save(images / name)
+        lines += [f"{name}#{n}\tA woman in an orange suit smiles {word} ." for n, word in enumerate("xyz")]
+    captions, split = tmp_path / "token.txt", tmp_path / "list.txt"
+    captions.write_text("\n".join(lines) + "\n")
+    split.write_text("a.jpg\nb.jpg\n")
+    return {"--images": images, "--captions": captions, "--split": split}
+
+
+def evaluate(flickr: dict[str, Path], *more: str | Path) -> Result:
+    named = [word for pair in flickr.items() for word in pair]
+    return CliRunner().invoke(main, [str(word) for word in ("evaluate", "captions", *named, *more)])
+
+
+def test_captions_are_scored_and_kept(flickr: dict[str, Path], tmp_path: Path) -> None:
+    kept = tmp_path / "results.json"
+    result = evaluate(
+        flickr, "--json", "--no-meteor", "--results", kept, "--output", tmp_path / "captions.jsonl"
+    )
+    assert result.exit_code == 0, result.output
+    figures = json.loads(result.stdout)
+    assert figures["pictures"] == 2
+    assert figures["provenance"]["inputs"]["images"]["files"] == 2
+    rows = json.loads(kept.read_text())
+    assert [row["image"] for row in rows] == ["a.jpg", "b.jpg"]
+    assert rows[0]["references"][0] == "A woman in an orange suit smiles x ."
+    assert all(row["candidate"] and row["log_probability"] < 0 for row in rows)
+    lines = [json.loads(line) for line in (tmp_path / "captions.jsonl").open()]
+    assert [line["caption"] for line in lines] == [row["candidate"] for row in rows]
+
+
+def test_without_java_meteor_is_left_out(
+    flickr: dict[str, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    result = evaluate(flickr, "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["meteor"] is None
+    assert "Java is not installed" in result.stderr
+    asked = evaluate(flickr, "--json", "--no-meteor")
+    assert "meteor" not in json.loads(asked.stdout)
+    assert "Java" not in asked.stderr
+
+
+def test_a_java_that_fails_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pycocoevalcap", reason="pycocoevalcap is not installed")
+    monkeypatch.setattr(module, "_java", lambda: sys.executable)
+    with pytest.raises(NoMeteor, match="could not run"):
+        meteor([["a", "dog"]] * 1000, [[["a", "cat"]]] * 1000)
+
+
+def test_meteor_is_that_of_coco_caption(data: Path) -> None:
+    """The first human caption of twenty pictures against the other four, and an empty one."""
+    captions = read_captions(data / "flickr8k" / "Flickr8k.token.txt")
+    names = read_split(data / "flickr8k" / "Flickr_8k.devImages.txt")[:20]
+    tokens = [*([tokenize(caption) for caption in captions[name]] for name in names), [(), ("a", "dog")]]
+    try:
+        found = meteor([first for first, *_ in tokens], [others for _, *others in tokens])
+    except NoMeteor as reason:
+        pytest.skip(str(reason))
+    assert found == pytest.approx(GOLDEN_METEOR, abs=1e-9)

@@ -1,0 +1,98 @@
+"""Two processes under ``torchrun`` train one network."""
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from model.errors import BadOption
+from model.generator import load_generator
+from tests.tiny import TINY, trainer, write_songs
+from training.processes import Processes
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+import torch
+from safetensors.torch import save_file
+from tests.tiny import WORDS, TINY
+from training.loops.generator import GeneratorTrainer
+from training.processes import processes
+
+corpus, folder = Path(sys.argv[1]), Path(sys.argv[2])
+runs = {
+    "stanzas": replace(TINY, validate_every=4),
+    "songs": replace(TINY, regime="songs", plain=True, sequence=20, batch=8),
+}
+with processes() as here:
+    for name, options in runs.items():
+        learner = GeneratorTrainer(corpus, WORDS, folder / name, options, here)
+        first = next(learner._batches())
+        learner.progress["batch"] = 0
+        best = learner.train()
+        found = {"best": torch.tensor(best), "characters": torch.tensor(learner.progress["characters"])}
+        found |= {"inputs": first.inputs, **learner.model.state_dict()}
+        save_file(found, folder / f"{name}-{here.rank}.safetensors")
+"""
+
+
+@pytest.mark.skipif(
+    not torch.distributed.is_available(), reason="this build of torch has no torch.distributed"
+)
+def test_two_processes_end_with_one_network(tmp_path: Path) -> None:
+    corpus = write_songs(tmp_path)
+    (tmp_path / "script.py").write_text(SCRIPT)
+    running = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"),
+            *(str(tmp_path / "script.py"), str(corpus), str(tmp_path)),
+        ],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        _, said = running.communicate(timeout=240)
+    except subprocess.TimeoutExpired:
+        os.killpg(running.pid, signal.SIGKILL)
+        raise
+    assert running.returncode == 0, said
+    for name in ("stanzas", "songs"):
+        first, second = (load_file(tmp_path / f"{name}-{rank}.safetensors") for rank in range(2))
+        assert not torch.equal(first.pop("inputs"), second.pop("inputs"))
+        assert set(first) == set(second)
+        first.pop("characters"), second.pop("characters")
+        for key, weights in first.items():
+            assert torch.equal(weights, second[key]), key
+            assert weights.isfinite().all(), key
+        run = tmp_path / name
+        _, _, checkpoint = load_generator(run / "generator.safetensors")
+        assert checkpoint.header["metrics"]["dev_sample_nats_per_char"] == pytest.approx(float(first["best"]))
+        steps = [line.split(",")[0] for line in (run / "log.csv").read_text().splitlines()[1:]]
+        assert len(steps) == len(set(steps))
+        assert not list(run.glob("*.partial"))
+    with pytest.raises(BadOption, match="2 processes, not 1"):
+        trainer(corpus, tmp_path / "stanzas", replace(TINY, validate_every=4)).resume()
+
+
+def test_processes_share_a_pass_in_equal_parts(tmp_path: Path) -> None:
+    corpus = write_songs(tmp_path)
+    learner = trainer(corpus, tmp_path / "run")
+    whole = learner._groups(seed=1)
+    parts = []
+    for rank in range(3):
+        learner.processes = Processes(rank, 3)
+        parts.append(learner._groups(seed=1))
+    assert {len(part) for part in parts} == {len(whole) // 3}
+    texts = [str(group) for part in parts for group in part]
+    assert len(set(texts)) == len(texts)
+    assert set(texts) <= {str(group) for group in whole}

@@ -1,0 +1,1 @@
+"""What the models read: songs, songbook, captions, and the word tables made of them."""

@@ -1,0 +1,288 @@
+"""Measuring the shipped models on files."""
+
+from __future__ import annotations
+
+import json
+import lzma
+import math
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from model.conditioning import Progress, Steering
+from model.decoding import Context, Stepper, log_probabilities, told
+from model.errors import BadInput
+from model.files import write_whole
+from model.generator import load_generator
+from model.image_describer import Eye
+from model.onnx_stepper import load_stepper
+from model.text import ALPHABET
+from model.vocabulary import BOS, EOS, CharVocabulary
+from training.corpora.corpus import Song, pieces, read_songs, split
+from training.corpora.features import Gallery
+from training.corpora.flickr8k import read_split_captions
+from training.evaluation.journal import Journal
+from training.evaluation.meteor import NoMeteor, meteor
+from training.evaluation.metrics import score_captions, tokenize
+from training.evaluation.ngram import AdaptiveNgram
+from training.loops.generator import stanza_nats
+
+# Stands for the end token where plain text is compressed or counted.
+_END = "\x03"
+_BATCH = 8
+# Stanzas after which a journal is written: some seconds' work.
+_KEPT = 512
+# Stanzas that are stepped through side by side.
+_ROWS = 256
+
+
+class Said(NamedTuple):
+    """What the captioner said of a picture, and its natural logarithm's probability by the captioner."""
+
+    text: str
+    log_probability: float
+
+
+def evaluate_captions(
+    eye: Eye,
+    images: Path,
+    captions: Path,
+    split_list: Path,
+    beam: int,
+    output: Path | None = None,
+    results: Path | None = None,
+    with_meteor: bool = True,
+    journal: Journal | None = None,
+) -> dict[str, Any]:
+    """Caption the listed pictures and score them (times 100) against their raw references.
+
+    Args:
+        eye: the captioner.
+        images: folder of pictures.
+        captions: ``Flickr8k.token.txt`` or ``captions.txt``.
+        split_list: picture names, one a line.
+        beam: beam size.
+        output: where to write picture, caption and log-probability as JSON lines.
+        results: where to write a JSON list of pictures, each with ``image``, ``candidate``,
+            ``log_probability`` and ``references``, after NeuralTalk's result_struct.json.
+        with_meteor: METEOR 1.5, too, where Java and pycocoevalcap are here; ``meteor`` is None
+            where they are not.
+        journal: of the captions.
+
+    Raises:
+        BadInput: a file is missing or malformed, a listed picture has no captions, or too many
+            pictures cannot be read; a few are reported, left out and counted as ``skipped``.
+    """
+    references = read_split_captions(captions, split_list)
+    found = caption_all(eye, images, list(references), beam, journal)
+    if output is not None:
+        rows = [
+            {"image": name, "caption": c.text, "log_probability": c.log_probability}
+            for name, c in found.items()
+        ]
+        write_whole(output, "".join(json.dumps(row) + "\n" for row in rows).encode())
+    if results is not None:
+        write_whole(results, (json.dumps(_result_list(found, references), indent=1) + "\n").encode())
+    texts = {name: caption.text for name, caption in found.items()}
+    return {
+        **score_captions(texts, references),
+        **({"meteor": _meteor(texts, references)} if with_meteor else {}),
+        "pictures": len(found),
+        "skipped": len(references) - len(found),
+        "beam": beam,
+        "captioner": eye.digest,
+    }
+
+
+def _result_list(found: dict[str, Said], references: dict[str, list[str]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "image": name,
+            "candidate": caption.text,
+            "log_probability": caption.log_probability,
+            "references": references[name],
+        }
+        for name, caption in found.items()
+    ]
+
+
+def _meteor(texts: dict[str, str], references: dict[str, list[str]]) -> float | None:
+    try:
+        return 100 * meteor(
+            [tokenize(text) for text in texts.values()],
+            [[tokenize(reference) for reference in references[name]] for name in texts],
+        )
+    except NoMeteor as reason:
+        tqdm.write(f"METEOR is left out: {reason}.", file=sys.stderr)
+        return None
+
+
+def caption_all(
+    eye: Eye, images: Path, names: Sequence[str], beam: int, journal: Journal | None = None
+) -> dict[str, Said]:
+    """Caption pictures of a folder; by name, in the order of the names.
+
+    Those that cannot be read are reported and left out; see ``Gallery``.
+    """
+    journal, stage = journal or Journal(), "captions"
+    gallery = Gallery(images, eye.preprocessing, len(names))
+    gallery.unreadable = [name for name, said in zip(names, journal.done(stage), strict=False) if not said]
+
+    def work(some: Sequence[str]) -> list[Said | None]:
+        readable, pictures = gallery.load(some)
+        seen = eye.captioner
+        captions = seen.describe(seen.features(pictures.numpy()), beam) if readable else []
+        found = {
+            name: Said(one.text, one.log_probability) for name, one in zip(readable, captions, strict=True)
+        }
+        return [found.get(name) for name in some]
+
+    said = journal.each(stage, names, work, _BATCH, "picture")
+    return {name: Said(*one) for name, one in zip(names, said, strict=True) if one}
+
+
+def evaluate_lyrics(
+    checkpoints: Path,
+    file: Path,
+    part: str = "all",
+    primer: Path | None = None,
+    engine: str = "torch",
+    journal: Journal | None = None,
+) -> dict[str, Any]:
+    """Nats and bits a character of the generator, conditioned on nothing, beside two baselines.
+
+    Stanzas are folded, cut to at most four lines and counted once each. Every line end and
+    one end a stanza count as characters, for the model and for the baselines.
+
+    Args:
+        checkpoints: folder with ``generator.safetensors``.
+        file: a corpus such as ``pd_songs.jsonl.xz``.
+        part: "all", or one side of the training split.
+        primer: a corpus whose training songs the 6-gram model learns first. Without it
+            that model, like xz, knows only the text itself.
+        engine: one of ``model.request.ENGINES``: what runs the generator.
+        journal: of the generator's losses.
+
+    Raises:
+        BadInput: the corpus cannot be read or holds nothing for the part.
+    """
+    songs = _part(read_songs(file), part, file)
+    styles = _styles(songs)
+    texts = list(styles)
+    if not texts:
+        raise BadInput(f"{file} holds no stanzas in the part '{part}'.")
+    ngram = AdaptiveNgram(len(ALPHABET) + 1)
+    if primer is not None:
+        ngram.bits(_ended(pieces(split(read_songs(primer))["train"])))
+    path = checkpoints / "generator.safetensors"
+    if engine == "torch":
+        model, vocabulary, checkpoint = load_generator(path)
+        measure = partial(stanza_nats, model, vocabulary=vocabulary)
+    else:
+        stepper, vocabulary, checkpoint = load_stepper(path, int8=engine == "int8")
+        measure = partial(stepped_nats, stepper, vocabulary=vocabulary)
+    losses = _losses(measure, texts, journal or Journal())
+    nats, characters = math.fsum(losses), sum(len(text) + 1 for text in texts)
+    ngram_bits, ngram_characters = ngram.bits(_ended(texts))
+    packed = lzma.compress("".join(_ended(texts)).encode(), preset=9 | lzma.PRESET_EXTREME)
+    return {
+        "nats_per_char": nats / characters,
+        "bits_per_char": nats / characters / math.log(2),
+        "characters": characters,
+        "xz_bits_per_char": 8 * len(packed) / characters,
+        "ngram6_bits_per_char": ngram_bits / ngram_characters,
+        "stanzas": len(texts),
+        "songs": len(songs),
+        "nats_per_char_by_style": _by_style(styles, losses),
+        "generator": checkpoint.digest,
+        "engine": engine,
+    }
+
+
+def _losses(
+    measure: Callable[[Sequence[str]], list[float]], texts: Sequence[str], journal: Journal
+) -> list[float]:
+    """The loss of each text; those of a length side by side, as batches are padded."""
+    order = sorted(range(len(texts)), key=lambda number: len(texts[number]))
+    found = journal.each("nats", [texts[number] for number in order], measure, _KEPT)
+    losses = [0.0] * len(texts)
+    for number, loss in zip(order, found, strict=True):
+        losses[number] = loss
+    return losses
+
+
+def stepped_nats(stepper: Stepper, texts: Sequence[str], vocabulary: CharVocabulary) -> list[float]:
+    """What ``generator.stanza_nats`` measures, through a stepper as drawing uses it."""
+    order = sorted(range(len(texts)), key=lambda number: -len(texts[number]))
+    nats = [0.0] * len(texts)
+    [fresh] = stepper.start([Steering()])
+    for start in range(0, len(order), _ROWS):
+        numbers = order[start : start + _ROWS]
+        rows = [_Read(texts[number], vocabulary) for number in numbers]
+        states = [fresh] * len(rows)
+        while rows:
+            stepper.resume(states)
+            context = Context.of([told(0, row.progress.state) for row in rows])
+            logits = stepper.step(np.array([row.symbol for row in rows]), context)
+            for row, logs in zip(rows, log_probabilities(logits).tolist(), strict=True):
+                row.read(logs)
+            # The longest come first.
+            going = [row for row in rows if row.coming]
+            states = stepper.states(range(len(going)))
+            for number, row in zip(numbers[len(going) : len(rows)], rows[len(going) :], strict=True):
+                nats[number] = row.nats
+            rows = going
+    return nats
+
+
+class _Read:
+    """A text on its way through a stepper."""
+
+    def __init__(self, text: str, vocabulary: CharVocabulary) -> None:
+        self.vocabulary = vocabulary
+        self.progress = Progress(Steering())
+        self.symbol = BOS
+        # The last one first.
+        self.coming = [EOS, *reversed(vocabulary.encode(text))]
+        self.nats = 0.0
+
+    def read(self, log_probabilities: Sequence[float]) -> None:
+        self.symbol = self.coming.pop()
+        self.nats -= log_probabilities[self.symbol]
+        if self.symbol != EOS:
+            self.progress.add(self.vocabulary.tokens[self.symbol])
+
+
+def _part(songs: Sequence[Song], part: str, file: Path) -> Sequence[Song]:
+    chosen = songs if part == "all" else split(songs)[part]
+    if not chosen:
+        raise BadInput(f"{file} holds no songs in the part '{part}'.")
+    return chosen
+
+
+def _styles(songs: Sequence[Song]) -> dict[str, str]:
+    """Stanza -> the style of the first song that has it."""
+    found: dict[str, str] = {}
+    for song in songs:
+        for text in pieces([song]):
+            found.setdefault(text, song.style)
+    return found
+
+
+def _by_style(styles: dict[str, str], losses: Sequence[float]) -> dict[str, float]:
+    nats: Counter[str] = Counter()
+    characters: Counter[str] = Counter()
+    for (text, style), loss in zip(styles.items(), losses, strict=True):
+        nats[style] += loss  # type: ignore[assignment]
+        characters[style] += len(text) + 1
+    return {style: nats[style] / characters[style] for style in nats}
+
+
+def _ended(texts: Sequence[str]) -> list[str]:
+    return [text + _END for text in texts]

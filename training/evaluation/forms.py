@@ -1,0 +1,142 @@
+"""Whether stanzas keep to the form that is asked for, and what that costs in likelihood."""
+
+from __future__ import annotations
+
+import random
+import re
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from model.decoding import Sampling
+from model.keywords import extract, used
+from model.lyrics_generator import Pen
+from model.request import Wish
+from model.rhyme import FREE, SCHEMES, partner
+from model.rules import SLACK
+from model.text import NEWLINE
+from training.corpora.rhymes import LAST_SYLLABLE, STRICT, Rhymes, line_ends
+from training.evaluation.evaluation import stepped_nats
+from training.evaluation.journal import Journal
+from training.evaluation.samples import Songs, lexicon_of, write_all
+from training.evaluation.verse import Dictionary, dictionary_share
+
+# A last word that a pause parts from its line.
+_TAIL = re.compile(r"[-,.;:!?] *[a-z']+[-,.;:!? ]*$")
+# What a stanza gets for which no scheme is asked.
+DEFAULT = "default"
+# Words of a held-back stanza that are asked for, as many as a caption gives.
+_KEYWORDS = 2
+
+
+def evaluate_forms(
+    checkpoints: Path,
+    corpus: Path,
+    count: int,
+    temperature: float,
+    candidates: int,
+    random_seed: int,
+    journal: Journal | None = None,
+) -> dict[str, Any]:
+    """Write stanzas in each scheme, for the same keywords and random seeds, and measure them.
+
+    Args:
+        checkpoints: folder with ``generator.safetensors``; see ``samples.lexicon_of``.
+        corpus: the corpus that the generator was trained on.
+        count: stanzas a scheme.
+        temperature: as in ``Sampling``.
+        candidates: drawn for each stanza.
+        random_seed: decides keywords and draws.
+        journal: of the stanzas.
+
+    Returns:
+        for each scheme, and for none (``DEFAULT``), the figures of ``_figures``; ``cost`` is the
+        difference of ``nats`` to the free scheme's.
+
+    Raises:
+        BadInput: the corpus cannot be read, or NLTK's word lists are not here.
+    """
+    pen = Pen.load(checkpoints, lexicon=lexicon_of(checkpoints))
+    rhymes, dictionary = Rhymes(), Dictionary()
+    about = Songs.read(corpus).some(count, random_seed)
+    keywords = [extract(text, pen.lexicon, _KEYWORDS) for text in about]
+    draw = random.Random(random_seed)
+    wish = Wish(Sampling(temperature), candidates=candidates)
+    wanted = [(asked, replace(wish, random_seed=draw.randrange(2**32))) for asked in keywords]
+    found: dict[str, Any] = {}
+    for name in (DEFAULT, *SCHEMES):
+        scheme = None if name == DEFAULT else name
+        formed = [(asked, replace(wish, scheme=scheme)) for asked, wish in wanted]
+        texts = [one.text for one in write_all(pen, formed, journal, name)]
+        found[name] = _figures(pen, texts, keywords, scheme, rhymes, dictionary)
+    for figures in found.values():
+        figures["cost"] = figures["nats"] - found[FREE]["nats"]
+    return {
+        "stanzas": count,
+        "temperature": temperature,
+        "candidates": candidates,
+        "schemes": found,
+        "generator": pen.digest,
+        "engine": pen.engine,
+        "random_seed": random_seed,
+    }
+
+
+def _figures(
+    pen: Pen,
+    texts: Sequence[str],
+    keywords: Sequence[Sequence[str]],
+    scheme: str | None,
+    rhymes: Rhymes,
+    dictionary: Dictionary,
+) -> dict[str, Any]:
+    """Shares (0..1), and nats a character.
+
+    Returns:
+        ``pairs``; ``strict``, ``last_syllable`` (strict ones included): of the pairs that the scheme
+        asks for (of AABB's in free verse and by default), by the full CMUdict; ``nats``: of the
+        texts by the generator when it is asked for nothing; ``tails``: lines that had to rhyme and
+        end in a word of its own behind a pause; ``even``: lines within ``SLACK``
+        syllables of their stanza's median; ``one_keyword``, ``two_keywords``, ``dictionary_words``.
+    """
+    wanted = SCHEMES[0] if scheme is None or scheme == FREE else scheme
+    kinds = Counter(kind for text in texts for kind in _kinds(text, wanted, rhymes))
+    pairs = kinds.total()
+    kinds[LAST_SYLLABLE] += kinds[STRICT]
+    present = [len(used(asked, text, pen.lexicon)) for asked, text in zip(keywords, texts, strict=True)]
+    lines = [abs(n) for text in texts for n in _unevenness(pen, text)]
+    nats = stepped_nats(pen.stepper, texts, pen.vocabulary)
+    return {
+        "pairs": pairs,
+        **{kind: kinds[kind] / pairs if pairs else None for kind in (STRICT, LAST_SYLLABLE)},
+        "nats": sum(nats) / sum(len(text) + 1 for text in texts),
+        "tails": statistics.fmean(tails) if (tails := _tails(texts, scheme)) else None,
+        "even": statistics.fmean(n <= SLACK for n in lines),
+        "one_keyword": statistics.fmean(n > 0 for n in present),
+        "two_keywords": statistics.fmean(n > 1 for n in present),
+        "dictionary_words": dictionary_share(texts, dictionary),
+    }
+
+
+def _tails(texts: Sequence[str], scheme: str | None) -> list[bool]:
+    lines = [text.split(NEWLINE) for text in texts]
+    return [
+        bool(_TAIL.search(line))
+        for found in lines
+        for number, line in enumerate(found)
+        if scheme and partner(scheme, number) is not None
+    ]
+
+
+def _kinds(text: str, scheme: str, rhymes: Rhymes) -> list[str]:
+    ends = line_ends(text)
+    pairs = ((line, partner(scheme, line)) for line in range(len(ends)))
+    return [rhymes.kind(ends[line], ends[other]) for line, other in pairs if other is not None]
+
+
+def _unevenness(pen: Pen, text: str) -> list[float]:
+    counts = list(map(pen.lexicon.sounds.spoken, text.split(NEWLINE)))
+    return [count - statistics.median(counts) for count in counts]

@@ -1,0 +1,116 @@
+"""The program's own stanzas and plans about what people's are about: a reader learns to tell them apart."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from model.decoding import Sampling
+from model.errors import BadInput
+from model.files import write_whole
+from model.keywords import distinct, extract
+from model.lyrics_generator import Pen
+from model.plan import Plan, outline
+from model.planner import Brief
+from model.request import Wish
+from model.rhyme import SCHEMES
+from model.sampling_jobs import stanza_tasks
+from model.text import NEWLINE
+from training.corpora.songbook import Verse, read_songbook, split_songbook
+
+# Candidates kept of each stanza, and plans of each brief.
+_STANZAS, _PLANS = 4, 8
+# Stanzas drawn at once.
+_BATCH = 4
+_TEMPERATURES = (0.3, 0.4, 0.4, 0.6, 0.8)
+_PLAN_TEMPERATURES = (0.5, 0.64, 0.64, 0.8)
+_DRAFTS = 24
+_KEYWORDS = 4
+# Chance that the stanza's mood is asked for.
+_MOOD = 0.3
+# Share of the stanzas and briefs whose candidates today's readers choose. What they like best and is no
+# person's, those of tomorrow have to know; what they reject as well.
+_CHOSEN = 0.6
+
+
+def write_negatives(pen: Pen, songbook: Path, output: Path, count: int, plans: bool, seed: int) -> int:
+    """Draw about the keywords of so many training stanzas; return how many were written.
+
+    Args:
+        pen: with a planner.
+        songbook: file of stanzas.
+        output: JSON lines of ``keywords`` and ``lines``, a plan's words as its lines.
+        count: stanzas whose keywords are taken.
+        plans: draw plans only.
+        seed: of all draws.
+
+    Raises:
+        BadInput: the songbook cannot be read, or there is no planner.
+    """
+    if pen.tools.planner is None:
+        raise BadInput("There is no planner beside the generator: train one first.")
+    draw = random.Random(seed)
+    verses = split_songbook(read_songbook(songbook))["train"]
+    chosen = draw.sample(verses, min(count, len(verses)))
+    rows = list((_plans if plans else _stanzas)(pen, chosen, draw))
+    write_whole(output, "".join(json.dumps(row) + "\n" for row in rows).encode())
+    return len(rows)
+
+
+def _keywords(pen: Pen, verse: Verse) -> tuple[str, ...]:
+    return tuple(extract(" ".join(verse.keywords), pen.lexicon, _KEYWORDS, filled=True))
+
+
+def _mood(verse: Verse, draw: random.Random) -> str | None:
+    return verse.mood if draw.random() < _MOOD else None
+
+
+def _stanzas(pen: Pen, verses: list[Verse], draw: random.Random) -> Iterator[dict[str, Any]]:
+    whole = pen.tools
+    for start in tqdm(range(0, len(verses), _BATCH), desc="stanzas"):
+        some = verses[start : start + _BATCH]
+        pen.tools = whole if draw.random() < _CHOSEN else whole._replace(reader=None, plan_reader=None)
+        wishes = [
+            Wish(
+                Sampling(draw.choice(_TEMPERATURES)),
+                random_seed=draw.randrange(2**32),
+                style=verse.style,
+                mood=_mood(verse, draw),
+            )
+            for verse in some
+        ]
+        wanted = [(_keywords(pen, verse), wish) for verse, wish in zip(some, wishes, strict=True)]
+        for verse, found in zip(some, pen.candidates(wanted), strict=True):
+            best, *others = distinct([one.text for one in found])
+            for text in [best, *draw.sample(others, min(_STANZAS - 1, len(others)))]:
+                yield {"keywords": list(verse.keywords), "lines": text.split(NEWLINE)}
+
+
+def _plans(pen: Pen, verses: list[Verse], draw: random.Random) -> Iterator[dict[str, Any]]:
+    for verse in tqdm(verses, desc="plans"):
+        drawn = _followed if draw.random() < _CHOSEN else _drafted
+        for plan in drawn(pen, verse, draw):
+            yield {"keywords": list(verse.keywords), "lines": list(outline(plan))}
+
+
+def _followed(pen: Pen, verse: Verse, draw: random.Random) -> list[Plan]:
+    """The plans that stanzas about a verse's keywords would follow."""
+    wish = Wish(random_seed=draw.randrange(2**32), style=verse.style, mood=_mood(verse, draw))
+    tasks = stanza_tasks(pen.tools, _keywords(pen, verse), wish)
+    return [task.job.steering.plan for task in tasks if task.job.steering.plan]
+
+
+def _drafted(pen: Pen, verse: Verse, draw: random.Random) -> list[Plan]:
+    """Some of the plans that the planner draws, chosen by nobody."""
+    scheme = verse.scheme if verse.scheme in SCHEMES else SCHEMES[0]
+    brief = Brief(_keywords(pen, verse), verse.style, _mood(verse, draw), scheme=scheme)
+    random = np.random.default_rng(draw.randrange(2**32))
+    planner = pen.tools.planner
+    drafts = planner.draw(brief, _DRAFTS, draw.choice(_PLAN_TEMPERATURES), random) if planner else []
+    return [draft.plan for draft in draw.sample(drafts, min(_PLANS, len(drafts)))]
