@@ -24,7 +24,7 @@ from bot.ops.health import Check, Health, Metrics
 from bot.ops.log import configure
 from bot.ops.measures import EngineMeter
 from bot.ops.retention import Retention
-from bot.prompt_words import seed_words
+from bot.prompt_words import prompt_words
 from bot.songs import Songs
 from bot.store import Store
 from bot.ui.posting import FADING
@@ -103,7 +103,7 @@ async def serve(
         folder = config.engine.checkpoints or CHECKPOINTS
         if said := await asyncio.to_thread(remark, folder):
             _log.warning("%s", said)
-        words = await asyncio.to_thread(seed_words, folder / "lexicon.json.xz", forbidden)
+        words = await asyncio.to_thread(prompt_words, folder / "lexicon.json.xz", forbidden)
         resources = Resources(config, store, songs, words)
         await _connected(resources, engine, token, stop, metrics, connector, **client_kwargs)
 

@@ -13,7 +13,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.config import Config
-from bot.limits import Presses
+from bot.limits import ButtonCooldown
 from bot.ops.log import request_id
 from bot.prompt_words import SeedWords
 from bot.songs import Songs
@@ -34,7 +34,7 @@ class Resources:
     config: Config
     store: Store
     songs: Songs
-    seed_words: SeedWords
+    prompt_words: SeedWords
 
 
 class SongwriterBot(commands.AutoShardedBot):
@@ -69,7 +69,7 @@ class SongwriterBot(commands.AutoShardedBot):
         self.resources = resources
         self.store, self.songs = resources.store, resources.songs
         self.poster = Poster(resources.store, resources.config)
-        self.presses = Presses()
+        self.presses = ButtonCooldown()
         self.stopping = False
 
     async def setup_hook(self) -> None:

@@ -133,7 +133,7 @@ def open_session(limits: Pictures, connector: aiohttp.BaseConnector | None = Non
     )
 
 
-class Room:
+class MemoryBudget:
     """Bytes of memory that everybody shares; whoever came first is served first.
 
     Args:
@@ -168,7 +168,7 @@ class PictureFetcher:
         self._session = session
         self._limits = limits
         self._places = asyncio.Semaphore(limits.at_once)
-        self._room = Room(limits.in_flight_bytes)
+        self._room = MemoryBudget(limits.in_flight_bytes)
 
     @asynccontextmanager
     async def fetched(self, pictures: Sequence[PictureRef]) -> AsyncIterator[tuple[bytes, ...]]:

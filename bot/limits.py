@@ -29,7 +29,7 @@ paced = partial(app_commands.checks.cooldown, _TIMES, _SECONDS)
 _REMEMBERED = 50_000
 
 
-class Presses:
+class ButtonCooldown:
     """As ``paced``, for a button that writes no song."""
 
     def __init__(self) -> None:

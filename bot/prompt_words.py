@@ -7,7 +7,7 @@ from heapq import nlargest
 from pathlib import Path
 
 from model.lexicon import Lexicon
-from model.prompts import MAX_SEED
+from model.prompts import MAX_PROMPT
 from model.text import fold
 
 # As many as Discord shows.
@@ -20,7 +20,7 @@ _KINDS = ("n", "v", "a")
 SeedWords = tuple[tuple[str, int], ...]
 
 
-def seed_words(lexicon: Path, forbidden: frozenset[str]) -> SeedWords:
+def prompt_words(lexicon: Path, forbidden: frozenset[str]) -> SeedWords:
     """The lexicon's common content words, less the forbidden ones.
 
     Raises:
@@ -43,4 +43,4 @@ def starting_with(typed: str, words: SeedWords) -> list[str]:
     end = bisect_left(words, (last + "\x7f", 0))
     found = nlargest(_SHOWN, words[first:end], key=lambda pair: pair[1])
     seeds = [" ".join([*before, word]) for word, _ in found]
-    return [seed for seed in seeds if len(seed) <= MAX_SEED]
+    return [prompt for prompt in seeds if len(prompt) <= MAX_PROMPT]

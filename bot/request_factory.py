@@ -10,7 +10,7 @@ from bot.store import Output
 from bot.ui.refusals import Refusal
 from model.conditioning import CANDIDATES
 from model.recipe import Recipe
-from model.request import Wish
+from model.request import GenerationRequest
 
 if TYPE_CHECKING:
     import discord
@@ -37,9 +37,9 @@ def read_recipe(text: str) -> Recipe:
         Refusal: it asks for more than people may ask for here.
     """
     recipe = Recipe.parse(text)
-    if recipe.wish.sampling.temperature > MAX_TEMPERATURE:
+    if recipe.request.sampling.temperature > MAX_TEMPERATURE:
         raise Refusal(f"That recipe is too wild for me: I go up to temperature {MAX_TEMPERATURE:g}.")
-    if recipe.wish.candidates > CANDIDATES:
+    if recipe.request.candidates > CANDIDATES:
         raise Refusal(f"That recipe takes too long: I draw {CANDIDATES} stanzas at the most.")
     return recipe
 
@@ -47,19 +47,19 @@ def read_recipe(text: str) -> Recipe:
 def again(before: Output, interaction: discord.Interaction[Any], step: float) -> Ask:
     """Another song about the same thing, so much warmer."""
     temperature = min(MAX_TEMPERATURE, max(MIN_TEMPERATURE, before.temperature + step))
-    wish = Wish() if before.recipe is None else Recipe.parse(before.recipe).wish
+    request = GenerationRequest() if before.recipe is None else Recipe.parse(before.recipe).request
     return Ask(
         user=interaction.user.id,
         server=interaction.guild_id,
         kind="again",
         caption=before.caption,
-        seed=before.seed,
+        prompt=before.prompt,
         temperature=round(temperature, 2),
         style=before.style,
         mood=before.mood,
         lines=before.line_count,
-        scheme=wish.scheme,
-        syllables=wish.syllables,
+        scheme=request.scheme,
+        syllables=request.syllables,
         captioner=before.captioner,
         author=before.author,
     )

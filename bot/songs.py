@@ -17,18 +17,18 @@ from bot.limits import Quota
 from bot.ops.health import Metrics
 from bot.ops.log import request_id
 from bot.preferences import Preferences, preferences_of
-from bot.store import Job, Output, Store, StoreError, new_id
+from bot.store import JobRecord, Output, Store, StoreError, new_id
 from bot.ui.refusals import Refusal
 from bot.wordfilter import is_forbidden
 from model.errors import SongwriterError
-from model.prompts import check_seed
+from model.prompts import check_prompt
 from model.recipe import Recipe
 
 _log = logging.getLogger(__name__)
 
 _OPTED_OUT = "You have opted out, so I keep nothing of yours and write nothing: /privacy opt-in undoes that."
 _LEFT_ALONE = "Whoever posted that picture wants to be left alone, so I write nothing about it."
-_RUDE_SEED = "I'd rather not sing about that: give me another word."
+_RUDE_PROMPT = "I'd rather not sing about that: give me another word."
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Ask:
         kind: how ("picture", "lyrics", "seed", "menu", "again", "rewrite", "replay", "why").
         pictures: to look at.
         caption: known from before, instead of pictures.
-        seed: as it was typed, "" for none.
+        prompt: as it was typed, "" for none.
         temperature: None for the server's.
         style: None for the configured one.
         mood: as for ``SongRequest``.
@@ -58,7 +58,7 @@ class Ask:
     kind: str
     pictures: Sequence[PictureRef] = ()
     caption: str | None = None
-    seed: str = ""
+    prompt: str = ""
     temperature: float | None = None
     style: str | None = None
     mood: str | None = None
@@ -150,16 +150,16 @@ class Songs:
             raise
         finally:
             seconds["all"] = time.time() - started
-            await self._note(Job(request_id.get(), ask.user, ask.kind, status, started, seconds))
+            await self._note(JobRecord(request_id.get(), ask.user, ask.kind, status, started, seconds))
 
     @asynccontextmanager
     async def _spent(self, ask: Ask) -> AsyncIterator[Preferences]:
         """What holds where it was asked, once what costs nothing has been refused."""
-        if ask.seed:
-            check_seed(ask.seed)
+        if ask.prompt:
+            check_prompt(ask.prompt)
             # As it was typed: folding drops digits, and with them what "sh1t" says.
-            if is_forbidden(ask.seed, self._forbidden):
-                raise Declined(_RUDE_SEED)
+            if is_forbidden(ask.prompt, self._forbidden):
+                raise Declined(_RUDE_PROMPT)
         here = await preferences_of(ask.server, self._store, self._config)
         async with self._quota.spent(ask.user, here.cooldown):
             yield here
@@ -169,10 +169,10 @@ class Songs:
             request_id=request_id.get(),
             user=ask.user,
             server=ask.server,
-            random_seed=secrets.randbelow(2**32),
+            seed=secrets.randbelow(2**32),
             temperature=here.temperature if ask.temperature is None else ask.temperature,
             caption=ask.caption,
-            seed=check_seed(ask.seed) if ask.seed else "",
+            prompt=check_prompt(ask.prompt) if ask.prompt else "",
             style=ask.style or self._config.lyrics.style,
             mood=ask.mood,
             lines=ask.lines or self._config.lyrics.lines,
@@ -204,7 +204,7 @@ class Songs:
         seconds[stage] = time.perf_counter() - started
         self._metrics.stages.labels(stage=stage).observe(seconds[stage])
 
-    async def _note(self, job: Job) -> None:
+    async def _note(self, job: JobRecord) -> None:
         """Jobs are statistics: a database that cannot take one must not hide how it went."""
         _log.info("%s for %s: %s in %.2f s", job.kind, job.user, job.status, job.seconds["all"])
         try:
@@ -215,17 +215,17 @@ class Songs:
 
 def _replaying(request: SongRequest, recipe: Recipe) -> SongRequest:
     """The request for what a recipe describes."""
-    wish = recipe.wish
+    kept = recipe.request
     return replace(
         request,
-        random_seed=wish.random_seed,
-        temperature=wish.sampling.temperature,
-        seed=wish.seed,
-        style=wish.style,
-        mood=wish.mood,
-        lines=wish.lines,
-        scheme=wish.scheme,
-        syllables=wish.syllables,
+        seed=kept.seed,
+        temperature=kept.sampling.temperature,
+        prompt=kept.prompt,
+        style=kept.style,
+        mood=kept.mood,
+        lines=kept.lines,
+        scheme=kept.scheme,
+        syllables=kept.syllables,
         replay=recipe,
     )
 
@@ -240,12 +240,12 @@ def _output(ask: Ask, request: SongRequest, result: SongResult) -> Output:
         caption=result.caption,
         keywords=result.keywords,
         lines=result.lines,
-        seed=request.seed,
+        prompt=request.prompt,
         style=request.style,
         mood=result.mood,
         line_count=request.lines,
         temperature=result.temperature,
-        random_seed=result.random_seed,
+        seed=result.seed,
         captioner=result.captioner or ask.captioner,
         generator=result.generator,
         created=time.time(),

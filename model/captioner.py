@@ -24,7 +24,7 @@ from model.pictures import Preprocessing
 from model.vocabulary import PAD, WordVocabulary
 
 
-class Memory(NamedTuple):
+class EncodedImage(NamedTuple):
     """What the decoder keeps of a picture: (rows, ...) tensors."""
 
     values: Tensor  # (rows, regions, hidden)
@@ -32,9 +32,9 @@ class Memory(NamedTuple):
     mean: Tensor  # (rows, hidden)
     gates: Tensor  # (rows, 5 * hidden), the mean's share of the gates, the same at every word
 
-    def repeat(self, times: int) -> Memory:
+    def repeat(self, times: int) -> EncodedImage:
         """Each row ``times`` times, in place."""
-        return Memory(*(tensor.repeat_interleave(times, 0) for tensor in self))
+        return EncodedImage(*(tensor.repeat_interleave(times, 0) for tensor in self))
 
 
 class Decoder(nn.Module):
@@ -85,20 +85,20 @@ class Decoder(nn.Module):
         bias = self.gates_input.bias.detach().zero_()
         bias[self.hidden : 2 * self.hidden] = 1.0
 
-    def look(self, grid: Tensor) -> Memory:
+    def look(self, grid: Tensor) -> EncodedImage:
         """Region features (pictures, regions, channels) -> what decoding needs of them."""
         grid = self.dropout(grid)
         values = torch.relu(self.region(grid))
         mean = torch.relu(self.mean(grid.mean(1)))
         gates = nn.functional.linear(mean, self.gates_input.weight[:, self.hidden :], self.gates_input.bias)
-        return Memory(values, self.key(values), mean, gates)
+        return EncodedImage(values, self.key(values), mean, gates)
 
-    def begin(self, memory: Memory) -> tuple[Tensor, Tensor]:
+    def begin(self, memory: EncodedImage) -> tuple[Tensor, Tensor]:
         """Initial hidden and cell state, each (rows, hidden)."""
         hidden, cell = torch.tanh(self.start(memory.mean)).chunk(2, 1)
         return hidden, cell
 
-    def forward(self, memory: Memory, words: Tensor) -> Tensor:
+    def forward(self, memory: EncodedImage, words: Tensor) -> Tensor:
         """Teacher forcing: (rows, time) input ids -> logits (rows, time, symbols)."""
         state = self.begin(memory)
         inputs = self._inputs(words, memory)
@@ -111,7 +111,7 @@ class Decoder(nn.Module):
         return logits
 
     def step(
-        self, memory: Memory, words: Tensor, state: tuple[Tensor, Tensor]
+        self, memory: EncodedImage, words: Tensor, state: tuple[Tensor, Tensor]
     ) -> tuple[Tensor, tuple[Tensor, Tensor], Tensor]:
         """One word: (rows,) ids -> logits (rows, symbols), new state, attention (rows, regions + 1).
 
@@ -127,7 +127,7 @@ class Decoder(nn.Module):
         """Compute every word's share of the gates once: for weights that change no more."""
         self.word_gates = self._gates_of(self.embedding.weight)
 
-    def _inputs(self, words: Tensor, memory: Memory) -> Tensor:
+    def _inputs(self, words: Tensor, memory: EncodedImage) -> Tensor:
         if self.word_gates is not None:
             return self.word_gates[words] + memory.gates[:, None]
         return self._gates_of(self.dropout(self.embedding(words))) + memory.gates[:, None]
@@ -137,12 +137,12 @@ class Decoder(nn.Module):
 
     def _cell(self, inputs: Tensor, state: tuple[Tensor, Tensor]) -> tuple[tuple[Tensor, Tensor], Tensor]:
         gates = (inputs + self.gates_hidden(state[0])).float()
-        let_in, keep, let_out, candidate, watch = gates.chunk(5, 1)
-        cell = torch.sigmoid(keep) * state[1] + torch.sigmoid(let_in) * torch.tanh(candidate)
+        input_gate, forget_gate, output_gate, candidate, sentinel_gate = gates.chunk(5, 1)
+        cell = torch.sigmoid(forget_gate) * state[1] + torch.sigmoid(input_gate) * torch.tanh(candidate)
         memory = torch.tanh(cell)
-        return (torch.sigmoid(let_out) * memory, cell), torch.sigmoid(watch) * memory
+        return (torch.sigmoid(output_gate) * memory, cell), torch.sigmoid(sentinel_gate) * memory
 
-    def _attend(self, memory: Memory, hidden: Tensor, sentinel: Tensor) -> tuple[Tensor, Tensor]:
+    def _attend(self, memory: EncodedImage, hidden: Tensor, sentinel: Tensor) -> tuple[Tensor, Tensor]:
         """(rows, time, hidden) twice -> logits and attention (rows, time, regions + 1)."""
         query = self.query(hidden)
         regions = query @ memory.keys.transpose(1, 2)

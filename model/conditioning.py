@@ -41,7 +41,7 @@ BUCKETS = 8192
 
 
 class State(NamedTuple):
-    """What of a wish is open at a character; see ``Progress``."""
+    """What of a wish is open at a character; see ``ConditioningState``."""
 
     lines_left: int
     waiting: tuple[bool, ...]
@@ -53,7 +53,7 @@ class State(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Steering:
+class Conditioning:
     """A wish that the generator understands; every part may be missing.
 
     Attributes:
@@ -90,14 +90,14 @@ class Steering:
         style: str | None = None,
         mood: str | None = None,
         lines: int | None = None,
-    ) -> Steering:
+    ) -> Conditioning:
         """A wish with the inflections that the lexicon knows."""
         kept = tuple(keywords[:MAX_KEYWORDS])
         forms = tuple(lexicon.forms(word) for word in kept)
         return cls(style, mood, lines, kept, forms, signs(mood, lexicon), sounds=lexicon.sounds)
 
 
-class Progress:
+class ConditioningState:
     """What of a wish is open, as a stanza grows by characters.
 
     Attributes:
@@ -115,10 +115,10 @@ class Progress:
         words: those that are whole.
     """
 
-    def __init__(self, steering: Steering) -> None:
-        self.steering = steering
-        self.lines_left = steering.lines or 0
-        self.waiting = [True] * len(steering.keywords)
+    def __init__(self, conditioning: Conditioning) -> None:
+        self.conditioning = conditioning
+        self.lines_left = conditioning.lines or 0
+        self.waiting = [True] * len(conditioning.keywords)
         self.written = (0, 0)
         self.moody: frozenset[int] = frozenset()
         self.ends: tuple[str, ...] = ()
@@ -130,7 +130,7 @@ class Progress:
     @property
     def state(self) -> State:
         """What the generator is told."""
-        line = min(self.line, MAX_LINES) if self.steering.plan else MAX_LINES
+        line = min(self.line, MAX_LINES) if self.conditioning.plan else MAX_LINES
         waiting = tuple(self.waiting)
         return State(self.lines_left, waiting, self.written, self.syllables, self.rhyme, line, self.planned)
 
@@ -144,7 +144,7 @@ class Progress:
         """The last whole word, or ""."""
         return self.words[-1] if self.words else ""
 
-    def copy(self) -> Progress:
+    def copy(self) -> ConditioningState:
         """The same progress, to go on from independently."""
         twin = copy(self)
         twin.waiting = list(self.waiting)
@@ -168,10 +168,10 @@ class Progress:
     def _take_in(self, word: str) -> None:
         self.written = (bucket(word), self.written[0])
         self.words = (*self.words, word)
-        self.spoken += self.steering.sounds.syllables(word)
-        if word in self.steering.signs:
+        self.spoken += self.conditioning.sounds.syllables(word)
+        if word in self.conditioning.signs:
             self.moody |= {self.line}
-        for number, forms in enumerate(self.steering.forms):
+        for number, forms in enumerate(self.conditioning.forms):
             if self.waiting[number] and word in forms:
                 self.waiting[number] = False
         self._tick_off(word)
@@ -190,22 +190,22 @@ class Progress:
 
     def _begin_line(self) -> None:
         self.line, self.spoken = len(self.ends), 0
-        self.asked = _at(self.steering.syllables, self.line)
+        self.asked = _at(self.conditioning.syllables, self.line)
         self.rhyme = self._rhyme()
         self.planned = (True,) * len(self._line_plan.inner)
 
     @property
     def _line_plan(self) -> LinePlan:
-        plan = self.steering.plan
+        plan = self.conditioning.plan
         return plan[self.line] if self.line < len(plan) else LinePlan()
 
     def _rhyme(self) -> int:
-        if asked := _at(self.steering.rhymes, self.line):
+        if asked := _at(self.conditioning.rhymes, self.line):
             return asked
-        model = partner(self.steering.scheme, self.line)
+        model = partner(self.conditioning.scheme, self.line)
         if model is None:
             return 0
-        found = self.steering.sounds.classes(self.ends[model])
+        found = self.conditioning.sounds.classes(self.ends[model])
         return rhyme_bucket(found[0]) if found else 0
 
 

@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from model.conditioning import Progress, State, Steering
+from model.conditioning import Conditioning, ConditioningState, State
 from model.errors import BadOption
 from model.keywords import MAX_KEYWORDS
 from model.plan import MAX_INNER
@@ -27,7 +27,7 @@ from model.vocabulary import BOS, EOS, CharVocabulary
 
 Floats = npt.NDArray[np.float64]
 Ids = npt.NDArray[np.int64]
-Told = tuple[int, ...]
+Packed = tuple[int, ...]
 
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.1, 2.0
 # Four lines of the longest width that the training songs have; most stanzas end by 180.
@@ -42,7 +42,7 @@ PATIENCE = 45
 SURVIVORS = 4
 # Rows that are drawn again among themselves after each word: few enough that a job has
 # several such islands, which do not all write the same line.
-ISLAND = 8
+PARTICLE_GROUP = 8
 # Symbols are proposed at this temperature at least. Much lower, and the rows of an island all
 # propose the same word; at 1 hardly one proposes a likely word.
 PROPOSAL = 0.6
@@ -68,15 +68,15 @@ class Context(NamedTuple):
     planned: Ids  # (rows, MAX_INNER) 1 for each word of the line's plan that is to come
 
     @classmethod
-    def of(cls, told: Sequence[Told]) -> Context:
-        """What ``told`` said of each row."""
-        table = np.array(told)
+    def of(cls, packed: Sequence[Packed]) -> Context:
+        """What ``packed`` said of each row."""
+        table = np.array(packed)
         asked, left, syllables, rhyme, line = table[:, :5].T
         written, waiting, planned = np.split(table[:, 5:], [2, 2 + MAX_KEYWORDS], axis=1)
         return cls(asked, left, waiting.astype(float), written, syllables, rhyme, line, planned)
 
 
-def told(asked: int, state: State) -> Told:
+def packed(asked: int, state: State) -> Packed:
     """A row's part of a ``Context``, flat."""
     waiting = *state.waiting, *[0] * (MAX_KEYWORDS - len(state.waiting))
     planned = *state.planned, *[0] * (MAX_INNER - len(state.planned))
@@ -87,7 +87,7 @@ def told(asked: int, state: State) -> Told:
 class Stepper(Protocol):
     """A batch of independent rows, each with its own recurrent state."""
 
-    def start(self, steerings: Sequence[Steering]) -> list[object]:
+    def start(self, conditionings: Sequence[Conditioning]) -> list[object]:
         """Forget the steerings of before; return the fresh state of a row of each."""
 
     def resume(self, states: Sequence[object]) -> None:
@@ -183,22 +183,22 @@ def draw(weights: Floats, uniforms: Floats) -> Ids:
 
 
 @dataclass(frozen=True)
-class Job:
+class SamplingJob:
     """Stanzas to draw for one wish.
 
     Attributes:
-        steering: what every stanza is asked to be.
+        conditioning: what every stanza is asked to be.
         seeds: a random seed a row.
         sampling: how to draw.
-        prime: folded text that every stanza starts with.
+        prompt: folded text that every stanza starts with.
         rules: what may be written; None for anything.
         stop: a stanza is over after so many lines, though more were asked for; 0 for never.
     """
 
-    steering: Steering
+    conditioning: Conditioning
     seeds: Sequence[int]
     sampling: Sampling = field(default_factory=Sampling)
-    prime: str = ""
+    prompt: str = ""
     rules: Rules | None = None
     stop: int = 0
 
@@ -207,7 +207,7 @@ class Job:
 Rate = Callable[[Sequence[Sample]], Sequence[float]]
 
 
-def sample(stepper: Stepper, vocabulary: CharVocabulary, job: Job) -> list[Sample]:
+def sample(stepper: Stepper, vocabulary: CharVocabulary, job: SamplingJob) -> list[Sample]:
     """Draw one text a seed in one batch, each on its own, in the order of the seeds."""
     drawing = _Drawing(stepper, vocabulary)
     [rows] = drawing.begin([job])
@@ -216,7 +216,7 @@ def sample(stepper: Stepper, vocabulary: CharVocabulary, job: Job) -> list[Sampl
 
 
 def compose(
-    stepper: Stepper, vocabulary: CharVocabulary, jobs: Sequence[tuple[Job, Rate]]
+    stepper: Stepper, vocabulary: CharVocabulary, jobs: Sequence[tuple[SamplingJob, Rate]]
 ) -> list[list[Sample]]:
     """Draw word by word and line by line.
 
@@ -253,11 +253,11 @@ def compose(
 
 
 def _islands(rows: Sequence[_Row]) -> list[list[_Row]]:
-    islands = [list(rows[start : start + ISLAND]) for start in range(0, len(rows), ISLAND)]
+    islands = [list(rows[start : start + PARTICLE_GROUP]) for start in range(0, len(rows), PARTICLE_GROUP)]
     for island in islands:
         for row in island:
             # Too few rows to choose among: they draw at the temperature itself.
-            row.propose(PROPOSAL if len(island) == ISLAND else 0)
+            row.propose(PROPOSAL if len(island) == PARTICLE_GROUP else 0)
     return islands
 
 
@@ -280,7 +280,7 @@ def _branch(ranked: Sequence[_Row]) -> list[list[_Row]]:
     if not growing:
         return [over]
     slots = enumerate(ranked[len(over) :])
-    rows = [growing[slot // ISLAND % len(growing)].child(row.random) for slot, row in slots]
+    rows = [growing[slot // PARTICLE_GROUP % len(growing)].child(row.random) for slot, row in slots]
     return [over, *_islands(rows)]
 
 
@@ -324,9 +324,9 @@ def _resample(rows: Sequence[_Row]) -> None:
 class _Row:
     """A stanza as it grows."""
 
-    def __init__(self, job: Job, asked: int, random: np.random.Generator) -> None:
+    def __init__(self, job: SamplingJob, asked: int, random: np.random.Generator) -> None:
         self.asked, self.random, self.rules, self.stop = asked, random, job.rules, job.stop
-        self.progress = Progress(job.steering)
+        self.progress = ConditioningState(job.conditioning)
         self.lines = self.progress.lines_left
         # How symbols are drawn, and the temperature that words are to have.
         self.sampling, self.temperature = job.sampling, job.sampling.temperature
@@ -347,7 +347,7 @@ class _Row:
         # Where the last word began, None where that was given.
         self.began: _Beginning | None = None
         self.endings: tuple[tuple[str, float], ...] = ()
-        self.told = told(asked, self.state_asked)
+        self.packed = packed(asked, self.state_asked)
 
     def child(self, random: np.random.Generator) -> _Row:
         """The same stanza so far, to be continued by other draws."""
@@ -415,7 +415,7 @@ class _Row:
         if self.rules:
             self.place = self.rules.spelling.trie.after(self.place, symbol)
         if character not in IN_WORD:
-            self.told = told(self.asked, self.state_asked)
+            self.packed = packed(self.asked, self.state_asked)
 
     def add(self, symbol: int, character: str | None) -> None:
         """Take in a drawn character, or None for the end token.
@@ -439,7 +439,7 @@ class _Row:
         self.line = 0 if character == NEWLINE else self.line + 1
         if self.line == PATIENCE and self.progress.lines_left == 1:
             self.progress.let_off()
-            self.told = told(self.asked, self.state_asked)
+            self.packed = packed(self.asked, self.state_asked)
         self.cut = len(self.text) >= self.sampling.max_characters or self.line > MAX_LINE
 
     @property
@@ -464,7 +464,7 @@ class _Ending:
         self.word, behind = found.groups() if found else ("", "")
         last = EOS if row.progress.lines_left == 1 else vocabulary.ids[NEWLINE]
         self.state, self.symbol = began.state, began.symbol
-        self.told = told(row.asked, State(began.lines_left, (), began.written, 0, 0))
+        self.packed = packed(row.asked, State(began.lines_left, (), began.written, 0, 0))
         # The last one first.
         self.coming = [vocabulary.ids[behind[0]] if behind else last, *reversed(vocabulary.encode(self.word))]
         self.nats = 0.0
@@ -480,15 +480,15 @@ class _Drawing:
     def __init__(self, stepper: Stepper, vocabulary: CharVocabulary) -> None:
         self.stepper, self.vocabulary = stepper, vocabulary
 
-    def begin(self, jobs: Sequence[Job]) -> list[list[_Row]]:
+    def begin(self, jobs: Sequence[SamplingJob]) -> list[list[_Row]]:
         """Rows of each job, its prime written: that is run once, its state is every row's."""
-        states = self.stepper.start([job.steering for job in jobs])
+        states = self.stepper.start([job.conditioning for job in jobs])
         batch = []
         for number, (job, state) in enumerate(zip(jobs, states, strict=True)):
             first = _Row(job, number, np.random.default_rng())
             first.state = state
-            self._prime(first, job.prime)
-            batch.append([first.child(np.random.default_rng(seed)) for seed in job.seeds])
+            self._prompt(first, job.prompt)
+            batch.append([first.child(np.random.default_rng(prompt)) for prompt in job.seeds])
         return batch
 
     def draw_lines(self, islands: Sequence[Sequence[_Row]]) -> None:
@@ -514,7 +514,7 @@ class _Drawing:
         reading = list(found.values())
         while reading:
             self.stepper.resume([one.state for one in reading])
-            context = Context.of([one.told for one in reading])
+            context = Context.of([one.packed for one in reading])
             logits = self.stepper.step(np.array([one.symbol for one in reading]), context)
             logits[:, :EOS] = -np.inf
             states = self.stepper.states(range(len(reading)))
@@ -545,11 +545,11 @@ class _Drawing:
             row.state_before, row.state = row.state, states[place]
         self._add(rows, logits[which])
 
-    def _prime(self, row: _Row, prime: str) -> None:
-        if not prime:
+    def _prompt(self, row: _Row, prompt: str) -> None:
+        if not prompt:
             return
         self.stepper.resume([row.state])
-        for character, number in zip(prime, self.vocabulary.encode(prime), strict=True):
+        for character, number in zip(prompt, self.vocabulary.encode(prompt), strict=True):
             self.stepper.step(np.array([row.symbol]), _context([row]))
             row.write(number, character)
         [row.state] = self.stepper.states([0])
@@ -595,7 +595,7 @@ def _weights(rows: Sequence[_Row], logits: Floats) -> Floats:
 
 
 def _context(rows: Sequence[_Row]) -> Context:
-    return Context.of([row.told for row in rows])
+    return Context.of([row.packed for row in rows])
 
 
 def log_probabilities(logits: Floats) -> Floats:

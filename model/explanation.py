@@ -104,7 +104,7 @@ def explain(song: Song, lexicon: Lexicon, novelty: Novelty | None) -> Explanatio
         different.setdefault(" ".join(words(one.text)), one)
     rivals = list(different.values())
     folded = [fold(line) for line in song.lines]
-    given = words(fold(f"{song.wish.seed} {song.caption or ''}"))
+    given = words(fold(f"{song.request.prompt} {song.caption or ''}"))
     return Explanation(
         words=tuple(
             Placed(
@@ -114,15 +114,15 @@ def explain(song: Song, lexicon: Lexicon, novelty: Novelty | None) -> Explanatio
             )
             for keyword in song.keywords
         ),
-        mood=song.wish.mood,
+        mood=song.request.mood,
         scheme=scheme_of(folded, lexicon),
         syllables=tuple(map(lexicon.sounds.spoken, folded)),
-        copied=None if novelty is None else novelty.span(song.candidates[0].text, len(song.wish.seed)),
+        copied=None if novelty is None else novelty.span(song.candidates[0].text, len(song.request.prompt)),
         rivals=tuple(
             Rival(tuple(one.text.split(NEWLINE)), one.score.total, one.score.parts) for one in rivals[:_SHOWN]
         ),
         candidates=len(rivals),
-        plan=tuple(map(_outlined, song.candidates[0].plan)) if song.wish.style in MODERN else None,
+        plan=tuple(map(_outlined, song.candidates[0].plan)) if song.request.style in MODERN else None,
     )
 
 

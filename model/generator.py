@@ -19,14 +19,14 @@ from model.conditioning import (
     ROLES,
     SPELLED,
     STYLES,
-    Progress,
-    Steering,
+    Conditioning,
+    ConditioningState,
     plan_roles,
     plan_words,
     spelling,
     style_id,
 )
-from model.decoding import Context, Floats, Ids, told
+from model.decoding import Context, Floats, Ids, packed
 from model.keywords import MAX_KEYWORDS
 from model.lstm import Lstm, dropped
 from model.mood import MOODS
@@ -41,7 +41,7 @@ CELLS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "lstm": Lstm, "gru
 
 
 class Conditions(NamedTuple):
-    """What the network is told beside the symbols: a batch of ``Steering`` and its progress.
+    """What the network is told beside the symbols: a batch of ``Conditioning`` and its progress.
 
     Id 0 stands for "not asked", or for a word that is not there yet.
     """
@@ -192,7 +192,7 @@ class Generator(nn.Module):
         return self.output(hidden), after if isinstance(after, tuple) else (after,)
 
 
-def conditions_of(generator: Generator, wanted: Sequence[tuple[Steering, str]]) -> Conditions:
+def conditions_of(generator: Generator, wanted: Sequence[tuple[Conditioning, str]]) -> Conditions:
     """Steering and the text it comes with -> a batch, with the progress at every input.
 
     Input 0 is ``<bos>``, input ``n`` the text's n-th character.
@@ -200,29 +200,29 @@ def conditions_of(generator: Generator, wanted: Sequence[tuple[Steering, str]]) 
     found = Conditions.none(len(wanted), 1 + max(len(text) for _, text in wanted))
     if generator.plain:
         return found
-    for row, (steering, text) in enumerate(wanted):
-        found.style[row] = style_id(steering.style, generator.style.num_embeddings)
-        found.mood[row] = 1 + MOODS.index(steering.mood) if steering.mood else 0
-        for number, keyword in enumerate(steering.keywords):
+    for row, (conditioning, text) in enumerate(wanted):
+        found.style[row] = style_id(conditioning.style, generator.style.num_embeddings)
+        found.mood[row] = 1 + MOODS.index(conditioning.mood) if conditioning.mood else 0
+        for number, keyword in enumerate(conditioning.keywords):
             # Letters only where the word itself says nothing: they leak into words beside it.
             if keyword in generator.lemmas:
                 found.keywords[row, number] = generator.lemmas[keyword]
             else:
                 found.spellings[row, number] = torch.tensor(spelling(keyword))
-        context = _contexts(steering, text)
+        context = _contexts(conditioning, text)
         found.lines_left[row, : len(text) + 1] = torch.from_numpy(context.lines_left)
         found.waiting[row, : len(text) + 1] = torch.from_numpy(context.waiting)
         for name in ("written", "syllables", "rhyme"):
             getattr(found, name)[row, : len(text) + 1] = torch.from_numpy(getattr(context, name))
-        if steering.plan and generator.plan:
-            _tell_plan(generator, found, row, steering, context)
+        if conditioning.plan and generator.plan:
+            _tell_plan(generator, found, row, conditioning, context)
     return found
 
 
 def _tell_plan(
-    generator: Generator, found: Conditions, row: int, steering: Steering, context: Context
+    generator: Generator, found: Conditions, row: int, conditioning: Conditioning, context: Context
 ) -> None:
-    for place, word in enumerate(plan_words(steering.plan)):
+    for place, word in enumerate(plan_words(conditioning.plan)):
         if word in generator.forms:
             found.forms[row, place] = generator.forms[word]
         elif word:
@@ -233,14 +233,14 @@ def _tell_plan(
             found.roles[row, time, role, places] = 1.0
 
 
-def _contexts(steering: Steering, text: str) -> Context:
+def _contexts(conditioning: Conditioning, text: str) -> Context:
     """One row a symbol: the progress at ``<bos>`` and after each character."""
-    progress = Progress(steering)
+    progress = ConditioningState(conditioning)
     states = [progress.state]
     for character in text:
         progress.add(character)
         states.append(progress.state)
-    return Context.of([told(0, state) for state in states])
+    return Context.of([packed(0, state) for state in states])
 
 
 class TorchStepper:
@@ -274,8 +274,10 @@ class TorchStepper:
         self._output_bias = model.output.bias.detach()
 
     @torch.inference_mode()
-    def start(self, steerings: Sequence[Steering]) -> list[object]:
-        asked = conditions_of(self.model, [(steering, "") for steering in steerings]).to(self.device)
+    def start(self, conditionings: Sequence[Conditioning]) -> list[object]:
+        asked = conditions_of(self.model, [(conditioning, "") for conditioning in conditionings]).to(
+            self.device
+        )
         constant = self.model.style(asked.style) + self.model.mood(asked.mood)
         words = self.model.vectors(asked.keywords, asked.spellings)
         self._constant = constant @ self._control_part
@@ -287,7 +289,7 @@ class TorchStepper:
             # What was told stays the same for a word at least.
             self._plans: dict[tuple[int, int, tuple[int, ...]], Tensor] = {}
         fresh = torch.zeros((self.layers * self._parts, self.hidden), device=self.device)
-        return [fresh] * len(steerings)
+        return [fresh] * len(conditionings)
 
     @torch.inference_mode()
     def resume(self, states: Sequence[object]) -> None:
@@ -374,17 +376,17 @@ def _rnn(gates: Tensor, _state: State) -> State:
 def _lstm(gates: Tensor, state: State) -> State:
     size = gates.shape[1] // 4
     # PyTorch's order: input, forget, candidate, output.
-    let_in, keep = gates[:, : 2 * size].sigmoid_().chunk(2, 1)
-    candidate, let_out = gates[:, 2 * size : 3 * size].tanh_(), gates[:, 3 * size :].sigmoid_()
-    memory = torch.addcmul(let_in * candidate, keep, state[1])
-    return let_out * torch.tanh(memory), memory
+    input_gate, forget_gate = gates[:, : 2 * size].sigmoid_().chunk(2, 1)
+    candidate, output_gate = gates[:, 2 * size : 3 * size].tanh_(), gates[:, 3 * size :].sigmoid_()
+    memory = torch.addcmul(input_gate * candidate, forget_gate, state[1])
+    return output_gate * torch.tanh(memory), memory
 
 
 def _gru(gates: Tensor, state: State) -> State:
     size = gates.shape[1] // 4
-    reset, keep = gates[:, : 2 * size].sigmoid_().chunk(2, 1)
+    reset, forget_gate = gates[:, : 2 * size].sigmoid_().chunk(2, 1)
     candidate = torch.addcmul(gates[:, 2 * size : 3 * size], reset, gates[:, 3 * size :]).tanh_()
-    return (torch.lerp(candidate, state[0], keep),)
+    return (torch.lerp(candidate, state[0], forget_gate),)
 
 
 # How a cell goes one step on, and the parts of its state.

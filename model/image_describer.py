@@ -14,13 +14,13 @@ from model.beam import BEAM, Caption
 from model.checkpoint import Checkpoint, load_checkpoint
 from model.extras import needing_torch
 from model.files import CHECKPOINTS
-from model.lyrics_generator import Pen as Pen
+from model.lyrics_generator import LyricsGenerator as LyricsGenerator
 from model.lyrics_generator import Song as Song
 from model.memory import given_back
 from model.onnx_graph import Singles
 from model.pictures import Preprocessing, to_tensor
-from model.recognition import Names, Sight, look
-from model.request import Wish as Wish
+from model.recognition import ImageNetClassifier, Recognition, look
+from model.request import GenerationRequest as GenerationRequest
 
 # More do not pay at these sizes.
 MAX_THREADS = 2
@@ -50,11 +50,11 @@ class Seen:
     """
 
     caption: Caption
-    sight: Sight
+    sight: Recognition
     told: str
 
 
-class Eye:
+class ImageDescriber:
     """Pictures to words.
 
     Args:
@@ -65,7 +65,11 @@ class Eye:
     """
 
     def __init__(
-        self, captioner: Captioner, preprocessing: Preprocessing, digest: str, names: Names | None = None
+        self,
+        captioner: Captioner,
+        preprocessing: Preprocessing,
+        digest: str,
+        names: ImageNetClassifier | None = None,
     ) -> None:
         self.captioner, self.preprocessing, self.digest = captioner, preprocessing, digest
         self.names = names
@@ -73,7 +77,7 @@ class Eye:
     @classmethod
     def load(
         cls, folder: Path = CHECKPOINTS, device: str = "cpu", engine: str | None = None, threads: int = 1
-    ) -> Eye:
+    ) -> ImageDescriber:
         """The captioner of a folder, with a second opinion where the folder has one.
 
         Args:
@@ -96,7 +100,7 @@ class Eye:
             else:
                 captioner, preprocessing = _in_torch(checkpoint, path, device)
             names = folder / "names.safetensors"
-            opinion = Names.load(names, captioner.backbone) if names.exists() else None
+            opinion = ImageNetClassifier.load(names, captioner.backbone) if names.exists() else None
         return cls(captioner, preprocessing, checkpoint.digest, opinion)
 
     def caption(self, picture: Image.Image, beam: int = BEAM) -> Caption:

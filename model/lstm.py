@@ -75,12 +75,12 @@ class _Layer(torch.autograd.Function):
         hidden, memories = (inputs.new_empty((time + 1, rows, size)) for _ in range(2))
         memory, gate, squashed = memory.clone(), torch.empty((rows, 4 * size)), torch.empty((rows, size))
         hidden[0], memories[0] = start, memory
-        let_in, keep, candidate, let_out = gate.chunk(4, 1)
+        input_gate, forget_gate, candidate, output_gate = gate.chunk(4, 1)
         for now in range(time):
             gate.copy_(gates[now].addmm_(hidden[now], turned)).add_(bias).sigmoid_()
             candidate.mul_(2).sub_(1)
-            memory.mul_(keep).addcmul_(let_in, candidate)
-            hidden[now + 1] = _tanh(memory, squashed).mul_(let_out)
+            memory.mul_(forget_gate).addcmul_(input_gate, candidate)
+            hidden[now + 1] = _tanh(memory, squashed).mul_(output_gate)
             gates[now], memories[now + 1] = gate, memory
         ctx.save_for_backward(inputs, below, own, gates, hidden, memories)
         return hidden[1:], hidden[-1].float(), memory
@@ -91,7 +91,7 @@ class _Layer(torch.autograd.Function):
         inputs, below, own, gates, hidden, memories = ctx.saved_tensors
         from_above, d_hidden, d_memory = after[0], after[1].clone(), after[2].clone()
         gate, delta = torch.empty(gates.shape[1:]), torch.empty(gates.shape[1:])
-        let_in, keep, candidate, let_out = gate.chunk(4, 1)
+        input_gate, forget_gate, candidate, output_gate = gate.chunk(4, 1)
         d_in, d_keep, d_candidate, d_out = delta.chunk(4, 1)
         inner, inner_gates = delta[:, : 2 * own.shape[1]], gate[:, : 2 * own.shape[1]]
         memory, squashed = torch.empty_like(d_memory), torch.empty_like(d_memory)
@@ -99,15 +99,15 @@ class _Layer(torch.autograd.Function):
             gate.copy_(gates[now])
             _tanh(memory.copy_(memories[now + 1]), squashed)
             torch.mul(d_hidden.add_(from_above[now]), squashed, out=d_out)
-            _tanh_backward(d_hidden.mul_(let_out), squashed, grad_input=squashed)
+            _tanh_backward(d_hidden.mul_(output_gate), squashed, grad_input=squashed)
             d_memory.add_(squashed)
             torch.mul(d_memory, candidate, out=d_in)
             torch.mul(d_memory, memory.copy_(memories[now]), out=d_keep)
-            torch.mul(d_memory, let_in, out=d_candidate)
-            d_memory.mul_(keep)
+            torch.mul(d_memory, input_gate, out=d_candidate)
+            d_memory.mul_(forget_gate)
             _sigmoid_backward(inner, inner_gates, grad_input=inner)
             _tanh_backward(d_candidate, candidate, grad_input=d_candidate)
-            _sigmoid_backward(d_out, let_out, grad_input=d_out)
+            _sigmoid_backward(d_out, output_gate, grad_input=d_out)
             # The gates are not needed any more, and fresh memory costs more than what is in it.
             gates[now] = delta
             d_hidden.copy_(gates[now] @ own)

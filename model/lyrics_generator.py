@@ -25,15 +25,15 @@ from model.planbook import PlanBook
 from model.planner import Planner
 from model.ranking import Candidate, Weights
 from model.reader import Reader
-from model.request import Wish
+from model.request import GenerationRequest
 from model.rules import Spelling
-from model.sampling_jobs import FROM_CAPTION, Task, Tools, line_tasks, stanza_tasks
+from model.sampling_jobs import FROM_CAPTION, ScoredJob, Tools, line_jobs, stanza_jobs
 from model.text import LETTERS, NEWLINE, fold, print_lines
 from model.thoughts import Thoughts
 from model.vocabulary import CharVocabulary
 
 # Words of a seed that steer.
-FROM_SEED = 2
+FROM_PROMPT = 2
 # All candidates may have run into dead ends, or be nothing but commas.
 _ATTEMPTS = 10
 # After so many a scheme that cannot be had is only liked.
@@ -48,7 +48,7 @@ class Song:
         caption: what the captioner saw, or None without a picture.
         keywords: lemmas that steered the stanza.
         lines: as they are shown; never empty.
-        wish: what was asked for, random seed included.
+        request: what was asked for, random seed included.
         captioner: digest of the captioner's checkpoint.
         generator: digest of the generator's checkpoint.
         candidates: those of the last choice, the best first.
@@ -57,7 +57,7 @@ class Song:
     caption: str | None
     keywords: tuple[str, ...]
     lines: tuple[str, ...]
-    wish: Wish
+    request: GenerationRequest
     captioner: str
     generator: str
     candidates: tuple[Candidate, ...] = ()
@@ -86,7 +86,7 @@ PARTS: dict[str, Callable[[Path, Lexicon], Any]] = {
 _ALWAYS = ("novelty", "lines")
 
 
-class Pen:
+class LyricsGenerator:
     """Keywords and seeds to stanzas.
 
     Args:
@@ -149,14 +149,14 @@ class Pen:
         device: str = "cpu",
         lexicon: Path | None = None,
         engine: str | None = None,
-    ) -> Pen:
+    ) -> LyricsGenerator:
         """The generator of a folder with its lexicon, or with another one.
 
         Args:
             folder: of the checkpoints.
             device: "cpu" or a GPU that torch knows.
             lexicon: file of another lexicon.
-            engine: one of ``wish.ENGINES``; None for "int8" on a CPU and "torch" elsewhere.
+            engine: one of ``request.BACKENDS``; None for "int8" on a CPU and "torch" elsewhere.
 
         Raises:
             BadCheckpoint: a file is missing or damaged.
@@ -189,60 +189,62 @@ class Pen:
             **parts,
         )
 
-    def keywords(self, caption: str | None, seed: str) -> tuple[str, ...]:
+    def keywords(self, caption: str | None, prompt: str) -> tuple[str, ...]:
         """The words that steer: the seed's first, then the caption's."""
-        whole = self._without_beginning(seed)
-        from_seed = extract(whole, self.lexicon, FROM_SEED) if whole else []
+        whole = self._without_beginning(prompt)
+        from_prompt = extract(whole, self.lexicon, FROM_PROMPT) if whole else []
         if not caption:
-            return tuple(from_seed)
-        told = extract(caption, self.lexicon, MAX_KEYWORDS, unnamed(caption), filled=self.plans)
-        from_caption = told if self.plans else told[:FROM_CAPTION]
-        return tuple(distinct([*from_seed, *from_caption])[:MAX_KEYWORDS])
+            return tuple(from_prompt)
+        packed = extract(caption, self.lexicon, MAX_KEYWORDS, unnamed(caption), filled=self.plans)
+        from_caption = packed if self.plans else packed[:FROM_CAPTION]
+        return tuple(distinct([*from_prompt, *from_caption])[:MAX_KEYWORDS])
 
     @property
     def plans(self) -> bool:
         """Whether stanzas are planned, which takes all that a caption says."""
         return self.tools.planner is not None
 
-    def _without_beginning(self, seed: str) -> str:
+    def _without_beginning(self, prompt: str) -> str:
         """A seed without its last letters where these are to become a word: they name nothing yet."""
-        before, _, last = seed.rpartition(" ")
-        return before if last and self.tools.spelling.begins(fold(last)) else seed
+        before, _, last = prompt.rpartition(" ")
+        return before if last and self.tools.spelling.begins(fold(last)) else prompt
 
-    def song(self, caption: str | None, wish: Wish, captioner: str = "") -> Song:
+    def song(self, caption: str | None, request: GenerationRequest, captioner: str = "") -> Song:
         """A stanza about a caption, or about the seed alone.
 
         Args:
             caption: what a picture shows, or None.
-            wish: what the stanza should be like.
+            request: what the stanza should be like.
             captioner: digest of the captioner that wrote the caption.
         """
-        return self.songs([(caption, wish)], captioner)[0]
+        return self.songs([(caption, request)], captioner)[0]
 
-    def songs(self, wanted: Sequence[tuple[str | None, Wish]], captioner: str = "") -> list[Song]:
+    def songs(
+        self, wanted: Sequence[tuple[str | None, GenerationRequest]], captioner: str = ""
+    ) -> list[Song]:
         """Several stanzas drawn in one batch; each is the one that ``song`` would write."""
-        found = self.sung([(self.keywords(caption, wish.seed), wish) for caption, wish in wanted])
+        found = self.sung([(self.keywords(caption, request.prompt), request) for caption, request in wanted])
         return [
             replace(song, caption=caption, captioner=captioner)
             for song, (caption, _) in zip(found, wanted, strict=True)
         ]
 
-    def sung(self, wanted: Sequence[tuple[Sequence[str], Wish]]) -> list[Song]:
+    def sung(self, wanted: Sequence[tuple[Sequence[str], GenerationRequest]]) -> list[Song]:
         """The same from keywords that are known already, as those of a recipe; no caption is named.
 
         Raises:
             BadOption: see ``candidates``.
         """
         return [
-            Song(None, tuple(keywords), self.shown(found[0].text), wish, "", self.digest, tuple(found))
-            for (keywords, wish), found in zip(wanted, self.candidates(wanted), strict=True)
+            Song(None, tuple(keywords), self.shown(found[0].text), request, "", self.digest, tuple(found))
+            for (keywords, request), found in zip(wanted, self.candidates(wanted), strict=True)
         ]
 
     def shown(self, text: str) -> tuple[str, ...]:
         """A folded stanza as its lines are shown."""
         return tuple(print_lines(text, self.lexicon.names))
 
-    def write(self, wanted: Sequence[tuple[Sequence[str], Wish]]) -> list[tuple[str, ...]]:
+    def write(self, wanted: Sequence[tuple[Sequence[str], GenerationRequest]]) -> list[tuple[str, ...]]:
         """Keywords and wishes -> for each the best of its candidates, as lines to show.
 
         Raises:
@@ -250,7 +252,7 @@ class Pen:
         """
         return [self.shown(one.text) for one in self.compose(wanted)]
 
-    def compose(self, wanted: Sequence[tuple[Sequence[str], Wish]]) -> list[Candidate]:
+    def compose(self, wanted: Sequence[tuple[Sequence[str], GenerationRequest]]) -> list[Candidate]:
         """Keywords and wishes -> for each the best of its candidates.
 
         Raises:
@@ -258,14 +260,14 @@ class Pen:
         """
         return [found[0] for found in self.candidates(wanted)]
 
-    def candidates(self, wanted: Sequence[tuple[Sequence[str], Wish]]) -> list[list[Candidate]]:
+    def candidates(self, wanted: Sequence[tuple[Sequence[str], GenerationRequest]]) -> list[list[Candidate]]:
         """Keywords and wishes -> for each the candidates of its last choice, folded, the best first.
 
         Raises:
             BadOption: nothing but punctuation came out, as it may at high temperatures.
         """
         found = self._drawn(dict(enumerate(partial(self._stanza, *one) for one in wanted)))
-        for step in range(max((len(wish.rewritten) for _, wish in wanted), default=0)):
+        for step in range(max((len(request.rewritten) for _, request in wanted), default=0)):
             lines = {
                 number: partial(self._line, *one, step, found[number][0].text)
                 for number, one in enumerate(wanted)
@@ -274,14 +276,16 @@ class Pen:
             found |= self._drawn(lines)
         return [found[number] for number in range(len(wanted))]
 
-    def _stanza(self, keywords: Sequence[str], wish: Wish, attempt: int) -> list[Task]:
-        return stanza_tasks(self.tools, keywords, wish, attempt, bound=attempt < _BOUND)
+    def _stanza(self, keywords: Sequence[str], request: GenerationRequest, attempt: int) -> list[ScoredJob]:
+        return stanza_jobs(self.tools, keywords, request, attempt, bound=attempt < _BOUND)
 
-    def _line(self, keywords: Sequence[str], wish: Wish, step: int, text: str, attempt: int) -> list[Task]:
+    def _line(
+        self, keywords: Sequence[str], request: GenerationRequest, step: int, text: str, attempt: int
+    ) -> list[ScoredJob]:
         lines, bound = text.split(NEWLINE), attempt < _BOUND
-        return line_tasks(self.tools, keywords, wish, lines, wish.rewritten[step], attempt, bound)
+        return line_jobs(self.tools, keywords, request, lines, request.rewritten[step], attempt, bound)
 
-    def _drawn(self, tasks: Mapping[int, Callable[[int], list[Task]]]) -> dict[int, list[Candidate]]:
+    def _drawn(self, tasks: Mapping[int, Callable[[int], list[ScoredJob]]]) -> dict[int, list[Candidate]]:
         """Draw tasks, which take the number of the attempt, again while nothing comes out."""
         found: dict[int, list[Candidate]] = {}
         for attempt in range(_ATTEMPTS):

@@ -221,13 +221,15 @@ def _step(weights: Mapping[str, Array], threads: int) -> Session:
     embedded = graph.add("Gather", graph.constant(weights["embedding.weight"]), "words")
     matrix = np.concatenate([weights["gates_input.weight"][:, :hidden], weights["gates_hidden.weight"]], 1)
     product = graph.add("MatMul", graph.add("Concat", embedded, "hidden", axis=2), graph.constant(matrix.T))
-    let_in, keep, let_out, candidate, watch = graph.split(graph.add("Add", product, "gates"), 5, axis=2)
-    kept = graph.add("Mul", graph.add("Sigmoid", keep), "cell")
-    new = graph.add("Mul", graph.add("Sigmoid", let_in), graph.add("Tanh", candidate))
+    input_gate, forget_gate, output_gate, candidate, sentinel_gate = graph.split(
+        graph.add("Add", product, "gates"), 5, axis=2
+    )
+    kept = graph.add("Mul", graph.add("Sigmoid", forget_gate), "cell")
+    new = graph.add("Mul", graph.add("Sigmoid", input_gate), graph.add("Tanh", candidate))
     cell = graph.add("Add", kept, new)
     memory = graph.add("Tanh", cell)
-    state = graph.add("Mul", graph.add("Sigmoid", let_out), memory)
-    sentinel = graph.add("Mul", graph.add("Sigmoid", watch), memory)
+    state = graph.add("Mul", graph.add("Sigmoid", output_gate), memory)
+    sentinel = graph.add("Mul", graph.add("Sigmoid", sentinel_gate), memory)
 
     query = linear(state, "query")
     last = graph.constant(np.array([2]))

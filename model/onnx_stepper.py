@@ -18,7 +18,7 @@ from model.conditioning import (
     PLACES,
     ROLES,
     SPELLED,
-    Steering,
+    Conditioning,
     plan_roles,
     plan_words,
     spelling,
@@ -90,17 +90,17 @@ class OnnxStepper:
         self._turn = 0
         self._reserve(_ROWS)
 
-    def start(self, steerings: Sequence[Steering]) -> list[object]:
-        words = [_word_ids(steering, self._lemmas) for steering in steerings]
+    def start(self, conditionings: Sequence[Conditioning]) -> list[object]:
+        words = [_word_ids(conditioning, self._lemmas) for conditioning in conditionings]
         ids, letters = (np.array(part) for part in zip(*words, strict=True))
-        styles = [style_id(one.style, len(self._tables["style"])) for one in steerings]
-        moods = [1 + MOODS.index(one.mood) if one.mood else 0 for one in steerings]
+        styles = [style_id(one.style, len(self._tables["style"])) for one in conditionings]
+        moods = [1 + MOODS.index(one.mood) if one.mood else 0 for one in conditionings]
         self._keywords = self._vectors("keyword", ids) + self._vectors("spelling", letters).sum(2)
         self._constant = self._vectors("style", styles) + self._vectors("mood", moods)
-        self._planned = [self._plan_gates(steering) for steering in steerings]
+        self._planned = [self._plan_gates(conditioning) for conditioning in conditionings]
         self._forget()
         fresh = np.zeros((self._parts, 1, self._sizes[-1]), dtype=np.float32)
-        return [fresh] * len(steerings)
+        return [fresh] * len(conditionings)
 
     def resume(self, states: Sequence[object]) -> None:
         rows = len(states)
@@ -125,7 +125,7 @@ class OnnxStepper:
         gates, symbols, hidden = self._sizes
         self._ids, self._places = np.zeros((2, rows), dtype=np.int64)
         self._written = np.zeros((rows, 2), dtype=np.int64)
-        self._wishes = np.zeros((max(_KEPT, rows), gates), dtype=np.float32)
+        self._requests = np.zeros((max(_KEPT, rows), gates), dtype=np.float32)
         self._logits = np.zeros((rows, symbols), dtype=np.float32)
         # Those before a step and those after it, by turns.
         self._states = np.zeros((2, self._parts, rows, hidden), dtype=np.float32)
@@ -141,7 +141,7 @@ class OnnxStepper:
         """Where a step of the first rows reads and writes."""
         if (rows, self._turn) not in self._bindings:
             before, after = self._states[self._turn, :, :rows], self._states[1 - self._turn, :, :rows]
-            read = [self._ids[:rows], self._written[:rows], self._places[:rows], self._wishes, *before]
+            read = [self._ids[:rows], self._written[:rows], self._places[:rows], self._requests, *before]
             binding = self._session.io_binding()
             for one, array in zip(self._session.get_inputs(), read, strict=True):
                 binding.bind_input(one.name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
@@ -166,11 +166,11 @@ class OnnxStepper:
         waiting, planned = context.waiting.T.astype(np.int64), context.planned.T
         codes: list[int] = np.ravel_multi_index((*parts, *waiting, *planned), sizes).tolist()
         new = set(codes) - self._known.keys()
-        if len(self._known) + len(new) > len(self._wishes):
+        if len(self._known) + len(new) > len(self._requests):
             self._known, new = {}, set(codes)
         if new:
             first = len(self._known)
-            self._wishes[first : first + len(new)] = self._gates(*np.unravel_index(list(new), sizes))
+            self._requests[first : first + len(new)] = self._gates(*np.unravel_index(list(new), sizes))
             self._known |= {code: place for place, code in enumerate(new, start=first)}
         return [self._known[code] for code in codes]
 
@@ -194,12 +194,12 @@ class OnnxStepper:
             for place in places:
                 gates += known[role, place]
 
-    def _plan_gates(self, steering: Steering) -> Singles | None:
+    def _plan_gates(self, conditioning: Conditioning) -> Singles | None:
         """What each planned word adds to the first layer's gates in each role, (ROLES, PLACES, gates)."""
-        if not (steering.plan and self._forms):
+        if not (conditioning.plan and self._forms):
             return None
         gates = np.zeros((ROLES, PLACES, self._plan_part.shape[2]), dtype=np.float32)
-        for place, word in enumerate(plan_words(steering.plan)):
+        for place, word in enumerate(plan_words(conditioning.plan)):
             if word in self._forms:
                 vector = self._vectors("form", self._forms[word])
             elif word:
@@ -243,10 +243,10 @@ def load_stepper(path: Path, int8: bool = True) -> tuple[OnnxStepper, CharVocabu
     return stepper, vocabulary, checkpoint
 
 
-def _word_ids(steering: Steering, lemmas: Mapping[str, int]) -> tuple[list[int], list[list[int]]]:
+def _word_ids(conditioning: Conditioning, lemmas: Mapping[str, int]) -> tuple[list[int], list[list[int]]]:
     """For each keyword its lemma's number, or its letters where it is no lemma."""
     ids, letters = [0] * MAX_KEYWORDS, [[0] * SPELLED for _ in range(MAX_KEYWORDS)]
-    for place, keyword in enumerate(steering.keywords):
+    for place, keyword in enumerate(conditioning.keywords):
         if keyword in lemmas:
             ids[place] = lemmas[keyword]
         else:
@@ -353,18 +353,18 @@ def _rnn(graph: Graph, gates: str, _state: Sequence[str]) -> list[str]:
 
 def _lstm(graph: Graph, gates: str, state: Sequence[str]) -> list[str]:
     # PyTorch's order.
-    let_in, keep, candidate, let_out = graph.split(gates, 4)
-    kept = graph.add("Mul", graph.add("Sigmoid", keep), state[1])
-    new = graph.add("Mul", graph.add("Sigmoid", let_in), graph.add("Tanh", candidate))
+    input_gate, forget_gate, candidate, output_gate = graph.split(gates, 4)
+    kept = graph.add("Mul", graph.add("Sigmoid", forget_gate), state[1])
+    new = graph.add("Mul", graph.add("Sigmoid", input_gate), graph.add("Tanh", candidate))
     memory = graph.add("Add", kept, new)
-    return [graph.add("Mul", graph.add("Sigmoid", let_out), graph.add("Tanh", memory)), memory]
+    return [graph.add("Mul", graph.add("Sigmoid", output_gate), graph.add("Tanh", memory)), memory]
 
 
 def _gru(graph: Graph, gates: str, state: Sequence[str]) -> list[str]:
-    reset, keep, candidate, own = graph.split(gates, 4)
+    reset, forget_gate, candidate, own = graph.split(gates, 4)
     recalled = graph.add("Mul", graph.add("Sigmoid", reset), own)
     candidate = graph.add("Tanh", graph.add("Add", candidate, recalled))
-    kept = graph.add("Mul", graph.add("Sigmoid", keep), graph.add("Sub", state[0], candidate))
+    kept = graph.add("Mul", graph.add("Sigmoid", forget_gate), graph.add("Sub", state[0], candidate))
     return [graph.add("Add", candidate, kept)]
 
 

@@ -52,7 +52,7 @@ class Brief:
 
     Attributes:
         keywords: lemmas of what it is about; at most ``MAX_TOLD`` count.
-        style: one of ``steering.STYLES``.
+        style: one of ``conditioning.STYLES``.
         mood: one of ``mood.MOODS``, or None.
         lines: 1 to ``MAX_LINES``.
         scheme: which lines rhyme.
@@ -230,8 +230,8 @@ class Planner:
         hidden, memory = state
         gates = inputs @ self._below + hidden @ self._own + self._bias
         size = hidden.shape[1]
-        let_in, keep, out = (_sigmoid(gates[:, n * size : (n + 1) * size]) for n in (0, 1, 3))
-        memory[:] = keep * memory + let_in * np.tanh(gates[:, 2 * size : 3 * size])
+        input_gate, forget_gate, out = (_sigmoid(gates[:, n * size : (n + 1) * size]) for n in (0, 1, 3))
+        memory[:] = forget_gate * memory + input_gate * np.tanh(gates[:, 2 * size : 3 * size])
         hidden[:] = out * np.tanh(memory)
         logits: Floats = hidden @ self._out + weights["bias"]
         return logits

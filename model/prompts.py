@@ -8,11 +8,11 @@ from model.errors import BadOption
 from model.text import ELIDED, LETTERS, NEWLINE, fold, words
 
 # A seed is a word or a phrase; a line of a song is hardly longer.
-MAX_SEED = 100
-MAX_RANDOM_SEED = 2**32 - 1
+MAX_PROMPT = 100
+MAX_SEED = 2**32 - 1
 
 
-def check_seed(seed: str) -> str:
+def check_prompt(prompt: str) -> str:
     """Fold a seed.
 
     Returns:
@@ -21,10 +21,10 @@ def check_seed(seed: str) -> str:
     Raises:
         BadOption: it is too long, empty, or has no letter that a song can start with.
     """
-    folded = fold(seed[: MAX_SEED + 1].replace(NEWLINE, " ").replace("\r", " "))
+    folded = fold(prompt[: MAX_PROMPT + 1].replace(NEWLINE, " ").replace("\r", " "))
     # Folding can lengthen a text: "&" becomes "and".
-    if max(len(seed), len(folded)) > MAX_SEED:
-        raise BadOption(f"The seed is too long: at most {MAX_SEED} characters are allowed.")
+    if max(len(prompt), len(folded)) > MAX_PROMPT:
+        raise BadOption(f"The seed is too long: at most {MAX_PROMPT} characters are allowed.")
     if not any(character in LETTERS for character in folded):
         raise BadOption("The seed has no letter from A to Z: give a word or a phrase in Latin letters.")
     return _begun(folded)
@@ -40,14 +40,14 @@ def _begun(folded: str) -> str:
     return "'" + bare if words(bare)[0] in ELIDED else bare.removesuffix("'")
 
 
-def check_random_seed(number: int | None) -> int:
+def check_seed(number: int | None) -> int:
     """The number itself, or a fresh one for None.
 
     Raises:
         BadOption: it is out of range.
     """
     if number is None:
-        return secrets.randbelow(MAX_RANDOM_SEED + 1)
-    if not 0 <= number <= MAX_RANDOM_SEED:
-        raise BadOption(f"The random seed must be between 0 and {MAX_RANDOM_SEED}, not {number}.")
+        return secrets.randbelow(MAX_SEED + 1)
+    if not 0 <= number <= MAX_SEED:
+        raise BadOption(f"The random seed must be between 0 and {MAX_SEED}, not {number}.")
     return number

@@ -121,7 +121,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Aim:
+class Scorer:
     """What a stanza is scored against.
 
     Attributes:

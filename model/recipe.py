@@ -25,8 +25,8 @@ from dataclasses import dataclass, replace
 from model.decoding import Sampling
 from model.errors import BadInput, BadOption
 from model.keywords import MAX_KEYWORDS
-from model.prompts import MAX_SEED, check_seed
-from model.request import ENGINES, MAX_REWRITTEN, Wish
+from model.prompts import MAX_PROMPT, check_prompt
+from model.request import BACKENDS, MAX_REWRITTEN, GenerationRequest
 
 # In characters: one from nothing at all, and more than four long keywords, a whole phrase and as many
 # replaced lines as there may be take.
@@ -52,7 +52,7 @@ _RFC_4648 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _WRITTEN = str.maketrans(_RFC_4648, _ALPHABET)
 # "o" is read as 0, "i" and "l" as 1.
 _READ = str.maketrans(_ALPHABET + "oil", _RFC_4648 + "ABB")
-_KEYWORD = re.compile(rf"[a-z][a-z'-]{{0,{MAX_SEED - 1}}}")
+_KEYWORD = re.compile(rf"[a-z][a-z'-]{{0,{MAX_PROMPT - 1}}}")
 
 
 class NotARecipe(BadOption):
@@ -72,28 +72,28 @@ class Recipe:
 
     Attributes:
         keywords: lemmas that steered.
-        wish: what was asked for; its word filter is not in it, as that is a matter of the place.
-        origin: digest of the models and of how they are used, ``Pen.origin``.
+        request: what was asked for; its word filter is not in it, as that is a matter of the place.
+        origin: digest of the models and of how they are used, ``LyricsGenerator.origin``.
         engine: what ran it: another one rounds otherwise, and may draw other letters.
         word_filter: ``filter_mark`` of the words that could not be written, 0 for none.
     """
 
     keywords: tuple[str, ...]
-    wish: Wish
+    request: GenerationRequest
     origin: str
     engine: str = "int8"
     word_filter: int = 0
 
     @classmethod
-    def of(cls, keywords: Collection[str], wish: Wish, origin: str, engine: str) -> Recipe:
+    def of(cls, keywords: Collection[str], request: GenerationRequest, origin: str, engine: str) -> Recipe:
         """The recipe of a stanza that was written."""
-        plain = replace(wish, forbidden=frozenset())
-        return cls(tuple(keywords), plain, origin, engine, filter_mark(wish.forbidden))
+        plain = replace(request, forbidden=frozenset())
+        return cls(tuple(keywords), plain, origin, engine, filter_mark(request.forbidden))
 
     @property
     def text(self) -> str:
         """The recipe as people pass it on."""
-        head = _HEAD.pack(_VERSION, bytes.fromhex(self.origin), self.wish.random_seed)
+        head = _HEAD.pack(_VERSION, bytes.fromhex(self.origin), self.request.seed)
         body = head + b"".join(_packed(tag, value) for tag, value in self._values())
         coded = base64.b32encode(body + _CHECK.pack(zlib.crc32(body))).decode()
         return coded.rstrip("=").translate(_WRITTEN)
@@ -134,69 +134,69 @@ class Recipe:
                 f"than these ({origin}, {engine}): they cannot write it again."
             )
 
-    def rewriting(self, line: int, random_seed: int) -> Recipe:
+    def rewriting(self, line: int, seed: int) -> Recipe:
         """The recipe of the same stanza with one line, counted from 1, replaced.
 
         Raises:
             BadOption: there is no such line, or too many were replaced before.
         """
-        if len(self.wish.rewritten) == MAX_REWRITTEN:
+        if len(self.request.rewritten) == MAX_REWRITTEN:
             raise BadOption(
                 f"A stanza can have a line rewritten {MAX_REWRITTEN} times in all: start from another one."
             )
-        rewritten = (*self.wish.rewritten, (line, random_seed))
-        return replace(self, wish=replace(self.wish, rewritten=rewritten))
+        rewritten = (*self.request.rewritten, (line, seed))
+        return replace(self, request=replace(self.request, rewritten=rewritten))
 
     def _values(self) -> Iterator[tuple[str, int | str]]:
         """What differs from the plainest recipe, in the order of the tags."""
-        wish, sampling = self.wish, self.wish.sampling
+        request, sampling = self.request, self.request.sampling
         values: dict[str, int | str] = {
             "keywords": " ".join(self.keywords),
-            "seed": wish.seed,
+            "seed": request.prompt,
             # The shortest text that is read back as the same number.
             "temperature": repr(float(sampling.temperature)),
             "top_k": sampling.top_k,
             "top_p": repr(float(sampling.top_p)),
-            "candidates": wish.candidates,
-            "style": wish.style,
-            "mood": wish.mood or "",
-            "lines": wish.lines,
-            "scheme": wish.scheme or "",
-            "syllables": wish.syllables or 0,
+            "candidates": request.candidates,
+            "style": request.style,
+            "mood": request.mood or "",
+            "lines": request.lines,
+            "scheme": request.scheme or "",
+            "syllables": request.syllables or 0,
             "engine": self.engine,
             "word_filter": self.word_filter,
         }
         for tag in _TAGS:
             if tag == "rewritten":
-                yield from ((tag, seed * _LINES + line) for line, seed in wish.rewritten)
+                yield from ((tag, prompt * _LINES + line) for line, prompt in request.rewritten)
             elif values[tag] != _PLAIN[tag]:
                 yield tag, values[tag]
 
     @classmethod
     def _read(cls, body: bytes) -> Recipe:
-        _, origin, random_seed = _HEAD.unpack_from(body)
+        _, origin, seed = _HEAD.unpack_from(body)
         read = [*_unpacked(body[_HEAD.size :])]
         values: dict[str, int | str] = _PLAIN | dict(read)
         texts = {tag: str(value) for tag, value in values.items()}
         numbers = {tag: int(value) for tag, value in values.items() if isinstance(value, int)}
         rewritten = [divmod(int(value), _LINES) for tag, value in read if tag == "rewritten"]
-        wish = Wish(
+        request = GenerationRequest(
             sampling=Sampling(float(texts["temperature"]), numbers["top_k"], float(texts["top_p"])),
-            seed=texts["seed"],
-            random_seed=random_seed,
+            prompt=texts["seed"],
+            seed=seed,
             candidates=numbers["candidates"],
             style=texts["style"],
             mood=texts["mood"] or None,
             lines=numbers["lines"],
             scheme=texts["scheme"] or None,
             syllables=numbers["syllables"] or None,
-            rewritten=tuple((line, seed) for seed, line in rewritten),
+            rewritten=tuple((line, prompt) for prompt, line in rewritten),
         )
         keywords = tuple(texts["keywords"].split())
-        _check_words(keywords, wish.seed)
-        if texts["engine"] not in ENGINES:
+        _check_words(keywords, request.prompt)
+        if texts["engine"] not in BACKENDS:
             raise BadOption("Nothing of that name runs the generator.")
-        return cls(keywords, wish, origin.hex(), texts["engine"], numbers["word_filter"])
+        return cls(keywords, request, origin.hex(), texts["engine"], numbers["word_filter"])
 
 
 def filter_mark(forbidden: Collection[str]) -> int:
@@ -205,11 +205,11 @@ def filter_mark(forbidden: Collection[str]) -> int:
     return 1 + zlib.crc32(listed) % (_MARKS - 1) if forbidden else 0
 
 
-def _check_words(keywords: Collection[str], seed: str) -> None:
+def _check_words(keywords: Collection[str], prompt: str) -> None:
     """A recipe is made by a program, but anybody can make one: its words go where folded ones go."""
     if len(keywords) > MAX_KEYWORDS or not all(map(_KEYWORD.fullmatch, keywords)):
         raise NotARecipe
-    if seed and check_seed(seed) != seed:
+    if prompt and check_prompt(prompt) != prompt:
         raise NotARecipe
 
 

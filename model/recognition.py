@@ -70,7 +70,7 @@ class Thing:
     confidence: float
 
 
-class Names:
+class ImageNetClassifier:
     """ImageNet's classifier on the captioner's features, and what the captioner's pictures look like.
 
     Args:
@@ -79,7 +79,7 @@ class Names:
         names: for each class what it is called, or None.
         centre: (channels,), the mean features of the captioner's training pictures.
         directions: (directions, channels), orthonormal, those in which they differ the most.
-        familiar: the strangeness that most of the captioner's held-back pictures stay below.
+        threshold: the strangeness that most of the captioner's held-back pictures stay below.
     """
 
     def __init__(
@@ -89,17 +89,17 @@ class Names:
         names: Sequence[str | None],
         centre: Features,
         directions: Features,
-        familiar: float,
+        threshold: float,
     ) -> None:
         self.weight, self.bias = weight, bias
         self.names = sorted({name for name in names if name})
-        self.centre, self.directions, self.familiar = centre, directions, familiar
+        self.centre, self.directions, self.threshold = centre, directions, threshold
         column = {name: number for number, name in enumerate(self.names)}
         # Classes without a name share a last column, which is never told.
         self._columns = np.array([column[name] if name else len(column) for name in names])
 
     @classmethod
-    def load(cls, path: Path, backbone: str) -> Names:
+    def load(cls, path: Path, backbone: str) -> ImageNetClassifier:
         """Read a checkpoint of kind "names".
 
         Raises:
@@ -129,7 +129,7 @@ class Names:
         sums = np.bincount(self._columns, shares / shares.sum(), len(self.names) + 1)[:-1]
         return [Thing(self.names[number], float(sums[number])) for number in np.argsort(-sums)]
 
-    def strangeness(self, features: Features) -> float:
+    def out_of_distribution_score(self, features: Features) -> float:
         """How much of a picture's features (channels,) the familiar directions leave out, 0 to 1.
 
         The residual of a principal component analysis, as in novelty detection (Jackson and
@@ -155,19 +155,19 @@ def _check_shapes(path: Path, names: Sequence[str | None], arrays: Mapping[str, 
 
 
 @dataclass(frozen=True)
-class Sight:
+class Recognition:
     """A picture's second opinion.
 
     Attributes:
         things: what the classifier calls it, the likeliest first.
-        strange: how unlike the pictures that the captioner knows it looks; most of these are below 1.
+        out_of_distribution: how unlike the captioner's pictures it looks; most of those are below 1.
         colours: its main colours, the largest first; never empty.
         flat: whether it has nothing but one colour.
         light: what its light is like, where that is worth a word; see ``lighting``.
     """
 
     things: tuple[Thing, ...]
-    strange: float
+    out_of_distribution: float
     colours: tuple[str, ...]
     flat: bool
     light: str | None = None
@@ -182,7 +182,7 @@ class Sight:
         """
         if self.flat:
             return self._looks()
-        if not self.things or self.strange <= (_NEARLY if self._denied(caption) else 1.0):
+        if not self.things or self.out_of_distribution <= (_NEARLY if self._denied(caption) else 1.0):
             return caption
         first, *others = self.things
         if first.confidence < SURE:
@@ -205,7 +205,7 @@ class Sight:
         return f"{UNNAMED} {' and '.join(self.colours)}"
 
 
-def look(square: Image.Image, features: Features, names: Names | None) -> Sight:
+def look(square: Image.Image, features: Features, names: ImageNetClassifier | None) -> Recognition:
     """The second opinion on a picture.
 
     Args:
@@ -215,8 +215,10 @@ def look(square: Image.Image, features: Features, names: Names | None) -> Sight:
     """
     pixels = np.asarray(square.convert("L"), dtype=np.float32)
     things = tuple(names.things(features)) if names else ()
-    strange = names.strangeness(features) / names.familiar if names else 0.0
-    return Sight(things, strange, colours(square), bool(pixels.std() < FLAT), lighting(pixels))
+    out_of_distribution = names.out_of_distribution_score(features) / names.threshold if names else 0.0
+    return Recognition(
+        things, out_of_distribution, colours(square), bool(pixels.std() < FLAT), lighting(pixels)
+    )
 
 
 def colours(square: Image.Image) -> tuple[str, ...]:

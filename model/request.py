@@ -10,11 +10,11 @@ from model.conditioning import MOST_SYLLABLES as MOST_SYLLABLES
 from model.decoding import Sampling
 from model.errors import BadOption
 from model.mood import MOODS
-from model.prompts import MAX_RANDOM_SEED
+from model.prompts import MAX_SEED
 from model.rhyme import SCHEMES
 
 # What can run the generator: ONNX Runtime with weights of 8 bits or in float32, or PyTorch.
-ENGINES = ("int8", "float32", "torch")
+BACKENDS = ("int8", "float32", "torch")
 LINES = 4
 MAX_CANDIDATES = 256
 # A stanza whose lines were all replaced often enough is another one.
@@ -22,15 +22,15 @@ MAX_REWRITTEN = 8
 
 
 @dataclass(frozen=True)
-class Wish:
+class GenerationRequest:
     """What a stanza should be like.
 
     Attributes:
         sampling: temperature and its companions.
-        seed: the stanza starts with it and is steered by its words; "" for none.
-        random_seed: 0 to 2**32 - 1; the same seed and checkpoints give the same stanza.
+        prompt: the stanza starts with it and is steered by its words; "" for none.
+        seed: 0 to 2**32 - 1; the same seed and checkpoints give the same stanza.
         candidates: stanzas drawn, of which the best is kept.
-        style: one of ``steering.STYLES``.
+        style: one of ``conditioning.STYLES``.
         mood: one of ``mood.MOODS``, or None to leave it to the words.
         lines: 1 to 4.
         scheme: one of ``rhyme.SCHEMES``; None: rhymed where it is cheap, free otherwise.
@@ -44,8 +44,8 @@ class Wish:
     """
 
     sampling: Sampling = field(default_factory=Sampling)
-    seed: str = ""
-    random_seed: int = 0
+    prompt: str = ""
+    seed: int = 0
     candidates: int = CANDIDATES
     style: str = DEFAULT_STYLE
     mood: str | None = None
@@ -56,7 +56,7 @@ class Wish:
     forbidden: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        _in_range("random seed", self.random_seed, 0, MAX_RANDOM_SEED)
+        _in_range("random seed", self.seed, 0, MAX_SEED)
         _in_range("number of candidates", self.candidates, 1, MAX_CANDIDATES)
         _in_range("number of lines", self.lines, 1, MAX_LINES)
         _one_of("style", self.style, STYLES)
@@ -67,9 +67,9 @@ class Wish:
         if self.syllables is not None:
             _in_range("number of syllables", self.syllables, LEAST_SYLLABLES, MOST_SYLLABLES)
         _in_range("number of rewritten lines", len(self.rewritten), 0, MAX_REWRITTEN)
-        for line, random_seed in self.rewritten:
+        for line, seed in self.rewritten:
             _in_range("line to rewrite", line, 1, self.lines)
-            _in_range("random seed", random_seed, 0, MAX_RANDOM_SEED)
+            _in_range("random seed", seed, 0, MAX_SEED)
 
 
 def _in_range(name: str, value: int, least: int, most: int) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from model.conditioning import Progress, Steering
+from model.conditioning import Conditioning, ConditioningState
 from model.known_lines import KnownLines
 from model.lexicon import Lexicon
 from model.novelty import Novelty
@@ -150,22 +150,22 @@ class Rules:
 
     Attributes:
         spelling: known words.
-        steering: syllables and scheme.
+        conditioning: syllables and scheme.
         forbidden: words that can't be finished.
         novelty: tells copies of the training songs; None where that is not known.
         ends: last words of lines by number, where other lines are already there.
-        seed: what the stanza begins with. It is the person's own: only what comes behind it is judged.
+        prompt: what the stanza begins with. It is the person's own: only what comes behind it is judged.
         whole: whether its last word is not to become a longer one.
         planned: the last word of each line, "" for any; a line that has one ends in it.
         lines: of the songbook, none of which is written again; None where they are not known.
     """
 
     spelling: Spelling
-    steering: Steering
+    conditioning: Conditioning
     forbidden: Forbidden = field(default_factory=Forbidden)
     novelty: Novelty | None = None
     ends: Mapping[int, str] = field(default_factory=dict)
-    seed: str = ""
+    prompt: str = ""
     whole: bool = False
     planned: Sequence[str] = ()
     lines: KnownLines | None = None
@@ -179,14 +179,18 @@ class Rules:
     )
 
     def __post_init__(self) -> None:
-        letters = "" if self.steering.scheme == FREE else self.steering.scheme[: self.steering.lines or 0]
+        letters = (
+            ""
+            if self.conditioning.scheme == FREE
+            else self.conditioning.scheme[: self.conditioning.lines or 0]
+        )
         self._alike = [
             tuple(n for n, other in enumerate(letters) if n != line and other == letter)
             for line, letter in enumerate(letters)
         ]
         self._models, self._masks, self._barred, self._known = {}, {}, {}, {}
 
-    def allowed(self, state: int, progress: Progress, text: str) -> Mask:
+    def allowed(self, state: int, progress: ConditioningState, text: str) -> Mask:
         """Which symbols may come next, (symbols,), not to be written to: none after a dead end.
 
         Args:
@@ -208,14 +212,14 @@ class Rules:
             return _without(mask, spelling.between)
         if self.lines is not None and mask[spelling.newline] and self._is_known_line(text):
             mask = _without(mask, spelling.line_end)
-        return mask & spelling.between if self.whole and text == self.seed else mask
+        return mask & spelling.between if self.whole and text == self.prompt else mask
 
     def bars(self, text: str) -> bool:
         """Whether a whole text has what word by word would not have been written."""
-        found, own = words(text), len(words(self.seed))
+        found, own = words(text), len(words(self.prompt))
         runs = [found[:end] for end in range(own + 1, len(found) + 1)]
-        copied = self.novelty is not None and self.novelty.span(text, len(self.seed)) > 0
-        given = self.seed.split(NEWLINE)
+        copied = self.novelty is not None and self.novelty.span(text, len(self.prompt)) > 0
+        given = self.prompt.split(NEWLINE)
         lines = [line for line in text.split(NEWLINE) if line not in given]
         copied = copied or (self.lines is not None and any(line in self.lines for line in lines))
         return copied or any(map(_loops, runs)) or is_forbidden(text, self.forbidden.words)
@@ -223,7 +227,7 @@ class Rules:
     def _is_known_line(self, text: str) -> bool:
         if text not in self._known:
             line = text.rpartition(NEWLINE)[2]
-            self._known[text] = self.lines is not None and line in self.lines and line != self.seed
+            self._known[text] = self.lines is not None and line in self.lines and line != self.prompt
         return self._known[text]
 
     def _bars(self, text: str, found: Sequence[str]) -> bool:
@@ -233,12 +237,12 @@ class Rules:
             copied = self.novelty is not None and self.novelty.copies(text)
             again = _echoes(text, found) or self._says_again(text, found[-1])
             barred = copied or _loops(found) or again or self.forbidden.ends(text)
-            known = self._barred[text] = barred and text != self.seed
+            known = self._barred[text] = barred and text != self.prompt
         return known
 
     def _says_again(self, text: str, word: str) -> bool:
         """Whether a planned stanza's line has said a telling word already, in this form or in another."""
-        if not self.steering.plan or word in PRONOUNS or not telling(word):
+        if not self.conditioning.plan or word in PRONOUNS or not telling(word):
             return False
         lemma, line = self.spelling.lemma(word), words(text.rpartition(NEWLINE)[2])
         return any(self.spelling.lemma(other) == lemma for other in line[:-1])

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from model.agreement import disagreement
-from model.conditioning import MODERN, Steering
-from model.decoding import ISLAND, Job, Sample
+from model.conditioning import MODERN, Conditioning
+from model.decoding import PARTICLE_GROUP, Sample, SamplingJob
 from model.keywords import used
 from model.known_lines import KnownLines
 from model.lexicon import Lexicon
@@ -18,9 +18,9 @@ from model.novelty import Novelty
 from model.plan import COMMONPLACE, MAX_INNER, LinePlan, Plan, outline, plan_of, planned_words
 from model.planbook import PlanBook
 from model.planner import Brief, Draft, Planner
-from model.ranking import Aim, Candidate, Weights
+from model.ranking import Candidate, Scorer, Weights
 from model.reader import Reader
-from model.request import MOST_SYLLABLES, Wish
+from model.request import MOST_SYLLABLES, GenerationRequest
 from model.rhyme import FREE, MAX_SYLLABLES, last_word, partner, rhyme_bucket
 from model.rules import Rules, Spelling
 from model.text import IN_WORD, LETTERS, NEWLINE, words
@@ -44,7 +44,7 @@ _FORM, _PLAN = 10**6, 10**6 + 1
 # then bends around one.
 FROM_CAPTION = 2
 # A seed of more syllables leaves no room for a plan of its line.
-_LONGEST_SEED = 6
+_LONGEST_PROMPT = 6
 # People's plans that are looked at, and plans drawn where none of those has enough of the keywords; as many
 # are followed as there are islands of candidates.
 NEAR, DRAFTS = 64, 48
@@ -82,19 +82,19 @@ class Tools(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Task:
+class ScoredJob:
     """Candidates to draw.
 
     Attributes:
         job: how.
-        aim: what they are scored against.
+        scorer: what they are scored against.
         after: folded lines that follow what is drawn.
         unlike: the stanza that another one is to replace, "" for none.
         reader: says how much sense candidates make, or None.
     """
 
-    job: Job
-    aim: Aim
+    job: SamplingJob
+    scorer: Scorer
     after: tuple[str, ...] = ()
     unlike: str = ""
     reader: Reader | None = None
@@ -118,13 +118,15 @@ class Task:
         texts = [self._stanza(sample) for sample in samples]
         senses = [0.0] * len(texts)
         if self.reader and texts:
-            senses = self.reader.scores([self.aim.keywords] * len(texts), [t.strip(NEWLINE) for t in texts])
+            senses = self.reader.scores(
+                [self.scorer.keywords] * len(texts), [t.strip(NEWLINE) for t in texts]
+            )
         return [
             Candidate(
                 text,
-                self.aim.score(replace(sample, text=text), sense),
+                self.scorer.score(replace(sample, text=text), sense),
                 sample.ended,
-                self.aim.plan,
+                self.scorer.plan,
                 sample.nats,
             )
             for text, sample, sense in zip(texts, samples, senses, strict=True)
@@ -135,31 +137,31 @@ class Task:
         return NEWLINE.join([text.strip(NEWLINE), *self.after]) if self.after else text
 
 
-def stanza_tasks(
-    tools: Tools, keywords: Sequence[str], wish: Wish, attempt: int = 0, bound: bool = True
-) -> list[Task]:
+def stanza_jobs(
+    tools: Tools, keywords: Sequence[str], request: GenerationRequest, attempt: int = 0, bound: bool = True
+) -> list[ScoredJob]:
     """A whole stanza: a task for each plan that it may follow, or one without a plan.
 
     Args:
         tools: word table, spelling, weights and planner.
         keywords: lemmas that steer.
-        wish: what the stanza should be like.
+        request: what the stanza should be like.
         attempt: 0, or more where earlier ones came to nothing.
         bound: whether a scheme that was asked for and a plan are kept, or only liked.
     """
-    steering = _steering(tools, keywords, wish)
-    plans = _plans(tools, keywords, wish, steering, attempt) if bound else []
+    conditioning = _conditioning(tools, keywords, request)
+    plans = _plans(tools, keywords, request, conditioning, attempt) if bound else []
     if not plans:
-        keywords = keywords if wish.seed else keywords[:FROM_CAPTION]
-        steering = _steering(tools, keywords, wish)
-        return [_stanza_task(tools, keywords, wish, steering, attempt, bound, wish.candidates)]
-    each = wish.candidates // len(plans)
+        keywords = keywords if request.prompt else keywords[:FROM_CAPTION]
+        conditioning = _conditioning(tools, keywords, request)
+        return [_stanza_job(tools, keywords, request, conditioning, attempt, bound, request.candidates)]
+    each = request.candidates // len(plans)
     return [
-        _stanza_task(
+        _stanza_job(
             tools,
             keywords,
-            wish,
-            _planned(tools, wish, steering, draft),
+            request,
+            _planned(tools, request, conditioning, draft),
             attempt,
             bound,
             each,
@@ -168,39 +170,45 @@ def stanza_tasks(
     ]
 
 
-def _stanza_task(
+def _stanza_job(
     tools: Tools,
     keywords: Sequence[str],
-    wish: Wish,
-    steering: Steering,
+    request: GenerationRequest,
+    conditioning: Conditioning,
     attempt: int,
     bound: bool,
     candidates: int,
-) -> Task:
-    seeds = _seeds(wish.random_seed, attempt, candidates)
-    rules = _rules(tools, wish, steering, bound)
-    job = Job(steering, seeds, wish.sampling, wish.seed, rules)
-    return Task(job, _aim(tools, keywords, wish, steering), reader=tools.reader)
+) -> ScoredJob:
+    seeds = _seeds(request.seed, attempt, candidates)
+    rules = _rules(tools, request, conditioning, bound)
+    job = SamplingJob(conditioning, seeds, request.sampling, request.prompt, rules)
+    return ScoredJob(job, _scorer(tools, keywords, request, conditioning), reader=tools.reader)
 
 
 def _plans(
-    tools: Tools, keywords: Sequence[str], wish: Wish, steering: Steering, attempt: int
+    tools: Tools,
+    keywords: Sequence[str],
+    request: GenerationRequest,
+    conditioning: Conditioning,
+    attempt: int,
 ) -> list[Draft]:
     """The plans that are worth following, the best first; none where nobody plans."""
-    if tools.planner is None or not _may_plan(tools, wish):
+    if tools.planner is None or not _may_plan(tools, request):
         return []
-    random = np.random.default_rng([wish.random_seed, _PLAN, attempt])
-    brief = Brief(tuple(keywords), wish.style, wish.mood, wish.lines, steering.scheme)
-    islands = max(1, wish.candidates // ISLAND)
-    drafts = _persons(tools, brief, wish, random)
+    random = np.random.default_rng([request.seed, _PLAN, attempt])
+    brief = Brief(tuple(keywords), request.style, request.mood, request.lines, conditioning.scheme)
+    islands = max(1, request.candidates // PARTICLE_GROUP)
+    drafts = _persons(tools, brief, request, random)
     if not drafts:
-        drafts = tools.planner.draw(brief, DRAFTS, _coolness(wish), random, wish.forbidden)
+        drafts = tools.planner.draw(brief, DRAFTS, _coolness(request), random, request.forbidden)
         # A plan without any of the keywords would leave them unsaid: then it is better to have none.
         drafts = [draft for draft in drafts if not keywords or _told(draft, keywords, tools.lexicon)]
-    return _best(tools, keywords, wish, drafts, islands)
+    return _best(tools, keywords, request, drafts, islands)
 
 
-def _persons(tools: Tools, brief: Brief, wish: Wish, random: np.random.Generator) -> list[Draft]:
+def _persons(
+    tools: Tools, brief: Brief, request: GenerationRequest, random: np.random.Generator
+) -> list[Draft]:
     """Plans that people had, with most of the keywords, one of them in the first line."""
     if tools.planbook is None:
         return []
@@ -214,12 +222,12 @@ def _persons(tools: Tools, brief: Brief, wish: Wish, random: np.random.Generator
         for draft in drafts
         if _told(draft, brief.keywords, tools.lexicon) >= _ENOUGH
         and used(brief.keywords, outline(draft.plan)[0], tools.lexicon)
-        and wish.forbidden.isdisjoint(planned_words(draft.plan))
+        and request.forbidden.isdisjoint(planned_words(draft.plan))
     ]
 
 
 def _best(
-    tools: Tools, keywords: Sequence[str], wish: Wish, drafts: Sequence[Draft], count: int
+    tools: Tools, keywords: Sequence[str], request: GenerationRequest, drafts: Sequence[Draft], count: int
 ) -> list[Draft]:
     """Those that are worth following, so many, the best first."""
     drafts = [one for one in drafts if one.plan and all(line.end in tools.spelling for line in one.plan)]
@@ -227,12 +235,12 @@ def _best(
     if tools.plan_reader and drafts:
         texts = [NEWLINE.join(outline(draft.plan)) for draft in drafts]
         senses = tools.plan_reader.scores([keywords] * len(drafts), texts)
-    nearness = _nearness(tools, keywords, wish.style, drafts)
+    nearness = _nearness(tools, keywords, request.style, drafts)
     worth = [
         _promise(draft, keywords, tools.lexicon)
         + _PLAN_SENSE * sense
         + _NEAR * near
-        - _MISFIT * _misfit(tools, draft.plan, wish.syllables or _suiting(tools, draft.plan))
+        - _MISFIT * _misfit(tools, draft.plan, request.syllables or _suiting(tools, draft.plan))
         for draft, sense, near in zip(drafts, senses, nearness, strict=True)
     ]
     order = sorted(range(len(drafts)), key=lambda number: -worth[number])
@@ -249,22 +257,22 @@ def _nearness(tools: Tools, keywords: Sequence[str], style: str, drafts: Sequenc
     return nearness
 
 
-def _may_plan(tools: Tools, wish: Wish) -> bool:
+def _may_plan(tools: Tools, request: GenerationRequest) -> bool:
     """Whether there are plans of that style, and a seed leaves room for one."""
-    return wish.style in MODERN and tools.lexicon.sounds.spoken(wish.seed) <= _LONGEST_SEED
+    return request.style in MODERN and tools.lexicon.sounds.spoken(request.prompt) <= _LONGEST_PROMPT
 
 
-def _coolness(wish: Wish) -> float:
-    return _COOLEST + (1 - _COOLEST) * wish.sampling.temperature
+def _coolness(request: GenerationRequest) -> float:
+    return _COOLEST + (1 - _COOLEST) * request.sampling.temperature
 
 
 def _promise(draft: Draft, keywords: Sequence[str], lexicon: Lexicon) -> float:
     """What a plan is worth: likely, likelier for these keywords than for others, with them, and agreeing."""
     wrong = disagreement(draft.plan, lexicon)
-    told = _TOLD * _told(draft, keywords, lexicon)
+    packed = _TOLD * _told(draft, keywords, lexicon)
     said = {lexicon.lemma(word) for word in planned_words(draft.plan)}
     stale = bool((said & COMMONPLACE) - set(keywords))
-    return draft.gain - draft.nats + told - _DISAGREEMENT * wrong - _STALE * stale
+    return draft.gain - draft.nats + packed - _DISAGREEMENT * wrong - _STALE * stale
 
 
 def _told(draft: Draft, keywords: Sequence[str], lexicon: Lexicon) -> float:
@@ -272,16 +280,18 @@ def _told(draft: Draft, keywords: Sequence[str], lexicon: Lexicon) -> float:
     return len(used(keywords, " ".join(planned_words(draft.plan)), lexicon)) / max(1, len(keywords))
 
 
-def _planned(tools: Tools, wish: Wish, steering: Steering, draft: Draft) -> Steering:
+def _planned(
+    tools: Tools, request: GenerationRequest, conditioning: Conditioning, draft: Draft
+) -> Conditioning:
     """The same, with a plan and the syllables that suit it; what is not in it is not waited for."""
-    plan = _after_seed(draft.plan, wish.seed)
+    plan = _after_prompt(draft.plan, request.prompt)
     words = " ".join(planned_words(plan))
-    kept = tuple(used(steering.keywords, words, tools.lexicon))
+    kept = tuple(used(conditioning.keywords, words, tools.lexicon))
     forms = tuple(map(tools.lexicon.forms, kept))
-    syllables = _syllables(tools, wish, _suiting(tools, plan))
-    if draft.syllables and not (wish.syllables or wish.seed):
+    syllables = _syllables(tools, request, _suiting(tools, plan))
+    if draft.syllables and not (request.syllables or request.prompt):
         syllables = draft.syllables
-    return replace(steering, plan=plan, keywords=kept, forms=forms, syllables=syllables)
+    return replace(conditioning, plan=plan, keywords=kept, forms=forms, syllables=syllables)
 
 
 def _suiting(tools: Tools, plan: Plan) -> int:
@@ -296,11 +306,11 @@ def _misfit(tools: Tools, plan: Plan, syllables: int) -> float:
     return sum(abs(count - wanted) for count in counts) / len(counts)
 
 
-def _after_seed(plan: Plan, seed: str) -> Plan:
+def _after_prompt(plan: Plan, prompt: str) -> Plan:
     """A plan whose first line begins with what a person wrote: that takes the place of words of its own."""
-    if not seed:
+    if not prompt:
         return plan
-    given = words(seed)
+    given = words(prompt)
     room = max(0, MAX_INNER - len(given))
     first = [word for word in plan[0].inner if word not in given]
     return (LinePlan(tuple(first[len(first) - min(room, len(first)) :]), plan[0].end), *plan[1:])
@@ -311,143 +321,147 @@ def _ends(spelling: Spelling, plan: Plan) -> list[str]:
     return [line.end if line.end and line.end in spelling else "" for line in plan]
 
 
-def line_tasks(
+def line_jobs(
     tools: Tools,
     keywords: Sequence[str],
-    wish: Wish,
+    request: GenerationRequest,
     lines: Sequence[str],
     rewritten: tuple[int, int],
     attempt: int = 0,
     bound: bool = True,
-) -> list[Task]:
+) -> list[ScoredJob]:
     """Another line for one of a stanza's folded lines: a task for each plan of it, or one without.
 
     Args:
         tools: word table, spelling and weights.
         keywords: lemmas of the stanza.
-        wish: the stanza's.
+        request: the stanza's.
         lines: the stanza.
         rewritten: the line, from 1 (the last one where there are fewer), and its random seed.
         attempt: 0, or more where earlier ones came to nothing.
-        bound: as in ``stanza_tasks``.
+        bound: as in ``stanza_jobs``.
     """
-    number, random_seed = min(rewritten[0], len(lines)) - 1, rewritten[1]
+    number, seed = min(rewritten[0], len(lines)) - 1, rewritten[1]
     before, after = lines[:number], tuple(lines[number + 1 :])
     ends = {place: last_word(line) for place, line in enumerate(lines) if place > number}
     # Planned lines have syllables of their own each: the new one gets those of the one it replaces.
-    own = tools.planner is not None and _may_plan(tools, wish)
+    own = tools.planner is not None and _may_plan(tools, request)
     spoken = tools.lexicon.sounds.spoken(lines[number]) if own else 0
-    whole = replace(_steering(tools, keywords, wish), syllables=_syllables(tools, wish, spoken))
-    rules = replace(_rules(tools, wish, whole, bound), ends=ends)
+    whole = replace(_conditioning(tools, keywords, request), syllables=_syllables(tools, request, spoken))
+    rules = replace(_rules(tools, request, whole, bound), ends=ends)
     lost = [word for word in keywords if not used([word], NEWLINE.join([*before, *after]), tools.lexicon)]
     # The line is told the rhyme of a later one, as it would be that of an earlier one.
     heard = [tools.lexicon.sounds.classes(ends[place]) for place in _alike(whole, ends, number)]
-    steering = replace(
+    conditioning = replace(
         whole,
         keywords=tuple(lost),
         forms=tuple(map(tools.lexicon.forms, lost)),
         rhymes=(*[0] * number, rhyme_bucket(heard[0][0])) if heard and heard[0] else (),
     )
-    prime = NEWLINE.join([*before, ""]) if before else wish.seed
+    prompt = NEWLINE.join([*before, ""]) if before else request.prompt
     rhyme = ends[min(later)] if (later := _alike(whole, ends, number)) else ""
-    plans = _line_plans(tools, keywords, wish, whole, before, rhyme, random_seed, attempt) if bound else []
-    each = wish.candidates // max(1, len(plans))
+    plans = _line_plans(tools, keywords, request, whole, before, rhyme, seed, attempt) if bound else []
+    each = request.candidates // max(1, len(plans))
     tasks = []
     for line in plans or [LinePlan()]:
-        planned = replace(steering, plan=(*[LinePlan()] * number, line) if plans else ())
-        job = Job(
+        planned = replace(conditioning, plan=(*[LinePlan()] * number, line) if plans else ())
+        job = SamplingJob(
             planned,
-            _seeds(random_seed, attempt, each),
-            wish.sampling,
-            prime,
+            _seeds(seed, attempt, each),
+            request.sampling,
+            prompt,
             replace(rules, planned=_ends(rules.spelling, planned.plan)),
             stop=number + 1,
         )
         tasks.append(
-            Task(job, _aim(tools, keywords, wish, planned), after, NEWLINE.join(lines), tools.reader)
+            ScoredJob(
+                job, _scorer(tools, keywords, request, planned), after, NEWLINE.join(lines), tools.reader
+            )
         )
     return tasks
 
 
-def _alike(steering: Steering, places: Collection[int], number: int) -> list[int]:
+def _alike(conditioning: Conditioning, places: Collection[int], number: int) -> list[int]:
     """The later lines that rhyme with one."""
-    return [place for place in places if partner(steering.scheme, place) == number]
+    return [place for place in places if partner(conditioning.scheme, place) == number]
 
 
 def _line_plans(
     tools: Tools,
     keywords: Sequence[str],
-    wish: Wish,
-    steering: Steering,
+    request: GenerationRequest,
+    conditioning: Conditioning,
     before: Sequence[str],
     rhyme: str,
-    random_seed: int,
+    seed: int,
     attempt: int,
 ) -> list[LinePlan]:
     """The plans of another line that are worth following, the best first."""
-    if tools.planner is None or not _may_plan(tools, wish):
+    if tools.planner is None or not _may_plan(tools, request):
         return []
-    brief = Brief(tuple(keywords), wish.style, wish.mood, wish.lines, steering.scheme)
-    random = np.random.default_rng([random_seed, _PLAN, attempt])
+    brief = Brief(tuple(keywords), request.style, request.mood, request.lines, conditioning.scheme)
+    random = np.random.default_rng([seed, _PLAN, attempt])
     drafts = tools.planner.draw_line(
-        brief, plan_of(before), rhyme, DRAFTS, _coolness(wish), random, wish.forbidden
+        brief, plan_of(before), rhyme, DRAFTS, _coolness(request), random, request.forbidden
     )
-    islands = max(1, wish.candidates // ISLAND)
-    return [draft.plan[0] for draft in _best(tools, keywords, wish, drafts, islands)]
+    islands = max(1, request.candidates // PARTICLE_GROUP)
+    return [draft.plan[0] for draft in _best(tools, keywords, request, drafts, islands)]
 
 
-def _steering(tools: Tools, keywords: Sequence[str], wish: Wish) -> Steering:
-    asked = Steering.of(keywords, tools.lexicon, wish.style, wish.mood, wish.lines)
-    return replace(asked, syllables=_syllables(tools, wish), scheme=wish.scheme or HINTED)
+def _conditioning(tools: Tools, keywords: Sequence[str], request: GenerationRequest) -> Conditioning:
+    asked = Conditioning.of(keywords, tools.lexicon, request.style, request.mood, request.lines)
+    return replace(asked, syllables=_syllables(tools, request), scheme=request.scheme or HINTED)
 
 
-def _rules(tools: Tools, wish: Wish, steering: Steering, bound: bool = True) -> Rules:
-    parts = [part for word in words(wish.seed) for part in word.split("-")]
+def _rules(tools: Tools, request: GenerationRequest, conditioning: Conditioning, bound: bool = True) -> Rules:
+    parts = [part for word in words(request.prompt) for part in word.split("-")]
     unknown = [part for part in parts if part not in tools.spelling]
     spelling = tools.spelling.extended(unknown) if unknown else tools.spelling
-    kept = steering if wish.scheme and bound else replace(steering, scheme=FREE)
+    kept = conditioning if request.scheme and bound else replace(conditioning, scheme=FREE)
     # What is no word may be the beginning of one.
-    whole = wish.seed[-1:] in IN_WORD and parts[-1] in tools.spelling
-    planned = _ends(spelling, steering.plan) if bound else []
+    whole = request.prompt[-1:] in IN_WORD and parts[-1] in tools.spelling
+    planned = _ends(spelling, conditioning.plan) if bound else []
     return Rules(
         spelling,
         kept,
-        Forbidden(wish.forbidden),
+        Forbidden(request.forbidden),
         tools.novelty,
-        seed=wish.seed,
+        prompt=request.prompt,
         whole=whole,
         planned=planned,
         lines=tools.lines,
     )
 
 
-def _aim(tools: Tools, keywords: Sequence[str], wish: Wish, steering: Steering) -> Aim:
-    return Aim(
+def _scorer(
+    tools: Tools, keywords: Sequence[str], request: GenerationRequest, conditioning: Conditioning
+) -> Scorer:
+    return Scorer(
         keywords,
-        wish.lines,
+        request.lines,
         tools.lexicon,
-        wish.mood,
-        steering.scheme,
-        steering.syllables,
+        request.mood,
+        conditioning.scheme,
+        conditioning.syllables,
         tools.weights,
-        steering.plan,
+        conditioning.plan,
     )
 
 
-def _syllables(tools: Tools, wish: Wish, suiting: int = 0) -> tuple[int, ...]:
+def _syllables(tools: Tools, request: GenerationRequest, suiting: int = 0) -> tuple[int, ...]:
     """Syllables of each line, drawn where no number suits best; a long seed makes room for itself."""
-    begun = tools.lexicon.sounds.spoken(wish.seed)
+    begun = tools.lexicon.sounds.spoken(request.prompt)
     counts = np.array(list(_SYLLABLES))
-    drawn = np.random.default_rng([wish.random_seed, _FORM]).choice(counts, p=list(_SYLLABLES.values()))
-    count = wish.syllables or min(MOST_SYLLABLES, max(suiting or int(drawn), begun + 2))
+    drawn = np.random.default_rng([request.seed, _FORM]).choice(counts, p=list(_SYLLABLES.values()))
+    count = request.syllables or min(MOST_SYLLABLES, max(suiting or int(drawn), begun + 2))
     # A line that is too long to be counted may have any number.
     first = max(count, begun) if begun <= MAX_SYLLABLES else 0
-    return (first, *[count] * (wish.lines - 1))
+    return (first, *[count] * (request.lines - 1))
 
 
-def _seeds(random_seed: int, attempt: int, count: int) -> list[int]:
-    source = np.random.SeedSequence([random_seed, attempt] if attempt else random_seed)
-    return [int(seed) for seed in source.generate_state(count)]
+def _seeds(seed: int, attempt: int, count: int) -> list[int]:
+    source = np.random.SeedSequence([seed, attempt] if attempt else seed)
+    return [int(prompt) for prompt in source.generate_state(count)]
 
 
 def without_torn_end(text: str) -> str:

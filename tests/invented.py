@@ -112,21 +112,21 @@ SHAPES = ("ball", "house", "boat", "tree")
 def scene(draw: random.Random, ground: str, colour: str, shape: str) -> Image.Image:
     """A coloured thing on a ground under a sky, 320 x 240."""
     picture = Image.new("RGB", (320, 240), draw.choice(["#a9d3f2", "#d7e6ef", "#f3d9c0"]))
-    pen = ImageDraw.Draw(picture)
-    pen.rectangle((0, draw.randint(120, 150), 320, 240), GROUNDS[ground])
+    writer = ImageDraw.Draw(picture)
+    writer.rectangle((0, draw.randint(120, 150), 320, 240), GROUNDS[ground])
     x, y, r = draw.randint(70, 250), draw.randint(110, 170), draw.randint(40, 60)
     paint = COLOURS[colour]
     if shape == "ball":
-        pen.ellipse((x - r, y - r, x + r, y + r), paint)
+        writer.ellipse((x - r, y - r, x + r, y + r), paint)
     elif shape == "house":
-        pen.rectangle((x - r, y - r // 2, x + r, y + r), paint)
-        pen.polygon([(x - r, y - r // 2), (x, y - r - r // 2), (x + r, y - r // 2)], "#8a5a3b")
+        writer.rectangle((x - r, y - r // 2, x + r, y + r), paint)
+        writer.polygon([(x - r, y - r // 2), (x, y - r - r // 2), (x + r, y - r // 2)], "#8a5a3b")
     elif shape == "boat":
-        pen.polygon([(x - r, y), (x + r, y), (x + r // 2, y + r // 2), (x - r // 2, y + r // 2)], paint)
-        pen.polygon([(x, y - 4), (x, y - r - 20), (x + r // 2, y - 4)], "white")
+        writer.polygon([(x - r, y), (x + r, y), (x + r // 2, y + r // 2), (x - r // 2, y + r // 2)], paint)
+        writer.polygon([(x, y - 4), (x, y - r - 20), (x + r // 2, y - 4)], "white")
     else:
-        pen.rectangle((x - 8, y, x + 8, y + r), "#6b4a2f")
-        pen.ellipse((x - r, y - r, x + r, y + r // 3), paint)
+        writer.rectangle((x - 8, y, x + 8, y + r), "#6b4a2f")
+        writer.ellipse((x - r, y - r, x + r, y + r // 3), paint)
     return picture
 
 
@@ -167,8 +167,8 @@ async def write_ratings(path: Path, generator: str) -> None:
             stanza_of = Output(
                 id=new_id(), user=1, server=5, channel=3, message=message,
                 caption=captions("grass", "red", "ball")[0], keywords=("ball", "grass"),
-                lines=tuple(stanza(draw).splitlines()), seed="", style="song", mood=None, line_count=4,
-                temperature=0.3 if cool else 0.9, random_seed=message, captioner="c" * 12,
+                lines=tuple(stanza(draw).splitlines()), prompt="", style="song", mood=None, line_count=4,
+                temperature=0.3 if cool else 0.9, seed=message, captioner="c" * 12,
                 generator=generator, created=1.7e9,
             )  # fmt: skip
             await store.add_output(stanza_of)

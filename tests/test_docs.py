@@ -9,7 +9,7 @@ import pytest
 
 from bot.cli.main import main
 from bot.config import Config
-from model.prompts import MAX_SEED
+from model.prompts import MAX_PROMPT
 from model.recipe import LONGEST_RECIPE
 from model.request import MAX_REWRITTEN
 
@@ -141,7 +141,7 @@ def test_the_limits_of_a_song_are_those_of_the_program() -> None:
     text = (ROOT / "docs/bot.md").read_text()
     assert f"| lines of a song that were rewritten | {MAX_REWRITTEN} |" in text
     assert f"| a recipe | {LONGEST_RECIPE} characters |" in text
-    assert f"| seed | {MAX_SEED} characters |" in text
+    assert f"| seed | {MAX_PROMPT} characters |" in text
 
 
 def test_the_readmes_commands_are_the_makefiles() -> None:

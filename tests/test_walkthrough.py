@@ -92,7 +92,7 @@ def walk(tmp_path_factory: pytest.TempPathFactory, nltk_data: None) -> Iterator[
         walk = Walk(folder, server)
         for block in blocks():
             if "evaluate ratings" in block:
-                asyncio.run(invented.write_ratings(folder / "songwriter.sqlite3", pen(folder)))
+                asyncio.run(invented.write_ratings(folder / "songwriter.sqlite3", writer(folder)))
             for line in block.replace("\\\n", " ").splitlines():
                 walk.run(line, patch)
         yield walk
@@ -109,7 +109,7 @@ def prepare(folder: Path) -> None:
     (books / "pg22089.txt").write_text(invented.songbook(BOOK))
 
 
-def pen(folder: Path) -> str:
+def writer(folder: Path) -> str:
     """The digest by which results and ratings name the generator."""
     return load_checkpoint(folder / "mine" / "generator.safetensors", "generator").digest
 
@@ -202,7 +202,7 @@ def test_every_figure_is_a_number_and_says_where_it_comes_from(walk: Walk) -> No
         assert len(numbers) > 5, name
         assert all(map(math.isfinite, numbers)), name
         assert tuple(shlex.split(result["provenance"]["command"])[1:]) in walk.said
-        assert result.get("generator", pen(walk.folder)) == pen(walk.folder)
+        assert result.get("generator", writer(walk.folder)) == writer(walk.folder)
     assert results["captions"]["pictures"] == DEV
     assert results["samples"]["stanzas"] == 20
     assert results["lyrics"]["nats_per_char"] < 2
@@ -217,7 +217,13 @@ def test_every_figure_is_a_number_and_says_where_it_comes_from(walk: Walk) -> No
 def test_the_pen_stands_beside_the_shipped_one(walk: Walk) -> None:
     shipped = load_checkpoint(CHECKPOINTS / "generator.safetensors", "generator").digest
     said = walk.output("evaluate", "compare")
-    for word in (shipped, pen(walk.folder), "results/lyrics.json", "results/shipped.json", "nats_per_char"):
+    for word in (
+        shipped,
+        writer(walk.folder),
+        "results/lyrics.json",
+        "results/shipped.json",
+        "nats_per_char",
+    ):
         assert word in said
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from bot.cli.console import BAD_DATA, checkpoints_option, load_eye, path_type, polite
+from bot.cli.console import BAD_DATA, checkpoints_option, load_image_describer, path_type, polite
 from model.errors import BadInput
 
 
@@ -23,11 +23,11 @@ def caption(images: Sequence[Path], beam: int, jsonl: bool, checkpoints: Path | 
     """Say what is on each IMAGE. Bad pictures are reported, the others still captioned."""
     from model.pictures import open_picture
 
-    eye, bad = load_eye(checkpoints), 0
+    describer, bad = load_image_describer(checkpoints), 0
     for image in images:
         name = click.format_filename(image)
         try:
-            found = eye.caption(open_picture(image), beam)
+            found = describer.caption(open_picture(image), beam)
         except BadInput as error:
             bad += 1
             click.echo(f"songwriter: {error}", err=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import sqlite3
 
     from bot.config import Config
-    from model.image_describer import Eye, Pen
+    from model.image_describer import ImageDescriber, LyricsGenerator
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -134,24 +134,24 @@ def needs_extra(*modules: str) -> None:
             stop(f"this command needs the extra 'train': pip install '.[train]' ({error}).", FAILED)
 
 
-def load_eye(checkpoints: Path | None) -> Eye:
+def load_image_describer(checkpoints: Path | None) -> ImageDescriber:
     """The shipped captioner, or that of another folder."""
     from model.files import CHECKPOINTS
-    from model.image_describer import Eye, threads
+    from model.image_describer import ImageDescriber, threads
 
-    return Eye.load(checkpoints or CHECKPOINTS, threads=threads())
+    return ImageDescriber.load(checkpoints or CHECKPOINTS, threads=threads())
 
 
-def load_pen(checkpoints: Path | None, engine: str | None = None) -> Pen:
-    """The shipped generator and lexicon, or those of another folder; see ``Pen.load`` for engines."""
+def load_lyrics_generator(checkpoints: Path | None, engine: str | None = None) -> LyricsGenerator:
+    """The shipped generator and lexicon, or those of another folder; see ``LyricsGenerator.load``."""
     from model.files import CHECKPOINTS
-    from model.image_describer import Pen
+    from model.image_describer import LyricsGenerator
     from model.novelty import remark
 
     folder = checkpoints or CHECKPOINTS
     if said := remark(folder):
         click.echo(f"songwriter: {said}", err=True)
-    return Pen.load(folder, engine=engine)
+    return LyricsGenerator.load(folder, engine=engine)
 
 
 def load_settings(path: Path | None) -> Config:

@@ -20,8 +20,8 @@ from bot.cli.console import (
     file_type,
     flickr_options,
     json_option,
-    load_eye,
-    load_pen,
+    load_image_describer,
+    load_lyrics_generator,
     make_room,
     needs_extra,
     path_type,
@@ -33,7 +33,7 @@ from bot.cli.console import (
 from model.conditioning import CANDIDATES
 from model.errors import BadInput
 from model.files import CHECKPOINTS
-from model.request import ENGINES, MAX_CANDIDATES
+from model.request import BACKENDS, MAX_CANDIDATES
 
 if TYPE_CHECKING:
     from training.evaluation.journal import Journal
@@ -50,7 +50,7 @@ result_options = with_options(
     ),
 )
 seed_option = click.option(
-    "-r", "--random-seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True
+    "-r", "--random-seed", "seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True
 )
 # https://sqlite.org/fileformat2.html#magic_header_string
 _SQLITE = b"SQLite format 3\0"
@@ -85,10 +85,10 @@ def candidates_option(candidates: int, of: str) -> Callable[[Callable[..., Any]]
 
 
 def engine_option(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """What runs the generator, as in ``model.lyrics_generator.Pen.load``."""
+    """What runs the generator, as in ``model.lyrics_generator.LyricsGenerator.load``."""
     return click.option(
         "--engine",
-        type=click.Choice(ENGINES),
+        type=click.Choice(BACKENDS),
         default=default,
         show_default=True,
         help="What runs the generator: ONNX Runtime in 8 bits or in float32, or PyTorch.",
@@ -152,7 +152,7 @@ def model_files(checkpoints: Path | None, *names: str) -> dict[str, Path]:
     return {path.name.partition(".")[0]: path for path in paths if path.exists()}
 
 
-def _pen_files(checkpoints: Path | None) -> dict[str, Path]:
+def _generator_files(checkpoints: Path | None) -> dict[str, Path]:
     """Whatever decides which stanzas are written, as inputs of a result."""
     from model.lyrics_generator import PARTS
     from training.evaluation.samples import lexicon_of
@@ -195,7 +195,7 @@ def evaluate_captions(
     from training.evaluation.results import stamped
 
     make_room(output, results, save)
-    eye = load_eye(checkpoints)
+    describer = load_image_describer(checkpoints)
     inputs: Inputs = {
         "images": _present(images, read_split(split)),
         "captions": captions,
@@ -203,7 +203,7 @@ def evaluate_captions(
         **model_files(checkpoints, "captioner.safetensors"),
     }
     with resumed(save, inputs) as journal:
-        figures = measure(eye, images, captions, split, beam, output, results, meteor, journal)
+        figures = measure(describer, images, captions, split, beam, output, results, meteor, journal)
         finish(stamped(figures, inputs), as_json, save)
 
 
@@ -287,7 +287,7 @@ def evaluate_samples(
     count: int,
     temperature: float,
     candidates: int,
-    random_seed: int,
+    seed: int,
     engine: str,
     as_json: bool,
     save: Path | None,
@@ -306,12 +306,10 @@ def evaluate_samples(
     make_room(save)
     limit_threads()
     folder, forbidden = checkpoints or CHECKPOINTS, forbidden_words(Filter())
-    inputs = {"corpus": corpus, **_pen_files(folder)}
+    inputs = {"corpus": corpus, **_generator_files(folder)}
     with resumed(save, inputs) as journal:
-        figures = measure(
-            folder, corpus, count, temperature, candidates, random_seed, forbidden, engine, journal
-        )
-        finish(stamped(figures, inputs, random_seed), as_json, save)
+        figures = measure(folder, corpus, count, temperature, candidates, seed, forbidden, engine, journal)
+        finish(stamped(figures, inputs, seed), as_json, save)
 
 
 @evaluate.command("forms")
@@ -325,7 +323,7 @@ def evaluate_forms(
     count: int,
     temperature: float,
     candidates: int,
-    random_seed: int,
+    seed: int,
     as_json: bool,
     save: Path | None,
     checkpoints: Path | None,
@@ -337,10 +335,10 @@ def evaluate_forms(
 
     make_room(save)
     folder = checkpoints or CHECKPOINTS
-    inputs = {"corpus": corpus, **_pen_files(folder)}
+    inputs = {"corpus": corpus, **_generator_files(folder)}
     with resumed(save, inputs) as journal:
-        figures = measure(folder, corpus, count, temperature, candidates, random_seed, journal)
-        finish(stamped(figures, inputs, random_seed), as_json, save)
+        figures = measure(folder, corpus, count, temperature, candidates, seed, journal)
+        finish(stamped(figures, inputs, seed), as_json, save)
 
 
 @evaluate.command("temperature")
@@ -365,7 +363,7 @@ def evaluate_temperature(
     candidates: int,
     corpus: Path | None,
     output: Path | None,
-    random_seed: int,
+    seed: int,
     as_json: bool,
     save: Path | None,
     checkpoints: Path | None,
@@ -379,10 +377,10 @@ def evaluate_temperature(
     folder, steps = checkpoints or CHECKPOINTS, temperature.temperatures(first, last, step)
     copy = output and output / "temperature.json"
     make_room(save, copy)
-    inputs = {**_pen_files(folder), **({"corpus": corpus} if corpus else {})}
+    inputs = {**_generator_files(folder), **({"corpus": corpus} if corpus else {})}
     with resumed(save or copy, inputs) as journal:
-        figures = temperature.study(folder, corpus, steps, count, candidates, random_seed, journal)
-        result = results.stamped(figures, inputs, random_seed)
+        figures = temperature.study(folder, corpus, steps, count, candidates, seed, journal)
+        result = results.stamped(figures, inputs, seed)
         if copy is not None:
             results.save(result, copy)
             temperature.plot(result, copy.with_suffix(".png"))
@@ -426,7 +424,7 @@ def evaluate_context(
     candidates: int,
     beam: int,
     output: Path | None,
-    random_seed: int,
+    seed: int,
     as_json: bool,
     save: Path | None,
     checkpoints: Path | None,
@@ -434,27 +432,27 @@ def evaluate_context(
     """Write stanzas about photographs and find these by them, among 10 and among 100."""
     needs_extra("nltk", "tqdm")
     from model.decoding import Sampling
-    from model.image_describer import Wish
+    from model.image_describer import GenerationRequest
     from training.corpora.flickr8k import read_split
     from training.evaluation.context import context_table
     from training.evaluation.context import evaluate_context as measure
     from training.evaluation.results import stamped
 
-    wish = Wish(Sampling(temperature), candidates=candidates, random_seed=random_seed)
+    request = GenerationRequest(Sampling(temperature), candidates=candidates, seed=seed)
     make_room(output, save)
-    eye, pen = load_eye(checkpoints), load_pen(checkpoints)
+    describer, writer = load_image_describer(checkpoints), load_lyrics_generator(checkpoints)
     inputs: Inputs = {
         "images": _present(images, read_split(split)),
         "captions": captions,
         "split": split,
         **model_files(checkpoints, "captioner.safetensors"),
-        **_pen_files(checkpoints),
+        **_generator_files(checkpoints),
     }
     with resumed(save, inputs) as journal:
-        figures = measure(eye, pen, images, captions, split, count, wish, beam, output, journal)
+        figures = measure(describer, writer, images, captions, split, count, request, beam, output, journal)
         if figures["minilm"] is None:
             click.echo("Without sentence vectors: pip install '.[context]' adds them.", err=True)
-        finish(stamped(figures, inputs, random_seed), as_json, save, context_table)
+        finish(stamped(figures, inputs, seed), as_json, save, context_table)
 
 
 @evaluate.command("moods")
@@ -475,7 +473,7 @@ def evaluate_moods(
     temperature: float,
     candidates: int,
     output: Path | None,
-    random_seed: int,
+    seed: int,
     as_json: bool,
     save: Path | None,
     checkpoints: Path | None,
@@ -487,13 +485,13 @@ def evaluate_moods(
     from training.evaluation.results import stamped
 
     make_room(output, save)
-    pen = load_pen(checkpoints)
-    inputs = {"corpus": corpus, **_pen_files(checkpoints)}
+    writer = load_lyrics_generator(checkpoints)
+    inputs = {"corpus": corpus, **_generator_files(checkpoints)}
     with resumed(save, inputs) as journal:
-        figures = measure(pen, corpus, count, temperature, candidates, random_seed, output, journal)
+        figures = measure(writer, corpus, count, temperature, candidates, seed, output, journal)
         if figures["reader"] is None:
             click.echo("Without the judge that a reader taught: pip install '.[context]' adds it.", err=True)
-        finish(stamped(figures, inputs, random_seed), as_json, save, moods_table)
+        finish(stamped(figures, inputs, seed), as_json, save, moods_table)
 
 
 @evaluate.command("sense")
@@ -502,9 +500,7 @@ def evaluate_moods(
 @result_options
 @checkpoints_option
 @polite
-def evaluate_sense(
-    file: Path, random_seed: int, as_json: bool, save: Path | None, checkpoints: Path | None
-) -> None:
+def evaluate_sense(file: Path, seed: int, as_json: bool, save: Path | None, checkpoints: Path | None) -> None:
     """Whether stanzas make sense and are about their captions, by a reader that generation never sees.
 
     FILE has JSON lines with "lines" and "caption". Higher is better.
@@ -520,8 +516,8 @@ def evaluate_sense(
     files = model_files(folder, "lexicon.json.xz", "judge.safetensors", "reader.safetensors")
     judge = Reader.load(folder / "judge.safetensors")
     reader = Reader.load(files["reader"]) if "reader" in files else None
-    figures = measure(file, Lexicon.load(folder / "lexicon.json.xz"), judge, reader, random_seed)
-    finish(stamped(figures, {"stanzas": file, **files}, random_seed), as_json, save)
+    figures = measure(file, Lexicon.load(folder / "lexicon.json.xz"), judge, reader, seed)
+    finish(stamped(figures, {"stanzas": file, **files}, seed), as_json, save)
 
 
 @evaluate.command("ratings")

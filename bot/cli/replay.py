@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from bot.cli.console import load_pen, load_settings, reading_database
+from bot.cli.console import load_lyrics_generator, load_settings, reading_database
 from model.errors import BadInput, BadOption
-from model.prompts import MAX_RANDOM_SEED, check_random_seed
+from model.prompts import MAX_SEED, check_seed
 
 if TYPE_CHECKING:
     from bot.config import Config
-    from model.lyrics_generator import Pen, Song
+    from model.lyrics_generator import LyricsGenerator, Song
 
 # What can be said beside --replay, and beside --rewrite as well: the rest is in the recipe.
 ALONE = {"replay", "rewrite", "explain", "as_json", "checkpoints", "config_path"}
-WITH_REWRITE = {"random_seed"}
+WITH_REWRITE = {"seed"}
 
 
 def wanted(options: Mapping[str, Any]) -> bool:
@@ -40,7 +40,7 @@ def wanted(options: Mapping[str, Any]) -> bool:
     return False
 
 
-def replayed(options: Mapping[str, Any], checkpoints: Path | None) -> tuple[Pen, list[Song]]:
+def replayed(options: Mapping[str, Any], checkpoints: Path | None) -> tuple[LyricsGenerator, list[Song]]:
     """The stanza of a recipe, by the engine that wrote it first, with the lines replaced that are to be.
 
     Raises:
@@ -56,13 +56,13 @@ def replayed(options: Mapping[str, Any], checkpoints: Path | None) -> tuple[Pen,
         checkpoints = checkpoints or config.engine.checkpoints
         name = _kept(name, config) if is_id(name) else name
     recipe = Recipe.parse(name)
-    first = check_random_seed(options["random_seed"])
+    first = check_seed(options["seed"])
     for number, line in enumerate(options["rewrite"]):
-        recipe = recipe.rewriting(line, (first + number) % (MAX_RANDOM_SEED + 1))
-    pen = load_pen(checkpoints, recipe.engine)
-    recipe.check(pen.origin, pen.engine)
-    wish = replace(recipe.wish, forbidden=_word_filter(recipe.word_filter, config))
-    return pen, pen.sung([(recipe.keywords, wish)])
+        recipe = recipe.rewriting(line, (first + number) % (MAX_SEED + 1))
+    writer = load_lyrics_generator(checkpoints, recipe.engine)
+    recipe.check(writer.origin, writer.engine)
+    request = replace(recipe.request, forbidden=_word_filter(recipe.word_filter, config))
+    return writer, writer.sung([(recipe.keywords, request)])
 
 
 def _check_alone(allowed: set[str]) -> None:

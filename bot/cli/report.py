@@ -15,8 +15,8 @@ from bot.cli.console import (
     BAD_DATA,
     Finite,
     checkpoints_option,
-    load_eye,
-    load_pen,
+    load_image_describer,
+    load_lyrics_generator,
     make_room,
     needs_extra,
     path_type,
@@ -43,7 +43,7 @@ MAX_STANZAS = 10
 @click.option("--stanzas", type=click.IntRange(0, MAX_STANZAS), default=2, show_default=True,
               help="How many for each picture.")  # fmt: skip
 @click.option("-t", "--temperature", type=Finite(), default=0.4, show_default=True)
-@click.option("-r", "--random-seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True)
+@click.option("-r", "--random-seed", "seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True)
 @click.option("--beam", type=click.IntRange(1, 20), default=3, show_default=True)
 @click.option("--log", "logs", type=path_type, multiple=True, help="A run's log.csv; may be repeated.")
 @click.option("--result", "results", type=path_type, multiple=True,
@@ -58,7 +58,7 @@ def report(
     logs: Sequence[Path],
     results: Sequence[Path],
     ratings: Path | None,
-    random_seed: int,
+    seed: int,
     **options: Any,
 ) -> None:
     """Write one HTML page: photographs, attention, stanzas, losses, temperature and ratings.
@@ -82,7 +82,7 @@ def report(
     studies, measures = read_results(results)
     thought = read_ratings(ratings) if ratings else None
     make_room(output)
-    photographs = _photographs(options, random_seed) if images else []
+    photographs = _photographs(options, seed) if images else []
     read: dict[str, Path | list[Path]] = {
         str(path): path for path in (captions, split, *logs, *results, ratings) if path
     }
@@ -91,7 +91,7 @@ def report(
         folder = options["checkpoints"] or CHECKPOINTS
         read |= {name: folder / name for name in ("captioner.safetensors", "generator.safetensors")}
     sections = Sections(photographs, losses, studies, thought, measures)
-    page = render(title, sections, stamped({}, read, random_seed)[PROVENANCE])
+    page = render(title, sections, stamped({}, read, seed)[PROVENANCE])
     write_whole(output, page)
     bad = [photo for photo in photographs if photo.error]
     for photo in bad:
@@ -101,21 +101,31 @@ def report(
         sys.exit(BAD_DATA)
 
 
-def _photographs(options: dict[str, Any], random_seed: int) -> list[Photograph]:
+def _photographs(options: dict[str, Any], seed: int) -> list[Photograph]:
     from model.decoding import Sampling
-    from model.image_describer import Wish
-    from model.prompts import MAX_RANDOM_SEED
+    from model.image_describer import GenerationRequest
+    from model.prompts import MAX_SEED
     from training.evaluation.report.pictures import choose, look
 
-    wishes = [
-        Wish(Sampling(options["temperature"]), random_seed=(random_seed + number) % (MAX_RANDOM_SEED + 1))
+    requests = [
+        GenerationRequest(Sampling(options["temperature"]), seed=(seed + number) % (MAX_SEED + 1))
         for number in range(options["stanzas"])
     ]
     references: References
     names, references = choose(options["images"], options["captions"], options["split"], options["count"])
-    eye, pen = load_eye(options["checkpoints"]), load_pen(options["checkpoints"])
+    describer, writer = (
+        load_image_describer(options["checkpoints"]),
+        load_lyrics_generator(options["checkpoints"]),
+    )
     return list(
         look(
-            eye, pen, options["images"], names, references, wishes, options["beam"], options["embed_pictures"]
+            describer,
+            writer,
+            options["images"],
+            names,
+            references,
+            requests,
+            options["beam"],
+            options["embed_pictures"],
         )
     )

@@ -11,18 +11,25 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bot.cli import replay as replaying
-from bot.cli.console import checkpoints_option, load_eye, load_pen, path_type, polite, with_options
+from bot.cli.console import (
+    checkpoints_option,
+    load_image_describer,
+    load_lyrics_generator,
+    path_type,
+    polite,
+    with_options,
+)
 from model.conditioning import CANDIDATES, DEFAULT_STYLE, LEAST_SYLLABLES, MAX_LINES, MOST_SYLLABLES, STYLES
 from model.decoding import Sampling
 from model.errors import BadOption
 from model.mood import MOODS, NONE, PICTURE, takes_picture
-from model.prompts import MAX_RANDOM_SEED, check_random_seed, check_seed
-from model.request import LINES, MAX_CANDIDATES, Wish
+from model.prompts import MAX_SEED, check_prompt, check_seed
+from model.request import LINES, MAX_CANDIDATES, GenerationRequest
 from model.rhyme import SCHEMES
 
 if TYPE_CHECKING:
     from model.explanation import Explanation
-    from model.lyrics_generator import Pen, Song
+    from model.lyrics_generator import LyricsGenerator, Song
 
 
 def _asking(moods: Sequence[str], unsaid: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -30,10 +37,10 @@ def _asking(moods: Sequence[str], unsaid: str) -> Callable[[Callable[..., Any]],
     return with_options(
         click.option("-t", "--temperature", type=float, default=0.4, show_default=True,
                      help="0.1 (safe) to 2 (wild)."),
-        click.option("-s", "--seed", default=None, help="A word or phrase the stanza starts with."),
+        click.option("-s", "--seed", "prompt", default=None, help="A word or phrase the stanza starts with."),
         click.option("-n", "--count", type=click.IntRange(1, 100), default=1, show_default=True,
                      help="How many stanzas."),
-        click.option("-r", "--random-seed", type=click.IntRange(0, MAX_RANDOM_SEED), default=None,
+        click.option("-r", "--random-seed", "seed", type=click.IntRange(0, MAX_SEED), default=None,
                      help="The same number gives the same stanza."),
         click.option("--top-k", type=click.IntRange(0, 1000), default=0, help="Draw from the k likeliest."),
         click.option("--top-p", type=float, default=1.0, help="Nucleus sampling; 1 is off."),
@@ -79,23 +86,26 @@ def sing(image: Path | None, as_json: bool, explain: bool, checkpoints: Path | N
     if replaying.wanted(options):
         if image is not None:
             raise BadOption("--replay writes a stanza without looking at its picture: leave out IMAGE.")
-        pen, songs = replaying.replayed(options, checkpoints)
+        writer, songs = replaying.replayed(options, checkpoints)
     elif image is None:
         context = click.get_current_context()
         raise click.MissingParameter(ctx=context, param_type="argument", param_hint="'IMAGE'")
     else:
         asked = options["mood"]
-        wishes = _wishes(options | {"mood": asked if asked in MOODS else None})
+        requests = _requests(options | {"mood": asked if asked in MOODS else None})
         picture = open_picture(image)
-        eye, pen = load_eye(checkpoints), load_pen(checkpoints)
-        caption = eye.see(picture).told
+        describer, writer = (
+            load_image_describer(checkpoints),
+            load_lyrics_generator(checkpoints),
+        )
+        caption = describer.see(picture).told
         if takes_picture(asked, caption):
-            mood = picture_mood(eye.preprocessing.square(picture), caption, pen.lexicon)
-            wishes = [replace(wish, mood=mood) for wish in wishes]
-        songs = [pen.song(caption, wish, eye.digest) for wish in wishes]
+            mood = picture_mood(describer.preprocessing.square(picture), caption, writer.lexicon)
+            requests = [replace(request, mood=mood) for request in requests]
+        songs = [writer.song(caption, request, describer.digest) for request in requests]
     if as_json:
         name = None if image is None else click.format_filename(image)
-        click.echo(json.dumps({"image": name, "caption": caption, **_report(pen, songs, explain)}))
+        click.echo(json.dumps({"image": name, "caption": caption, **_report(writer, songs, explain)}))
         return
     if caption is not None:
         click.echo(f"caption   {caption}")
@@ -103,7 +113,7 @@ def sing(image: Path | None, as_json: bool, explain: bool, checkpoints: Path | N
     if mood is not None:
         click.echo(f"mood      {mood}")
     click.echo()
-    _print_songs(pen, songs, explain)
+    _print_songs(writer, songs, explain)
 
 
 @click.command()
@@ -112,70 +122,67 @@ def sing(image: Path | None, as_json: bool, explain: bool, checkpoints: Path | N
 def lyrics(as_json: bool, explain: bool, checkpoints: Path | None, **options: Any) -> None:
     """Write a stanza from a seed, or from nothing."""
     if replaying.wanted(options):
-        pen, songs = replaying.replayed(options, checkpoints)
+        writer, songs = replaying.replayed(options, checkpoints)
     else:
-        wishes = _wishes(options)
-        pen = load_pen(checkpoints)
-        songs = [pen.song(None, wish) for wish in wishes]
+        requests = _requests(options)
+        writer = load_lyrics_generator(checkpoints)
+        songs = [writer.song(None, request) for request in requests]
     if as_json:
-        click.echo(json.dumps(_report(pen, songs, explain)))
+        click.echo(json.dumps(_report(writer, songs, explain)))
     else:
-        _print_songs(pen, songs, explain)
+        _print_songs(writer, songs, explain)
 
 
-def _wishes(options: Mapping[str, Any]) -> list[Wish]:
+def _requests(options: Mapping[str, Any]) -> list[GenerationRequest]:
     """A wish for each stanza, checked before the models are loaded."""
-    first = check_random_seed(options["random_seed"])
+    first = check_seed(options["seed"])
     named = ("candidates", "style", "mood", "lines", "scheme", "syllables")
-    wish = Wish(
+    request = GenerationRequest(
         Sampling(options["temperature"], options["top_k"], options["top_p"]),
-        "" if options["seed"] is None else check_seed(options["seed"]),
+        "" if options["prompt"] is None else check_prompt(options["prompt"]),
         **{name: options[name] for name in named},
     )
-    return [
-        replace(wish, random_seed=(first + number) % (MAX_RANDOM_SEED + 1))
-        for number in range(options["count"])
-    ]
+    return [replace(request, seed=(first + number) % (MAX_SEED + 1)) for number in range(options["count"])]
 
 
-def _recipe_text(pen: Pen, song: Song) -> str:
+def _recipe_text(writer: LyricsGenerator, song: Song) -> str:
     from model.recipe import Recipe
 
-    return Recipe.of(song.keywords, song.wish, pen.origin, pen.engine).text
+    return Recipe.of(song.keywords, song.request, writer.origin, writer.engine).text
 
 
-def _report(pen: Pen, songs: Sequence[Song], explain: bool) -> dict[str, Any]:
+def _report(writer: LyricsGenerator, songs: Sequence[Song], explain: bool) -> dict[str, Any]:
     return {
         "keywords": list(songs[0].keywords),
-        "stanzas": [_stanza(pen, song, explain) for song in songs],
+        "stanzas": [_stanza(writer, song, explain) for song in songs],
         "model": {"captioner": songs[0].captioner, "generator": songs[0].generator},
     }
 
 
-def _stanza(pen: Pen, song: Song, explain: bool) -> dict[str, Any]:
+def _stanza(writer: LyricsGenerator, song: Song, explain: bool) -> dict[str, Any]:
     report = {
         "lines": list(song.lines),
         "text": song.text,
-        "random_seed": song.wish.random_seed,
-        "temperature": song.wish.sampling.temperature,
-        "recipe": _recipe_text(pen, song),
+        "random_seed": song.request.seed,
+        "temperature": song.request.sampling.temperature,
+        "recipe": _recipe_text(writer, song),
     }
-    return report | ({"explanation": asdict(_explained(pen, song))} if explain else {})
+    return report | ({"explanation": asdict(_explained(writer, song))} if explain else {})
 
 
-def _explained(pen: Pen, song: Song) -> Explanation:
+def _explained(writer: LyricsGenerator, song: Song) -> Explanation:
     from model import explanation
 
-    return explanation.explain(song, pen.lexicon, pen.tools.novelty)
+    return explanation.explain(song, writer.lexicon, writer.tools.novelty)
 
 
-def _print_songs(pen: Pen, songs: Sequence[Song], explain: bool) -> None:
+def _print_songs(writer: LyricsGenerator, songs: Sequence[Song], explain: bool) -> None:
     """Stanzas for people; the recipes go to stderr, so that ``> file`` gets nothing but verse."""
     for number, song in enumerate(songs):
         click.echo(f"\n{song.text}" if number else song.text)
-        click.echo(f"recipe {_recipe_text(pen, song)}", err=True)
+        click.echo(f"recipe {_recipe_text(writer, song)}", err=True)
         if explain:
-            click.echo("\n" + _table(_explained(pen, song)))
+            click.echo("\n" + _table(_explained(writer, song)))
 
 
 def _table(why: Explanation) -> str:

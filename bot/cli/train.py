@@ -242,11 +242,13 @@ def train_negatives(
     """Write the program's own stanzas about what a SONGBOOK's are about, for the reader to learn from."""
     needs_extra("nltk", "tqdm")
     from model.files import CHECKPOINTS
-    from model.lyrics_generator import Pen
+    from model.lyrics_generator import LyricsGenerator
     from training.loops.negatives import write_negatives
 
     make_room(output)
-    written = write_negatives(Pen.load(checkpoints or CHECKPOINTS), songbook, output, count, plans, seed)
+    written = write_negatives(
+        LyricsGenerator.load(checkpoints or CHECKPOINTS), songbook, output, count, plans, seed
+    )
     click.echo(f"{written:,} written: {output}", err=True)
 
 

@@ -18,7 +18,7 @@ from bot.ui.deferral import think
 from bot.ui.refusals import Refusal
 from model.conditioning import LEAST_SYLLABLES, MAX_LINES, MOST_SYLLABLES, STYLES
 from model.mood import MOODS, NONE, PICTURE
-from model.prompts import MAX_SEED
+from model.prompts import MAX_PROMPT
 from model.recipe import LONGEST_RECIPE, SHORTEST_RECIPE
 from model.rhyme import SCHEMES
 
@@ -53,7 +53,7 @@ class Lyrics(commands.Cog):
     @app_commands.describe(
         temp="0.1 is safe, 1.2 is wild",
         picture="what to sing about",
-        seed="a word or phrase to start with",
+        prompt="a word or phrase to start with",
         mood="how it should feel; picture: as the picture does",
         style="what it should read like",
         lines="how many lines",
@@ -61,6 +61,7 @@ class Lyrics(commands.Cog):
         syllables="how long each line is",
         private="only you see it",
     )
+    @app_commands.rename(prompt="seed")
     @app_commands.choices(
         mood=[Choice(name=mood, value=mood) for mood in (*MOODS, PICTURE, NONE)],
         style=[Choice(name=style, value=style) for style in STYLES],
@@ -71,7 +72,7 @@ class Lyrics(commands.Cog):
         interaction: Interaction,
         temp: Temperature | None = None,
         picture: discord.Attachment | None = None,
-        seed: Range[str, 1, MAX_SEED] | None = None,
+        prompt: Range[str, 1, MAX_PROMPT] | None = None,
         mood: str | None = None,
         style: str | None = None,
         lines: Range[int, 1, MAX_LINES] | None = None,
@@ -87,7 +88,7 @@ class Lyrics(commands.Cog):
             interaction.guild_id,
             "lyrics",
             pictures=[_attached(picture)] if picture else (),
-            seed=seed or "",
+            prompt=prompt or "",
             temperature=temp,
             mood=mood,
             style=style,
@@ -100,17 +101,17 @@ class Lyrics(commands.Cog):
 
     @app_commands.command(name="seed", description="A stanza that starts with your word or phrase.")
     @app_commands.describe(words="a word or phrase to start with", temp="0.1 is safe, 1.2 is wild")
-    async def seed(
-        self, interaction: Interaction, words: Range[str, 1, MAX_SEED], temp: Temperature | None = None
+    async def prompt(
+        self, interaction: Interaction, words: Range[str, 1, MAX_PROMPT], temp: Temperature | None = None
     ) -> None:
         await think(interaction)
-        ask = Ask(interaction.user.id, interaction.guild_id, "seed", seed=words, temperature=temp)
+        ask = Ask(interaction.user.id, interaction.guild_id, "seed", prompt=words, temperature=temp)
         await self._write(interaction, ask)
 
-    @lyrics.autocomplete("seed")
-    @seed.autocomplete("words")
+    @lyrics.autocomplete("prompt")
+    @prompt.autocomplete("words")
     async def complete(self, _: Interaction, current: str) -> list[Choice[str]]:
-        found = starting_with(current, self.bot.resources.seed_words)
+        found = starting_with(current, self.bot.resources.prompt_words)
         return [Choice(name=word, value=word) for word in found]
 
     async def write_lyrics(self, interaction: Interaction, message: discord.Message) -> None:

@@ -58,7 +58,7 @@ Digests = frozenset[bytes]
 logger = logging.getLogger(__name__)
 
 
-class Job:
+class QueuedRequest:
     """One stanza to write.
 
     Attributes:
@@ -116,9 +116,9 @@ class LocalEngine:
             for number in range(_how_many(settings))
         ]
         self._admission, self._pace = Admission(limits), Pace()
-        self._batcher: Batcher[Job] = Batcher(settings.max_wait_ms / 1000)
+        self._batcher: Batcher[QueuedRequest] = Batcher(settings.max_wait_ms / 1000)
         self._hashing = asyncio.Lock()
-        self._jobs: set[Job] = set()
+        self._jobs: set[QueuedRequest] = set()
         self._denied: OrderedDict[Digests, None] = OrderedDict()
         self._workers: dict[int, Ready] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -137,7 +137,7 @@ class LocalEngine:
             if fetch is not None:
                 request = replace(request, pictures=tuple(await fetch()))
             digests = await self._digests(request.pictures)
-            result = await self._answer(Job(request, digests, deadline))
+            result = await self._answer(QueuedRequest(request, digests, deadline))
         self._meter.answered(result.seconds)
         return result
 
@@ -185,7 +185,7 @@ class LocalEngine:
         async with self._hashing:
             return await asyncio.to_thread(_digests, pictures)
 
-    async def _answer(self, job: Job) -> SongResult:
+    async def _answer(self, job: QueuedRequest) -> SongResult:
         """Put a job in the queue and wait for its outcome."""
         if any(denied <= job.digests for denied in self._denied):
             raise BadPicture(CRASHED)
@@ -212,7 +212,7 @@ class LocalEngine:
     def _broken(self) -> bool:
         return self._given_up == len(self._setups)
 
-    def _settle(self, job: Job, outcome: SongResult | EngineError) -> None:
+    def _settle(self, job: QueuedRequest, outcome: SongResult | EngineError) -> None:
         if isinstance(outcome, WorkerFailed):
             notes = getattr(outcome, "__notes__", [])
             logger.error("request %s failed: %s", job.request.request_id, "\n".join(notes) or outcome)
@@ -286,7 +286,7 @@ class LocalEngine:
         affordable = int(budget / max(self._pace.item_seconds, 1e-3))
         return max(1, min(self._settings.max_batch, affordable))
 
-    async def _write(self, process: WorkerProcess, jobs: Sequence[Job]) -> bool:
+    async def _write(self, process: WorkerProcess, jobs: Sequence[QueuedRequest]) -> bool:
         """Have a batch written; whether the process can go on."""
         began = asyncio.get_running_loop().time()
         for job in jobs:
@@ -316,7 +316,7 @@ class LocalEngine:
             self._settle(job, outcome)
         return True
 
-    def _after_death(self, jobs: Sequence[Job]) -> None:
+    def _after_death(self, jobs: Sequence[QueuedRequest]) -> None:
         """Try each job once more on its own; what kills again is guilty."""
         again = []
         for job in jobs:
@@ -330,14 +330,14 @@ class LocalEngine:
             self._settle(job, BadPicture(CRASHED) if job.digests else WorkerFailed(FAILED))
         self._singly(again)
 
-    def _again_or(self, error: EngineError, jobs: Sequence[Job]) -> None:
+    def _again_or(self, error: EngineError, jobs: Sequence[QueuedRequest]) -> None:
         """Try the jobs of a batch on their own; one that was alone has failed."""
         if len(jobs) == 1:
             self._settle(jobs[0], error)
         else:
             self._singly(jobs)
 
-    def _singly(self, jobs: Sequence[Job]) -> None:
+    def _singly(self, jobs: Sequence[QueuedRequest]) -> None:
         for job in jobs:
             job.alone = True
         self._batcher.put_first(job for job in jobs if not job.outcome.done())

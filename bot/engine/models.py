@@ -10,19 +10,19 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, TypeVar
 
 from bot.engine.requests import SongRequest
-from bot.engine.worker import Draft, Setup, Written
+from bot.engine.worker import RequestState, Setup, Written
 from model.decoding import Sampling
 from model.explanation import explain
 from model.extras import needing_torch
 from model.files import CHECKPOINTS
 from model.mood import picture_mood
 from model.recipe import Recipe
-from model.request import Wish
+from model.request import GenerationRequest
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from model.image_describer import Eye, Pen, Song
+    from model.image_describer import ImageDescriber, LyricsGenerator, Song
 
 T = TypeVar("T")
 
@@ -43,70 +43,82 @@ def load(setup: Setup) -> Songwriter:
         BadInstallation: what the models run on is not installed, or too old.
         NoDevice: the configuration asks for a GPU, and there is none.
     """
-    from model.image_describer import Eye, Pen
+    from model.image_describer import ImageDescriber, LyricsGenerator
 
     device = _device(setup)
     folder = setup.checkpoints or CHECKPOINTS
-    return Songwriter(Eye.load(folder, device), Pen.load(folder, device), device, setup.max_pixels)
+    return Songwriter(
+        ImageDescriber.load(folder, device), LyricsGenerator.load(folder, device), device, setup.max_pixels
+    )
 
 
 class Songwriter:
     """Eye and pen behind ``bot.engine.worker.Models``."""
 
-    def __init__(self, eye: Eye, pen: Pen, device: str, max_pixels: int) -> None:
-        self._eye, self._pen, self._max_pixels = eye, pen, max_pixels
-        self.device, self.captioner, self.generator = device, eye.digest, pen.digest
-        self.origin = pen.origin
-        self.engine = pen.engine
+    def __init__(
+        self, describer: ImageDescriber, writer: LyricsGenerator, device: str, max_pixels: int
+    ) -> None:
+        self._describer, self._writer, self._max_pixels = (
+            describer,
+            writer,
+            max_pixels,
+        )
+        self.device, self.captioner, self.generator = device, describer.digest, writer.digest
+        self.origin = writer.origin
+        self.engine = writer.engine
 
     def warm_up(self) -> None:
         from PIL import Image
 
         caption = self.caption(Image.new("RGB", (64, 64), "white"))
-        request = SongRequest("warm-up", user=0, server=None, random_seed=0, temperature=0.4)
-        self.write([Draft(request, until=0.0, keywords=tuple(self.keywords(caption, "")))])
+        request = SongRequest("warm-up", user=0, server=None, seed=0, temperature=0.4)
+        self.write([RequestState(request, until=0.0, keywords=tuple(self.keywords(caption, "")))])
 
     def decode(self, picture: bytes) -> Image.Image:
         from model.pictures import open_picture
 
         # A square is all that is needed from here on; the whole picture may be 150 MB.
-        return self._eye.preprocessing.square(open_picture(picture, self._max_pixels))
+        return self._describer.preprocessing.square(open_picture(picture, self._max_pixels))
 
     def caption(self, picture: Image.Image) -> str:
-        return self._run(lambda: self._eye.see(picture).told)
+        return self._run(lambda: self._describer.see(picture).told)
 
     def mood(self, picture: Image.Image, caption: str) -> str | None:
-        return picture_mood(picture, caption, self._pen.lexicon)
+        return picture_mood(picture, caption, self._writer.lexicon)
 
-    def keywords(self, caption: str | None, seed: str) -> Sequence[str]:
-        return self._pen.keywords(caption, seed)
+    def keywords(self, caption: str | None, prompt: str) -> Sequence[str]:
+        return self._writer.keywords(caption, prompt)
 
-    def write(self, drafts: Sequence[Draft]) -> list[Written]:
-        wanted = [(draft.keywords, _wish(draft)) for draft in drafts]
-        songs = self._run(lambda: self._pen.sung(wanted))
-        return [self._written(draft, song) for draft, song in zip(drafts, songs, strict=True)]
+    def write(self, states: Sequence[RequestState]) -> list[Written]:
+        wanted = [(state.keywords, _request(state)) for state in states]
+        songs = self._run(lambda: self._writer.sung(wanted))
+        return [self._written(state, song) for state, song in zip(states, songs, strict=True)]
 
     def _run(self, work: Callable[[], T]) -> T:
         return work() if self.device == CPU else _on_gpu(work)
 
-    def _written(self, draft: Draft, song: Song) -> Written:
-        recipe = Recipe.of(song.keywords, song.wish, self.origin, self.engine).text
-        if not draft.request.explain:
+    def _written(self, state: RequestState, song: Song) -> Written:
+        recipe = Recipe.of(song.keywords, song.request, self.origin, self.engine).text
+        if not state.request.explain:
             return Written(song.lines, recipe)
-        seen = replace(song, caption=draft.caption)
-        return Written(song.lines, recipe, explain(seen, self._pen.lexicon, self._pen.tools.novelty))
+        seen = replace(song, caption=state.caption)
+        return Written(
+            song.lines,
+            recipe,
+            explain(seen, self._writer.lexicon, self._writer.tools.novelty),
+        )
 
 
-def _wish(draft: Draft) -> Wish:
-    request = draft.request
+def _request(state: RequestState) -> GenerationRequest:
+    request = state.request
     if request.replay is not None:
-        return replace(request.replay.wish, forbidden=request.forbidden)
-    return Wish(
+        return replace(request.replay.request, forbidden=request.forbidden)
+    return GenerationRequest(
         sampling=Sampling(request.temperature),
-        seed=request.seed,
-        random_seed=draft.random_seed,
+        prompt=request.prompt,
+        seed=state.seed,
         style=request.style,
-        mood=draft.mood,
+        mood=state.mood,
         lines=request.lines,
         scheme=request.scheme,
         syllables=request.syllables,

@@ -19,12 +19,12 @@ class SongRequest:
         request_id: names the request in every log line.
         user: who asks; for the caps.
         server: where, or None in a direct message; for the caps.
-        random_seed: 0 to 2**32 - 1; with the same models it gives the same stanza.
+        seed: 0 to 2**32 - 1; with the same models it gives the same stanza.
         temperature: 0.1 to 1.2.
         pictures: files as they were posted, unchecked beyond their size; the worker decodes
             them. The stanza is about all of them.
         caption: a caption known from before, instead of pictures ("another one").
-        seed: the stanza starts with it; folded and checked, "" for none.
+        prompt: the stanza starts with it; folded and checked, "" for none.
         style: one of ``model.conditioning.STYLES``.
         mood: one of ``model.mood.MOODS``, ``PICTURE`` to take that of its pictures, ``NONE`` for none,
             or None to take it of those on which nothing is named.
@@ -39,11 +39,11 @@ class SongRequest:
     request_id: str
     user: int
     server: int | None
-    random_seed: int
+    seed: int
     temperature: float
     pictures: tuple[bytes, ...] = ()
     caption: str | None = None
-    seed: str = ""
+    prompt: str = ""
     style: str = DEFAULT_STYLE
     mood: str | None = None
     lines: int = 4
@@ -62,7 +62,7 @@ class SongResult:
         caption: what the captioner saw; several pictures' captions are joined by "; ".
         keywords: lemmas that steered the stanza.
         lines: as they are shown; never empty.
-        random_seed: of the attempt that passed the word filter.
+        seed: of the attempt that passed the word filter.
         temperature: as asked.
         mood: as asked, or the picture's.
         captioner: digest of the captioner's checkpoint, "" where no picture was read.
@@ -75,7 +75,7 @@ class SongResult:
     caption: str | None
     keywords: tuple[str, ...]
     lines: tuple[str, ...]
-    random_seed: int
+    seed: int
     temperature: float
     captioner: str
     generator: str

@@ -103,7 +103,7 @@ class Ready:
 
 
 @dataclass
-class Draft:
+class RequestState:
     """A request on its way to a stanza.
 
     Attributes:
@@ -112,7 +112,7 @@ class Draft:
         caption: what is on its pictures, or was known before.
         keywords: lemmas that steer the stanza.
         mood: as asked, or its pictures'.
-        random_seed: of the next attempt.
+        seed: of the next attempt.
         seconds: how long each stage took.
         outcome: a stanza or an error, once there is one.
         spare: a stanza that has a line of the last ones, should nothing better come.
@@ -123,7 +123,7 @@ class Draft:
     caption: str | None = None
     keywords: tuple[str, ...] = ()
     mood: str | None = None
-    random_seed: int = 0
+    seed: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     outcome: SongResult | EngineError | None = None
     spare: SongResult | None = None
@@ -190,10 +190,10 @@ class Models(Protocol):
     def mood(self, picture: Any, caption: str) -> str | None:
         """The mood that a decoded picture suggests, if any."""
 
-    def keywords(self, caption: str | None, seed: str) -> Sequence[str]:
+    def keywords(self, caption: str | None, prompt: str) -> Sequence[str]:
         """The lemmas that steer, the most telling first."""
 
-    def write(self, drafts: Sequence[Draft]) -> list[Written]:
+    def write(self, states: Sequence[RequestState]) -> list[Written]:
         """A stanza for each draft, all drawn in one batch.
 
         Raises:
@@ -255,31 +255,31 @@ def write_batch(requests: Sequence[SongRequest], left: Sequence[float]) -> list[
     if _state.models is None:
         raise RuntimeError("load() has to run first")
     models, started = _state.models, time.monotonic()
-    drafts = [
-        Draft(
+    states = [
+        RequestState(
             request,
             started + seconds,
             request.caption,
             mood=request.mood if request.mood in MOODS else None,
-            random_seed=request.random_seed,
+            seed=request.seed,
         )
         for request, seconds in zip(requests, left, strict=True)
     ]
-    for draft in drafts:
-        with draft.settled():
-            _prepare(models, draft)
-    for seeds in zip(*(_random_seeds(request.random_seed) for request in requests), strict=True):
+    for state in states:
+        with state.settled():
+            _prepare(models, state)
+    for seeds in zip(*(_seeds(request.seed) for request in requests), strict=True):
         open_ones = []
-        for draft, draft.random_seed in zip(drafts, seeds, strict=True):
-            if draft.outcome is None:
-                with draft.settled():
-                    _in_time(draft.until)
-                    open_ones.append(draft)
+        for state, state.seed in zip(states, seeds, strict=True):
+            if state.outcome is None:
+                with state.settled():
+                    _in_time(state.until)
+                    open_ones.append(state)
         _attempt(models, open_ones)
-    outcomes = [draft.outcome or draft.spare or Declined(_NO_LUCK) for draft in drafts]
-    for draft, outcome in zip(drafts, outcomes, strict=True):
+    outcomes = [state.outcome or state.spare or Declined(_NO_LUCK) for state in states]
+    for state, outcome in zip(states, outcomes, strict=True):
         if isinstance(outcome, SongResult):
-            _state.recent.append((_asked(draft), frozenset(outcome.lines)))
+            _state.recent.append((_asked(state), frozenset(outcome.lines)))
     return outcomes
 
 
@@ -288,37 +288,37 @@ def trace(error: Exception) -> str:
     return "".join(traceback.format_tb(error.__traceback__)) + type(error).__qualname__
 
 
-def _prepare(models: Models, draft: Draft) -> None:
+def _prepare(models: Models, state: RequestState) -> None:
     """Look at the pictures and find the words that steer."""
-    request = draft.request
-    _in_time(draft.until)
-    if is_forbidden(request.seed, request.forbidden):
+    request = state.request
+    _in_time(state.until)
+    if is_forbidden(request.prompt, request.forbidden):
         raise Declined("I do not sing about that: try another word.")
     if request.pictures:
-        _look(models, draft)
-    if draft.caption is not None:
-        draft.caption = _without(draft.caption, request)
+        _look(models, state)
+    if state.caption is not None:
+        state.caption = _without(state.caption, request)
     if request.replay is not None:
-        draft.keywords = _again(models, request.replay, request.forbidden)
+        state.keywords = _again(models, request.replay, request.forbidden)
         return
-    found = models.keywords(draft.caption, request.seed)
-    draft.keywords = tuple(word for word in found if not is_forbidden(word, request.forbidden))
+    found = models.keywords(state.caption, request.prompt)
+    state.keywords = tuple(word for word in found if not is_forbidden(word, request.forbidden))
 
 
-def _attempt(models: Models, drafts: Sequence[Draft]) -> None:
+def _attempt(models: Models, states: Sequence[RequestState]) -> None:
     """Write stanzas in one batch; one by one, where that fails."""
-    if not drafts:
+    if not states:
         return
     began = time.monotonic()
     try:
-        written = models.write(drafts)
+        written = models.write(states)
     except Exception:
-        for draft in drafts:
-            with draft.settled():
-                _judge(models, draft, models.write([draft])[0], began)
+        for state in states:
+            with state.settled():
+                _judge(models, state, models.write([state])[0], began)
         return
-    for draft, one in zip(drafts, written, strict=True):
-        _judge(models, draft, one, began)
+    for state, one in zip(states, written, strict=True):
+        _judge(models, state, one, began)
 
 
 def _again(models: Models, recipe: Recipe, forbidden: frozenset[str]) -> tuple[str, ...]:
@@ -327,52 +327,52 @@ def _again(models: Models, recipe: Recipe, forbidden: frozenset[str]) -> tuple[s
         recipe.check(models.origin, models.engine)
     except BadInput as error:
         raise Unrepeatable(str(error)) from error
-    if is_forbidden("\n".join([recipe.wish.seed, *recipe.keywords]), forbidden):
+    if is_forbidden("\n".join([recipe.request.prompt, *recipe.keywords]), forbidden):
         raise Declined(_UNSUNG)
     return recipe.keywords
 
 
-def _judge(models: Models, draft: Draft, written: Written, began: float) -> None:
+def _judge(models: Models, state: RequestState, written: Written, began: float) -> None:
     """A stanza without forbidden words is the outcome."""
-    request = draft.request
-    draft.seconds["write"] = draft.seconds.get("write", 0.0) + time.monotonic() - began
+    request = state.request
+    state.seconds["write"] = state.seconds.get("write", 0.0) + time.monotonic() - began
     if is_forbidden("\n".join(written.lines), request.forbidden):
         # Another attempt would be another stanza.
-        draft.outcome = Declined(_UNSUNG) if request.replay else None
+        state.outcome = Declined(_UNSUNG) if request.replay else None
         return
     result = SongResult(
-        draft.caption,
-        draft.keywords,
+        state.caption,
+        state.keywords,
         tuple(written.lines),
-        draft.random_seed,
+        state.seed,
         request.temperature,
         models.captioner if request.pictures else "",
         models.generator,
-        draft.seconds,
+        state.seconds,
         written.recipe,
-        draft.mood,
+        state.mood,
         written.explanation,
     )
-    if request.replay is None and _has_been_sung(draft, written.lines):
+    if request.replay is None and _has_been_sung(state, written.lines):
         # Another attempt has other lines; its recipe has that attempt's random seed.
-        draft.spare = draft.spare or result
+        state.spare = state.spare or result
     else:
-        draft.outcome = result
+        state.outcome = result
 
 
-def _asked(draft: Draft) -> tuple[tuple[str, ...], int]:
+def _asked(state: RequestState) -> tuple[tuple[str, ...], int]:
     """What makes a request another one: asked for again, a stanza is the same."""
-    return draft.keywords, draft.request.random_seed
+    return state.keywords, state.request.seed
 
 
-def _has_been_sung(draft: Draft, lines: Sequence[str]) -> bool:
+def _has_been_sung(state: RequestState, lines: Sequence[str]) -> bool:
     """Whether one of the last stanzas about something else has one of the lines."""
-    return any(asked != _asked(draft) and not had.isdisjoint(lines) for asked, had in _state.recent)
+    return any(asked != _asked(state) and not had.isdisjoint(lines) for asked, had in _state.recent)
 
 
-def _look(models: Models, draft: Draft) -> None:
+def _look(models: Models, state: RequestState) -> None:
     """Caption the pictures, and take the mood of the first one that has any and is to give it."""
-    pictures, seconds = draft.request.pictures, draft.seconds
+    pictures, seconds = state.request.pictures, state.seconds
     seconds.update(decode=0.0, caption=0.0)
     captions, mood = [], None
     for number, picture in enumerate(pictures, start=1):
@@ -386,24 +386,24 @@ def _look(models: Models, draft: Draft) -> None:
             raise BadPicture(f"{name} needs too much memory: make it smaller.") from error
         opened = time.monotonic()
         captions.append(models.caption(decoded))
-        if takes_picture(draft.request.mood, captions[-1]):
+        if takes_picture(state.request.mood, captions[-1]):
             mood = mood or models.mood(decoded, captions[-1])
         seconds["decode"] += opened - began
         seconds["caption"] += time.monotonic() - opened
-    draft.caption = "; ".join(captions)
-    if takes_picture(draft.request.mood, draft.caption):
-        draft.mood = mood
+    state.caption = "; ".join(captions)
+    if takes_picture(state.request.mood, state.caption):
+        state.mood = mood
 
 
 def _without(caption: str, request: SongRequest) -> str:
     """A caption without its forbidden words."""
     kept = " ".join(word for word in caption.split() if not is_forbidden(word, request.forbidden))
-    if not words(fold(kept)) and words(fold(caption)) and not request.seed:
+    if not words(fold(kept)) and words(fold(caption)) and not request.prompt:
         raise Declined("I do not sing about that: try another picture.")
     return kept
 
 
-def _random_seeds(first: int) -> Iterator[int]:
+def _seeds(first: int) -> Iterator[int]:
     """The first random seed and those after it, one an attempt; always the same ones."""
     yield first
     source = random.Random(first)

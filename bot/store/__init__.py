@@ -1,12 +1,12 @@
 """What the bot remembers: one SQLite file, one writer."""
 
 from bot.store.errors import BadStore, StoreError
-from bot.store.records import Job, Output, ServerSettings, Stats, Tally, new_id
+from bot.store.records import JobRecord, Output, ServerSettings, Stats, Tally, new_id
 from bot.store.store import Store
 
 __all__ = [
     "BadStore",
-    "Job",
+    "JobRecord",
     "Output",
     "ServerSettings",
     "Stats",

@@ -22,7 +22,7 @@ MAX_WAITING = 1000
 _log = logging.getLogger(__name__)
 
 
-class Lane:
+class SqliteExecutor:
     """A bounded queue before one or more threads, each with a connection of its own.
 
     With one thread and ``BEGIN IMMEDIATE`` it is the writer: no write ever meets another of

@@ -55,12 +55,12 @@ class Output:
         caption: what the captioner saw, None without a picture.
         keywords: lemmas that steered the stanza.
         lines: as they were shown.
-        seed: what the stanza had to start with, "" for nothing.
+        prompt: what the stanza had to start with, "" for nothing.
         style: one of ``model.conditioning.STYLES``.
         mood: one of ``model.mood.MOODS``, as asked or as a picture gave it, or None.
         line_count: how many lines were asked for.
         temperature: 0.1 to 1.2.
-        random_seed: 0 to 2**32 - 1.
+        seed: 0 to 2**32 - 1.
         captioner: digest of the captioner's checkpoint, "" without a picture.
         generator: digest of the generator's checkpoint.
         created: seconds since 1970.
@@ -76,12 +76,12 @@ class Output:
     caption: str | None
     keywords: tuple[str, ...]
     lines: tuple[str, ...]
-    seed: str
+    prompt: str
     style: str
     mood: str | None
     line_count: int
     temperature: float
-    random_seed: int
+    seed: int
     captioner: str
     generator: str
     created: float
@@ -89,8 +89,12 @@ class Output:
     recipe: str | None = None
 
 
+# Columns, and the keys of exports, that are not called as the fields are.
+COLUMNS = {"prompt": "seed", "seed": "random_seed"}
+
+
 @dataclass(frozen=True)
-class Job:
+class JobRecord:
     """A request and how it went, without its content.
 
     Attributes:

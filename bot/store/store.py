@@ -15,9 +15,9 @@ from typing import Any
 
 from bot.store import files, people
 from bot.store import rating_queries as judgements
-from bot.store.executor import Lane
+from bot.store.executor import SqliteExecutor
 from bot.store.pseudonyms import Pseudonyms
-from bot.store.records import Job, Output, ServerSettings, Stats
+from bot.store.records import COLUMNS, JobRecord, Output, ServerSettings, Stats
 
 # Reads are short; a second thread keeps a long export from holding up the others.
 _READERS = 2
@@ -40,7 +40,7 @@ class Store:
     may work.
     """
 
-    def __init__(self, writer: Lane, readers: Lane, names: Pseudonyms) -> None:
+    def __init__(self, writer: SqliteExecutor, readers: SqliteExecutor, names: Pseudonyms) -> None:
         self._writer, self._readers, self._names = writer, readers, names
 
     @classmethod
@@ -57,8 +57,8 @@ class Store:
             BadStore: it is a folder, not a database, or another program's or a newer version's.
             StoreError: it is locked, or the disk is full.
         """
-        writer = Lane(path, 1, "BEGIN IMMEDIATE", files.open_writer, busy_seconds)
-        readers = Lane(path, _READERS, "BEGIN", files.open_reader, busy_seconds)
+        writer = SqliteExecutor(path, 1, "BEGIN IMMEDIATE", files.open_writer, busy_seconds)
+        readers = SqliteExecutor(path, _READERS, "BEGIN", files.open_reader, busy_seconds)
         try:
             yield cls(writer, readers, await writer.run(Pseudonyms))
         finally:
@@ -228,7 +228,7 @@ class Store:
             "UPDATE quotas SET used = used - 1 WHERE user = ? AND day = ? AND used > 0", user, day
         )
 
-    async def add_job(self, job: Job) -> None:
+    async def add_job(self, job: JobRecord) -> None:
         """Note how a request went."""
         await self._change(
             "INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?)",
@@ -329,7 +329,7 @@ def _settings(row: sqlite3.Row | None) -> ServerSettings:
 def _output(row: sqlite3.Row | None) -> Output | None:
     if row is None:
         return None
-    values = {field.name: row[field.name] for field in fields(Output)}
+    values = {field.name: row[COLUMNS.get(field.name, field.name)] for field in fields(Output)}
     lists = {key: tuple(json.loads(values[key])) for key in ("keywords", "lines")}
     return Output(**values | lists | {"server": None})
 

@@ -59,7 +59,7 @@ def write(request: SongRequest) -> SongResult:
     models = load(Setup("", 0, "cpu", None, 25_000_000, 1))
     caption = models.caption(models.decode(request.pictures[0]))
     keywords = tuple(models.keywords(caption, ""))
-    [song] = models.write([Draft(request, until=0.0, keywords=keywords, random_seed=RANDOM_SEED)])
+    [song] = models.write([Draft(request, until=0.0, keywords=keywords, seed=RANDOM_SEED)])
     return SongResult(
         caption, keywords, tuple(song.lines), RANDOM_SEED, request.temperature, models.captioner,
         models.generator, recipe=song.recipe,

@@ -18,8 +18,8 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from model.conditioning import Progress, Steering
-from model.decoding import Context, Floats, Ids, Sampling, Stepper, draw, probabilities, told
+from model.conditioning import Conditioning, ConditioningState
+from model.decoding import Context, Floats, Ids, Sampling, Stepper, draw, packed, probabilities
 from model.files import CHECKPOINTS
 from model.generator import Generator, TorchStepper, load_generator
 from model.lexicon import Lexicon
@@ -32,7 +32,7 @@ SAMPLING = Sampling(0.65)
 LENGTH, ROUNDS = 100, 7
 SEEDS = 200
 _KEYWORDS = ("sea", "night")
-STEERING = Steering("song", None, 4, _KEYWORDS, tuple(frozenset({word}) for word in _KEYWORDS))
+STEERING = Conditioning("song", None, 4, _KEYWORDS, tuple(frozenset({word}) for word in _KEYWORDS))
 PATH = CHECKPOINTS / "generator.safetensors"
 
 
@@ -47,9 +47,9 @@ class Eager:
         )
         self.output = nn.Linear(recurrent.hidden_size, self.symbols)
 
-    def start(self, steerings: Sequence[Steering]) -> list[object]:
+    def start(self, conditionings: Sequence[Conditioning]) -> list[object]:
         self.state = None
-        return [None] * len(steerings)
+        return [None] * len(conditionings)
 
     def resume(self, states: Sequence[object]) -> None:
         self.state = None
@@ -93,10 +93,10 @@ def write(engine: Stepper, vocabulary: CharVocabulary, rows: int, length: int, s
     """Draw characters in every row, told of what it has written; seconds of each step."""
     random = np.random.default_rng(seed)
     engine.resume(engine.start([STEERING]) * rows)
-    progress = [Progress(STEERING) for _ in range(rows)]
+    progress = [ConditioningState(STEERING) for _ in range(rows)]
     ids, taken = np.full(rows, BOS), []
     for _ in range(length):
-        context = Context.of([told(0, row.state) for row in progress])
+        context = Context.of([packed(0, row.state) for row in progress])
         uniforms = random.random(rows)
         started = time.thread_time()
         logits = engine.step(ids, context)
@@ -128,9 +128,9 @@ def _print(measured: Mapping[int, Mapping[str, list[list[float]]]]) -> None:
 def _limits(model: Generator) -> None:
     """What batch 1 could reach if a step did nothing but read the weights of its products."""
     own = {name: p.numel() for name, p in model.recurrent.named_parameters() if p.dim() > 1}
-    told = model.embedding.embedding_dim + model.keyword.embedding_dim
+    packed = model.embedding.embedding_dim + model.keyword.embedding_dim
     # The first layer's products with symbols and wishes are tables.
-    count = sum(own.values()) - told * model.recurrent.weight_ih_l0.shape[0]
+    count = sum(own.values()) - packed * model.recurrent.weight_ih_l0.shape[0]
     for name, size in (("float32", 4), ("bfloat16", 2), ("int8", 1)):
         bandwidth = _bandwidth(count * size)
         print(
@@ -153,10 +153,10 @@ def _compare_greedy(engines: dict[str, Stepper], vocabulary: CharVocabulary) -> 
 def greedy(engine: Stepper, vocabulary: CharVocabulary, seeds: Sequence[str]) -> list[str]:
     """Each seed and the likeliest characters after it."""
     engine.resume(engine.start([STEERING]) * len(seeds))
-    progress, texts = [Progress(STEERING) for _ in seeds], [""] * len(seeds)
+    progress, texts = [ConditioningState(STEERING) for _ in seeds], [""] * len(seeds)
     ids = np.full(len(seeds), BOS)
     for place in range(LENGTH):
-        logits = engine.step(ids, Context.of([told(0, row.state) for row in progress]))
+        logits = engine.step(ids, Context.of([packed(0, row.state) for row in progress]))
         likeliest = EOS + 1 + logits[:, EOS + 1 :].argmax(1)
         given = [vocabulary.encode(seed)[place] if place < len(seed) else None for seed in seeds]
         ids = np.array([n if own is None else own for n, own in zip(likeliest.tolist(), given, strict=True)])

@@ -37,7 +37,7 @@ def main() -> None:
     _measure(f"{len(first)} captions, METEOR", lambda: _meteor(first, others))
     _, songs = _measure("reading and splitting the songs", lambda: Songs.read(corpus))
     _, lists = _measure("NLTK's word lists", lambda: (Dictionary(), Rhymes()))
-    some = songs.some(STANZAS, random_seed=1)
+    some = songs.some(STANZAS, seed=1)
     _measure(f"describing {STANZAS} stanzas", lambda: describe(some, *lists))
     _measure(f"spans of {STANZAS} stanzas in the songs", lambda: shared_spans(some, songs.sung))
     if seconds > SECONDS or _peak() > MEGABYTES:

@@ -34,7 +34,7 @@ def main() -> None:
         f"{len(novelty):,} spans, {file.stat().st_size:,} bytes, read in {time.perf_counter() - began:.2f} s"
     )
     songs = Songs.read(corpus)
-    stanzas = songs.some(STANZAS, random_seed=1)
+    stanzas = songs.some(STANZAS, seed=1)
     _held_back(novelty, stanzas, songs.sung)
     for length in LENGTHS:
         print(f"copies of {length} characters noticed: {_noticed(novelty, songs.sung, length):.2%}")

@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from model.files import CHECKPOINTS
-from model.image_describer import Eye, Pen
+from model.image_describer import ImageDescriber, LyricsGenerator
 from model.keywords import extract
 from model.mood import picture_mood, takes_picture
 from model.pictures import open_picture
@@ -158,7 +158,10 @@ def main() -> None:
     parser.add_argument("--debian", type=Path, default=Path("/"), help="where the packages are unpacked")
     parser.add_argument("--checkpoints", type=Path, default=CHECKPOINTS)
     options = parser.parse_args()
-    eye, pen = Eye.load(options.checkpoints), Pen.load(options.checkpoints)
+    describer, writer = (
+        ImageDescriber.load(options.checkpoints),
+        LyricsGenerator.load(options.checkpoints),
+    )
     found = rows()
     alone, beside, believed, moods = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
     print("| picture | captioner's keywords | right | told | keywords | right | mood |")
@@ -167,12 +170,15 @@ def main() -> None:
         picture = _open(row, options.debian)
         if picture is None:
             continue
-        seen = eye.see(picture)
-        before, after = extract(seen.caption.text, pen.lexicon, FROM_CAPTION), pen.keywords(seen.told, "")
+        seen = describer.see(picture)
+        before, after = (
+            extract(seen.caption.text, writer.lexicon, FROM_CAPTION),
+            writer.keywords(seen.told, ""),
+        )
         old, new = judge(row, before), judge(row, after)
         mood = None
         if takes_picture(None, seen.told):
-            mood = picture_mood(eye.preprocessing.square(picture), seen.told, pen.lexicon)
+            mood = picture_mood(describer.preprocessing.square(picture), seen.told, writer.lexicon)
             moods[mood or "none"] += 1
         alone[old] += 1
         beside[new] += 1

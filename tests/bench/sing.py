@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from model.lyrics_generator import Pen
+    from model.lyrics_generator import LyricsGenerator
 
 THREADS = 2
 LIMITS = {"help": 0.3, "cold": 2.0, "caption": 0.035, "stanza": 0.2, "rhymed": 0.60, "memory": 350}
@@ -65,11 +65,11 @@ def lap(name):
 import numpy; lap("import numpy")
 import onnxruntime; lap("import onnxruntime")
 import model.image_describer as s; lap("import the rest")
-eye = s.Eye.load(threads=2); lap("load the captioner")
-pen = s.Pen.load(); lap("load the generator and the lexicon")
+describer = s.ImageDescriber.load(threads=2); lap("load the captioner")
+writer = s.LyricsGenerator.load(); lap("load the generator and the lexicon")
 from PIL import Image
-eye.see(Image.new("RGB", (640, 480))); lap("first caption")
-pen.song("a dog in the snow", s.Wish()); lap("first stanza")
+describer.see(Image.new("RGB", (640, 480))); lap("first caption")
+writer.song("a dog in the snow", s.GenerationRequest()); lap("first stanza")
 """
     done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     rows = [line.split("\t") for line in done.stdout.splitlines()]
@@ -77,41 +77,41 @@ pen.song("a dog in the snow", s.Wish()); lap("first stanza")
 
 
 def _warm(photograph: Path) -> list[tuple[str, str, str]]:
-    from model.image_describer import Eye, Pen, Wish
+    from model.image_describer import GenerationRequest, ImageDescriber, LyricsGenerator
     from model.pictures import open_picture
 
-    eye, pen = Eye.load(threads=THREADS), Pen.load()
+    describer, writer = ImageDescriber.load(threads=THREADS), LyricsGenerator.load()
     picture = open_picture(photograph)
-    square = eye.preprocessing.square(picture)
-    eye.see(square)
-    pen.song("a dog", Wish())
+    square = describer.preprocessing.square(picture)
+    describer.see(square)
+    writer.song("a dog", GenerationRequest())
     seeds = iter(range(1000))
     captions = ["two dogs run through the snow", "a boy jumps into a lake", "a woman rides a horse"]
 
     def stanza(candidates: int) -> float:
-        wish = lambda: Wish(random_seed=next(seeds), candidates=candidates)  # noqa: E731
-        return _median(lambda: pen.song(captions[next(seeds) % 3], wish()), 15)
+        request = lambda: GenerationRequest(seed=next(seeds), candidates=candidates)  # noqa: E731
+        return _median(lambda: writer.song(captions[next(seeds) % 3], request()), 15)
 
-    caption = _median(lambda: eye.see(open_picture(photograph)), 15)
-    alone = _median(lambda: eye.caption(square), 15)
+    caption = _median(lambda: describer.see(open_picture(photograph)), 15)
+    alone = _median(lambda: describer.caption(square), 15)
     return [
         ("picture seen, warm, file included", _ms(caption), f"{LIMITS['caption'] * 1000:.0f} ms"),
         ("  of it: caption", _ms(alone), ""),
         ("  of it: open and decode", _ms(_median(lambda: open_picture(photograph), 15)), ""),
         ("stanza from 16 candidates, warm", _ms(stanza(16)), ""),
         ("stanza from 48 candidates, warm", _ms(stanza(48)), f"{LIMITS['stanza'] * 1000:.0f} ms"),
-        ("best of 64, AABB, p95", _ms(_rhymed(pen, captions)), f"{LIMITS['rhymed'] * 1000:.0f} ms"),
+        ("best of 64, AABB, p95", _ms(_rhymed(writer, captions)), f"{LIMITS['rhymed'] * 1000:.0f} ms"),
     ]  # fmt: skip
 
 
-def _rhymed(pen: Pen, captions: Sequence[str]) -> float:
+def _rhymed(writer: LyricsGenerator, captions: Sequence[str]) -> float:
     """The 95th percentile of 40 rhymed stanzas from 64 candidates each, seconds."""
-    from model.image_describer import Wish
+    from model.image_describer import GenerationRequest
 
     seconds = []
     for seed in range(40):
         started = time.perf_counter()
-        pen.song(captions[seed % 3], Wish(random_seed=seed, candidates=64, scheme="AABB"))
+        writer.song(captions[seed % 3], GenerationRequest(seed=seed, candidates=64, scheme="AABB"))
         seconds.append(time.perf_counter() - started)
     return statistics.quantiles(seconds, n=20)[-1]
 

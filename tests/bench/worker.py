@@ -28,7 +28,7 @@ def main() -> None:
 
 def _request(number: int, path: Path) -> SongRequest:
     return SongRequest(
-        f"r{number}", user=1, server=None, random_seed=number, temperature=0.4, pictures=(path.read_bytes(),)
+        f"r{number}", user=1, server=None, seed=number, temperature=0.4, pictures=(path.read_bytes(),)
     )
 
 

@@ -9,7 +9,7 @@ from model.decoding import Sampling
 from model.explanation import Explanation, Placed, Rival
 from model.mood import NONE, PICTURE
 from model.recipe import Recipe
-from model.request import Wish
+from model.request import GenerationRequest
 
 GENERATOR = "0123456789ab"
 KEYWORDS = ("song",)
@@ -19,25 +19,25 @@ def song(request: SongRequest, caption: str | None, lines: Sequence[str]) -> Son
     """A result for a request: its lines, of which a recipe may have replaced some."""
     recipe = recipe_of(request)
     written = [*lines]
-    for line, random_seed in recipe.wish.rewritten:
-        written[line - 1] = f"Line {line} anew by {random_seed}"
+    for line, seed in recipe.request.rewritten:
+        written[line - 1] = f"Line {line} anew by {seed}"
     explanation = None
     if request.explain:
         rivals = (Rival(tuple(written), -0.5, {"likelihood": -0.9, "keywords": 0.4}),)
         explanation = Explanation((Placed("song", (), (1, 2)),), "sad", "AB", (5, 5), 0, rivals, 48)
     return SongResult(
-        caption, recipe.keywords, tuple(written), request.random_seed, request.temperature,
-        "eye" if request.pictures else "", GENERATOR, {"write": 0.01}, recipe.text, recipe.wish.mood,
+        caption, recipe.keywords, tuple(written), request.seed, request.temperature,
+        "eye" if request.pictures else "", GENERATOR, {"write": 0.01}, recipe.text, recipe.request.mood,
         explanation,
     )  # fmt: skip
 
 
 def recipe_of(request: SongRequest) -> Recipe:
     """As a worker makes it."""
-    wish = Wish(
-        Sampling(request.temperature), request.seed, request.random_seed, style=request.style,
+    kept = GenerationRequest(
+        Sampling(request.temperature), request.prompt, request.seed, style=request.style,
         mood={PICTURE: "dreamy", NONE: None}.get(request.mood, request.mood), lines=request.lines,
         scheme=request.scheme, syllables=request.syllables,
-        rewritten=request.replay.wish.rewritten if request.replay else (), forbidden=request.forbidden,
+        rewritten=request.replay.request.rewritten if request.replay else (), forbidden=request.forbidden,
     )  # fmt: skip
-    return Recipe.of(request.replay.keywords if request.replay else KEYWORDS, wish, GENERATOR, "torch")
+    return Recipe.of(request.replay.keywords if request.replay else KEYWORDS, kept, GENERATOR, "torch")

@@ -34,7 +34,7 @@ async def test_lyrics_takes_every_option(place, engine: StubEngine) -> None:
     assert result.ephemeral
     assert result.response.content.startswith("Line 1 of a song\nLine 2 of a song\n-# picture")
     asked = engine.asked[0]
-    assert (asked.temperature, asked.seed, asked.mood, asked.style, asked.lines) == (
+    assert (asked.temperature, asked.prompt, asked.mood, asked.style, asked.lines) == (
         0.7, "kiss me", "sad", "ballad", 2,
     )  # fmt: skip
     assert len(asked.pictures) == 1
@@ -72,22 +72,22 @@ async def test_seed_starts_the_song_and_is_completed(place, engine: StubEngine) 
     assert [choice["value"] for choice in phrase] == ["my kiss"]
     assert len(await ann.autocomplete(channel, "seed", "words", "a" * 96 + " ki")) == 0
     await ann.slash(channel, "seed", words="kiss")
-    assert engine.asked[0].seed == "kiss"
+    assert engine.asked[0].prompt == "kiss"
 
 
-@pytest.mark.parametrize("seed", ["✨✨", "...", "1234"])
-async def test_a_seed_without_letters_is_refused_kindly(simcord_env, place, seed: str) -> None:
+@pytest.mark.parametrize("prompt", ["✨✨", "...", "1234"])
+async def test_a_seed_without_letters_is_refused_kindly(simcord_env, place, prompt: str) -> None:
     _, channel, ann, _ = place
-    result = await ann.slash(channel, "seed", words=seed)
+    result = await ann.slash(channel, "seed", words=prompt)
     assert simcord_env.errors
     assert "Latin letters" in result.followups[0].content
     assert result.followups[0].ephemeral
 
 
-@pytest.mark.parametrize("seed", ["you Bástard", "you b4st4rd", "b a s t a r d"])
-async def test_rude_seeds_are_declined(simcord_env, place, engine: StubEngine, seed: str) -> None:
+@pytest.mark.parametrize("prompt", ["you Bástard", "you b4st4rd", "b a s t a r d"])
+async def test_rude_seeds_are_declined(simcord_env, place, engine: StubEngine, prompt: str) -> None:
     _, channel, ann, _ = place
-    result = await ann.slash(channel, "seed", words=seed)
+    result = await ann.slash(channel, "seed", words=prompt)
     assert isinstance(simcord_env.errors[0].original, Declined)
     assert "another word" in result.followups[0].content
     assert engine.asked == []
@@ -149,7 +149,7 @@ async def test_privacy_shows_exports_deletes(simcord_env, place, store: Store, e
     exported = await ann.slash(channel, "privacy export")
     assert exported.ephemeral
     [file] = exported.response.attachments
-    assert json.loads(await file.read())["outputs"][0]["random_seed"] == engine.asked[0].random_seed
+    assert json.loads(await file.read())["outputs"][0]["random_seed"] == engine.asked[0].seed
     await ann.slash(channel, "privacy delete")
     assert (await store.export_user(ann.id))["outputs"] == []
     await ann.slash(channel, "privacy opt-out")

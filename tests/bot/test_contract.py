@@ -18,7 +18,7 @@ from bot.client import SongwriterBot
 from bot.engine.requests import Broken
 from bot.engine.sentences import BROKEN
 from bot.store import ServerSettings, Store
-from bot.store.executor import Lane
+from bot.store.executor import SqliteExecutor
 from bot.ui.buttons import buttons
 from bot.ui.refusals import Refusal
 from model.recipe import LONGEST_RECIPE
@@ -251,7 +251,7 @@ def by_database(monkeypatch: pytest.MonkeyPatch, _: StubEngine, error: Exception
     async def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(Lane, "run", fail)
+    monkeypatch.setattr(SqliteExecutor, "run", fail)
 
 
 def by_version(monkeypatch: pytest.MonkeyPatch, _: StubEngine, error: Exception) -> None:

@@ -55,7 +55,7 @@ FIRST_LINE = "Line one"
 
 
 @dataclass
-class Pen:
+class LyricsGenerator:
     """What an inline engine writes with: at once, or when the gate is opened."""
 
     caption: str = "a dog"
@@ -68,7 +68,7 @@ class Pen:
     def __call__(self, request: SongRequest) -> SongResult:
         self.asked.append(request)
         self.gate.wait(20)
-        lines = (f"{FIRST_LINE} {request.seed}".strip(), "Line two")
+        lines = (f"{FIRST_LINE} {request.prompt}".strip(), "Line two")
         return song(request, self.caption if request.pictures else request.caption, lines)
 
 
@@ -79,7 +79,7 @@ class Scene:
     channel: Channel
     ann: User
     config: Config
-    pen: Pen
+    writer: LyricsGenerator
 
     def person(self, name: str) -> User:
         somebody = self.server.add_user(name)
@@ -91,7 +91,7 @@ class Scene:
 
     async def writing(self, number: int = 1) -> None:
         """Wait until the pen was asked so often."""
-        await self.server.wait_until(lambda: len(self.pen.asked) >= number)
+        await self.server.wait_until(lambda: len(self.writer.asked) >= number)
 
     async def lyrics(self, **options: Any) -> Interaction:
         return await self.server.slash(self.ann, self.channel, "lyrics", options)
@@ -148,8 +148,8 @@ async def serving(
 
 
 @pytest.fixture
-def pen() -> Iterator[Pen]:
-    made = Pen()
+def writer() -> Iterator[LyricsGenerator]:
+    made = LyricsGenerator()
     yield made
     # A thread that waits would outlive its test.
     made.gate.set()
@@ -161,11 +161,11 @@ def config(tmp_path: Path) -> Config:
 
 
 @pytest_asyncio.fixture
-async def offline(config: Config, pen: Pen) -> AsyncIterator[Scene]:
+async def offline(config: Config, writer: LyricsGenerator) -> AsyncIterator[Scene]:
     """A place without a bot; all traffic of the test is checked in the end."""
     async with LoopbackDiscord.running() as server:
         guild = server.add_guild(bot_permissions=discord.Permissions(manage_messages=True))
-        scene = Scene(server, guild, server.add_channel(guild), server.add_user("ann"), config, pen)
+        scene = Scene(server, guild, server.add_channel(guild), server.add_user("ann"), config, writer)
         server.add_member(guild, scene.ann)
         yield scene
         if (folder := real_data()) and (known := description(folder)):
@@ -175,7 +175,7 @@ async def offline(config: Config, pen: Pen) -> AsyncIterator[Scene]:
 
 @pytest_asyncio.fixture
 async def scene(offline: Scene) -> AsyncIterator[Scene]:
-    engine = InlineEngine(offline.config.limits, offline.pen)
+    engine = InlineEngine(offline.config.limits, offline.writer)
     async with serving(offline.server, offline.config, engine):
         yield offline
 
@@ -202,7 +202,7 @@ async def test_typing_then_a_reply_then_reactions(scene: Scene) -> None:
     assert reply.content.splitlines()[:2] == [FIRST_LINE, "Line two"]
     assert "a dog" in reply.content.splitlines()[-1]
     await scene.server.wait_until(lambda: [*reply.reactions] == ["👍", "👎"])
-    assert scene.pen.asked[0].pictures == (PHOTO[1],)
+    assert scene.writer.asked[0].pictures == (PHOTO[1],)
     steps = [one.path.rsplit("/")[-1] for one in scene.server.requests("POST", "/channels/**")]
     assert steps == ["typing", "messages"]
 
@@ -219,7 +219,7 @@ async def test_no_song_waits_for_typing_or_fails_with_it(scene: Scene, fault: di
 
 
 async def test_nothing_that_is_said_mentions_anybody(scene: Scene) -> None:
-    scene.pen.caption = f"@everyone @here {scene.ann.mention} <@&{scene.guild.id}> https://example.org"
+    scene.writer.caption = f"@everyone @here {scene.ann.mention} <@&{scene.guild.id}> https://example.org"
     reply = await scene.server.wait_for_reply(await scene.posts())
     answer = (await (await scene.lyrics(picture=PHOTO)).answered()).original
     assert answer is not None
@@ -245,19 +245,19 @@ async def test_webhooks_and_bots_are_ignored(scene: Scene) -> None:
     by_webhook = await scene.server.post(scene.channel, scene.ann, "", [PHOTO], webhook=True)
     await scene.caught_up()
     assert scene.server.replies(by_bot) == scene.server.replies(by_webhook) == []
-    assert len(scene.pen.asked) == 1
+    assert len(scene.writer.asked) == 1
 
 
 @pytest.mark.parametrize("told", [True, False], ids=["the gateway says so", "the reply is refused"])
 async def test_a_message_deleted_meanwhile_gets_no_reply(scene: Scene, told: bool) -> None:
-    scene.pen.gate.clear()
+    scene.writer.gate.clear()
     posted = await scene.posts()
     await scene.writing()
     if told:
         await scene.server.delete(posted)
     else:
         del scene.channel.messages[posted.id]
-    scene.pen.gate.set()
+    scene.writer.gate.set()
     await scene.caught_up()
     assert [one.reference for one in scene.server.posted(scene.channel)] != [posted]
     assert len(scene.server.posted(scene.channel)) == 1
@@ -290,7 +290,7 @@ async def test_a_message_deleted_while_its_pictures_come_frees_its_place(
     limits = {"cooldown_seconds": 0, "user_in_flight": 1}
     pictures = {"max_bytes": 2**20, "in_flight_bytes": 2 * 2**20}
     config = configured(tmp_path, limits=limits, pictures=pictures)
-    async with serving(offline.server, config, InlineEngine(config.limits, offline.pen)):
+    async with serving(offline.server, config, InlineEngine(config.limits, offline.writer)):
         slow = offline.server.fail("GET", "/attachments/**", delay=5, times=2)
         posted = await offline.posts(None, PHOTO, PHOTO)
         await offline.server.wait_until(lambda: slow.hits == 2)
@@ -298,16 +298,16 @@ async def test_a_message_deleted_while_its_pictures_come_frees_its_place(
         # As many pictures again: neither the person's place nor the memory is still taken.
         reply = await offline.server.wait_for_reply(await offline.posts(None, PHOTO, PHOTO), 3)
         assert reply.content.startswith(FIRST_LINE)
-    assert len(offline.pen.asked) == 1
+    assert len(offline.writer.asked) == 1
     assert len(offline.server.posted(offline.channel)) == 1
 
 
 async def test_an_opt_out_also_stops_what_is_being_written(scene: Scene) -> None:
-    scene.pen.gate.clear()
+    scene.writer.gate.clear()
     posted = await scene.posts()
     await scene.writing()
     await (await scene.server.slash(scene.ann, scene.channel, "privacy opt-out")).answered()
-    scene.pen.gate.set()
+    scene.writer.gate.set()
     reply = await scene.server.wait_for_reply(posted)
     assert "opted out" in reply.content
     assert await scene.outputs() == []
@@ -316,22 +316,22 @@ async def test_an_opt_out_also_stops_what_is_being_written(scene: Scene) -> None
 async def test_a_song_that_is_being_written_while_its_asker_deletes_everything(scene: Scene) -> None:
     before = await scene.server.wait_for_reply(await scene.posts())
     await scene.server.wait_until(lambda: "👎" in before.reactions)
-    scene.pen.gate.clear()
+    scene.writer.gate.clear()
     posted = await scene.posts()
     await scene.writing(2)
     await (await scene.server.slash(scene.ann, scene.channel, "privacy delete")).answered()
-    scene.pen.gate.set()
+    scene.writer.gate.set()
     reply = await scene.server.wait_for_reply(posted)
     await scene.server.wait_until(lambda: "👎" in reply.reactions)
     assert [one["message"] for one in await scene.outputs()] == [reply.id]
 
 
 async def test_a_permission_lost_meanwhile_is_survived(scene: Scene) -> None:
-    scene.pen.gate.clear()
+    scene.writer.gate.clear()
     posted = await scene.posts()
     await scene.writing()
     scene.server.permit(scene.channel, scene.server.bot, deny=discord.Permissions(send_messages=True))
-    scene.pen.gate.set()
+    scene.writer.gate.set()
     await scene.server.wait_until(lambda: len(scene.server.requests("POST", REPLY)) == 2)
     scene.server.permit(scene.channel, scene.server.bot)
     await scene.caught_up()
@@ -354,7 +354,7 @@ async def test_a_database_locked_by_another_program_is_owned_up_to_and_passes(
     server, config = offline.server, offline.config
     impatient = SimpleNamespace(open=functools.partial(Store.open, busy_seconds=0.2))
     monkeypatch.setattr("bot.__main__.Store", impatient)
-    async with serving(server, config, InlineEngine(config.limits, offline.pen)):
+    async with serving(server, config, InlineEngine(config.limits, offline.writer)):
         with contextlib.closing(sqlite3.connect(config.store.path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             posted, used = await offline.posts(), await offline.lyrics()
@@ -366,13 +366,13 @@ async def test_a_database_locked_by_another_program_is_owned_up_to_and_passes(
             assert "nothing" in (await shown.answered()).text
         again = await server.wait_for_reply(await offline.posts())
         assert again.content.startswith(FIRST_LINE)
-    assert len(offline.pen.asked) == 1
+    assert len(offline.writer.asked) == 1
 
 
 async def test_an_expired_address(scene: Scene) -> None:
     reply = await scene.server.wait_for_reply(await scene.posts(None, (*PHOTO, {"expired": True})))
     assert "has expired" in reply.content
-    assert scene.pen.asked == []
+    assert scene.writer.asked == []
 
 
 @pytest.mark.parametrize("chunked", [False, True])
@@ -383,7 +383,7 @@ async def test_200_megabytes_that_say_they_are_one_kilobyte(scene: Scene, chunke
     assert "larger than 8 MiB" in reply.content
     # Beyond the limit only what was on its way already: the kernel's buffers are generous on loopback.
     assert posted.attachments[0].sent < 64 * MEBIBYTE
-    assert scene.pen.asked == []
+    assert scene.writer.asked == []
 
 
 async def test_the_zoo(offline: Scene) -> None:
@@ -421,7 +421,7 @@ async def test_100_pictures_at_once_from_20_people(scene: Scene) -> None:
     said = [[one.content for one in scene.server.replies(message)] for message in posted]
     assert {len(replies) for replies in said} == {1}
     stanzas = [text for [text] in said if text.startswith(FIRST_LINE)]
-    assert len(stanzas) == len(scene.pen.asked) - 1 >= len(people)
+    assert len(stanzas) == len(scene.writer.asked) - 1 >= len(people)
     assert all("ask again" in text for [text] in said if text not in stanzas)
 
 
@@ -434,14 +434,14 @@ async def test_what_is_refused_is_not_downloaded(
     offline: Scene, tmp_path: Path, limits: dict[str, int], said: str
 ) -> None:
     config = configured(tmp_path, limits={"cooldown_seconds": 0, **limits})
-    async with serving(offline.server, config, InlineEngine(config.limits, offline.pen)):
-        offline.pen.gate.clear()
+    async with serving(offline.server, config, InlineEngine(config.limits, offline.writer)):
+        offline.writer.gate.clear()
         first = await offline.posts()
         await offline.writing()
         reply = await offline.server.wait_for_reply(await offline.posts())
         assert reply.content.startswith(said)
         assert len(offline.server.requests("GET", "/attachments/**")) == 1
-        offline.pen.gate.set()
+        offline.writer.gate.set()
         answer = await offline.server.wait_for_reply(first)
         await offline.server.wait_until(lambda: "👎" in answer.reactions)
 
@@ -453,14 +453,14 @@ async def test_what_is_refused_is_not_downloaded(
 
 async def test_the_deadline_counts_the_download(offline: Scene, tmp_path: Path) -> None:
     config = configured(tmp_path, limits={"cooldown_seconds": 0, "deadline_seconds": 0.3, "queue": 1})
-    async with serving(offline.server, config, InlineEngine(config.limits, offline.pen)):
+    async with serving(offline.server, config, InlineEngine(config.limits, offline.writer)):
         slow = offline.server.fail("GET", "/attachments/**", delay=5)
         reply = await offline.server.wait_for_reply(await offline.posts(), 3)
         assert "too long" in reply.content
         assert slow.hits == 1
         answer = await offline.server.wait_for_reply(await offline.posts())
         await offline.server.wait_until(lambda: "👎" in answer.reactions)
-    assert len(offline.pen.asked) == 1
+    assert len(offline.writer.asked) == 1
 
 
 # The gateway
@@ -480,11 +480,11 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("trouble", ["cut", "reconnect", "invalidate_session"])
 async def test_a_reply_under_way_survives_the_gateway(scene: Scene, trouble: str) -> None:
     server = scene.server
-    scene.pen.gate.clear()
+    scene.writer.gate.clear()
     posted = await scene.posts()
     await scene.writing()
     await getattr(server, trouble)()
-    scene.pen.gate.set()
+    scene.writer.gate.set()
     await server.wait_for_reply(posted)
     opcode, times = (IDENTIFY, 2) if trouble == "invalidate_session" else (RESUME, 1)
     await server.wait_until(lambda: len(server.traffic.sent_by_bot(opcode)) == times)
@@ -494,14 +494,14 @@ async def test_a_reply_under_way_survives_the_gateway(scene: Scene, trouble: str
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_every_shard_answers(config: Config, pen: Pen) -> None:
+async def test_every_shard_answers(config: Config, writer: LyricsGenerator) -> None:
     async with LoopbackDiscord.running(shards=2) as server:
         guilds: dict[int, Guild] = {}
         while len(guilds) < 2:
             guild = server.add_guild()
             guilds[(guild.id >> 22) % 2] = guild
             await asyncio.sleep(0.001)
-        async with serving(server, config, InlineEngine(config.limits, pen)):
+        async with serving(server, config, InlineEngine(config.limits, writer)):
             for guild in guilds.values():
                 posted = await server.post(server.add_channel(guild), guild.owner, "", [PHOTO])
                 await server.wait_for_reply(posted)
@@ -513,7 +513,7 @@ async def test_the_log_names_an_index_of_other_songs(
     for name, songs in (("generator", "these"), ("novelty", "those")):
         header = {"songwriter": json.dumps({"data": songs})}
         (tmp_path / f"{name}.safetensors").write_bytes(save({}, metadata=header))
-    async with serving(offline.server, offline.config, InlineEngine(offline.config.limits, offline.pen)):
+    async with serving(offline.server, offline.config, InlineEngine(offline.config.limits, offline.writer)):
         # It answers all the same.
         await offline.server.wait_for_reply(await offline.posts())
     [warning] = [record for record in caplog.records if "is of other songs" in record.message]
@@ -630,17 +630,17 @@ async def test_an_interaction_that_is_too_late_is_only_logged(
     scene.server.portal.acknowledge_seconds = 3.0
     assert (await (await scene.lyrics()).answered()).text.startswith(FIRST_LINE)
     assert late.callback is None
-    assert len(scene.pen.asked) == 1
+    assert len(scene.writer.asked) == 1
 
 
 async def test_a_token_that_expired_meanwhile_is_only_logged(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
-    scene.pen.gate.clear()
+    scene.writer.gate.clear()
     late = await scene.lyrics()
     await scene.writing()
     scene.server.portal.token_seconds = 0.0
-    scene.pen.gate.set()
+    scene.writer.gate.set()
     await scene.server.wait_until(lambda: "not shown: 50027" in caplog.text)
     scene.server.portal.token_seconds = 900.0
     await scene.caught_up()
@@ -770,7 +770,7 @@ async def test_as_many_channels_as_there_may_be_can_be_shown(offline: Scene, tmp
     ids = tuple(10**18 + number for number in range(100))
     async with Store.open(config.store.path) as store:
         await store.change_settings(offline.guild.id, lambda _: ServerSettings(channels=ids))
-    async with serving(offline.server, config, InlineEngine(config.limits, offline.pen)):
+    async with serving(offline.server, config, InlineEngine(config.limits, offline.writer)):
         used = await offline.server.slash(offline.guild.owner, offline.channel, "settings show")
         assert f"<#{ids[49]}> and 50 more\n" in (await used.answered()).text
 
@@ -892,13 +892,13 @@ async def test_a_rating_before_the_reply_is_known_counts(scene: Scene) -> None:
 @pytest.mark.parametrize("cut_off", [False, True])
 async def test_a_reply_that_was_never_noted_can_be_rated(offline: Scene, cut_off: bool) -> None:
     server, bea = offline.server, offline.person("bea")
-    async with serving(server, offline.config, InlineEngine(offline.config.limits, offline.pen)):
+    async with serving(server, offline.config, InlineEngine(offline.config.limits, offline.writer)):
         reply = await server.wait_for_reply(await offline.posts())
         await server.wait_until(lambda: len(reply.reactions) == 2)
     # As it is where the process is killed right after the post.
     with contextlib.closing(sqlite3.connect(offline.config.store.path)) as connection, connection:
         connection.execute("UPDATE outputs SET channel = NULL, message = NULL")
-    async with serving(server, offline.config, InlineEngine(offline.config.limits, offline.pen)):
+    async with serving(server, offline.config, InlineEngine(offline.config.limits, offline.writer)):
         if cut_off:
             server.fail("GET", f"{REPLY}/*", lose_answer=True)
         await server.react(reply, bea, "👍")
@@ -928,12 +928,12 @@ async def test_a_reaction_to_what_is_no_song_is_nothing(scene: Scene) -> None:
 
 async def test_ratings_and_buttons_of_before_a_restart(offline: Scene) -> None:
     server, ann, bea = offline.server, offline.ann, offline.person("bea")
-    async with serving(server, offline.config, InlineEngine(offline.config.limits, offline.pen)):
+    async with serving(server, offline.config, InlineEngine(offline.config.limits, offline.writer)):
         reply = await server.wait_for_reply(await offline.posts())
         await server.wait_until(lambda: len(reply.reactions) == 2)
     await server.react(reply, ann, "👍")
     registered = len(server.requests("PUT", "/applications/**"))
-    async with serving(server, offline.config, InlineEngine(offline.config.limits, offline.pen)):
+    async with serving(server, offline.config, InlineEngine(offline.config.limits, offline.writer)):
         await server.react(reply, bea, "👎")
 
         async def rated(store: Store) -> bool:
@@ -958,7 +958,7 @@ async def test_without_leave_to_register_commands_pictures_are_answered(
     server = offline.server
     server.fail("PUT", "/applications/**", 403, code=50001)
     for expected in (1, 2):
-        async with serving(server, offline.config, InlineEngine(offline.config.limits, offline.pen)):
+        async with serving(server, offline.config, InlineEngine(offline.config.limits, offline.writer)):
             await server.wait_for_reply(await offline.posts())
         # The next start tries again.
         assert len(server.requests("PUT", "/applications/**")) == expected
@@ -979,7 +979,7 @@ async def test_servers_left_while_it_was_away_are_forgotten(offline: Scene) -> N
     async with Store.open(config.store.path) as store:
         for server in (own, 7):
             await store.change_settings(server, lambda _: ServerSettings(temperature=0.9))
-    async with serving(offline.server, config, InlineEngine(config.limits, offline.pen)):
+    async with serving(offline.server, config, InlineEngine(config.limits, offline.writer)):
 
         async def forgotten(store: Store) -> bool:
             return await store.settings(7) == ServerSettings()
@@ -1011,12 +1011,12 @@ async def test_a_signal_refuses_new_work_and_apologises_for_what_is_left(
     offline: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.__main__.DRAIN_SECONDS", 0.3)
-    server, pen = offline.server, offline.pen
-    pen.gate.clear()
-    async with serving(server, offline.config, InlineEngine(offline.config.limits, pen)) as bot:
+    server, writer = offline.server, offline.writer
+    writer.gate.clear()
+    async with serving(server, offline.config, InlineEngine(offline.config.limits, writer)) as bot:
         posted = await offline.posts()
         used = await offline.lyrics()
-        await server.wait_until(lambda: len(pen.asked) == 1 and used.acknowledged)
+        await server.wait_until(lambda: len(writer.asked) == 1 and used.acknowledged)
         os.kill(os.getpid(), signal.SIGTERM)
         await asyncio.wait_for(bot, 10)
     (reply,) = server.replies(posted)
@@ -1027,7 +1027,7 @@ async def test_a_signal_refuses_new_work_and_apologises_for_what_is_left(
 
 async def test_sentences_that_would_disappear_do_so_when_it_stops(offline: Scene) -> None:
     server = offline.server
-    async with serving(server, offline.config, InlineEngine(offline.config.limits, offline.pen)) as bot:
+    async with serving(server, offline.config, InlineEngine(offline.config.limits, offline.writer)) as bot:
         posted = await offline.posts(None, ("photo.jpg", b"no picture"))
         refused = await server.wait_for_reply(posted)
         assert "about to restart" not in refused.content
@@ -1049,7 +1049,7 @@ async def test_a_signal_before_it_is_connected_ends_it_quietly(
 ) -> None:
     server = offline.server
     server.fail("GET", path, **fault)
-    engine = InlineEngine(offline.config.limits, offline.pen)
+    engine = InlineEngine(offline.config.limits, offline.writer)
     bot = asyncio.create_task(serve(offline.config, server.token, engine, server.connector))
     await server.wait_until(lambda: server.requests("GET", path))
     os.kill(os.getpid(), signal.SIGTERM)
@@ -1062,7 +1062,9 @@ async def test_a_signal_before_it_is_connected_ends_it_quietly(
 async def test_a_refused_token_is_a_bad_configuration(offline: Scene, api: bool) -> None:
     offline.server.refuse_token(api=api)
     with pytest.raises(BadConfiguration, match="token"):
-        async with serving(offline.server, offline.config, InlineEngine(offline.config.limits, offline.pen)):
+        async with serving(
+            offline.server, offline.config, InlineEngine(offline.config.limits, offline.writer)
+        ):
             await asyncio.sleep(5)
 
 
@@ -1070,7 +1072,9 @@ async def test_a_refused_token_is_a_bad_configuration(offline: Scene, api: bool)
 async def test_a_discord_that_cannot_be_reached(offline: Scene, fault: dict[str, Any]) -> None:
     offline.server.fail("GET", "/users/@me", times=None, **fault)
     with pytest.raises(Unavailable, match="cannot be reached"):
-        async with serving(offline.server, offline.config, InlineEngine(offline.config.limits, offline.pen)):
+        async with serving(
+            offline.server, offline.config, InlineEngine(offline.config.limits, offline.writer)
+        ):
             pass
 
 
@@ -1079,7 +1083,7 @@ async def test_without_the_privileged_intent_it_says_so_and_goes_on(
 ) -> None:
     server = offline.server
     server.disallow_intent("message_content")
-    async with serving(server, offline.config, InlineEngine(offline.config.limits, offline.pen)):
+    async with serving(server, offline.config, InlineEngine(offline.config.limits, offline.writer)):
         await server.wait_until(lambda: len(server.traffic.sent_by_bot(IDENTIFY)) == 2)
         await server.ready()
         await offline.posts()
@@ -1088,16 +1092,16 @@ async def test_without_the_privileged_intent_it_says_so_and_goes_on(
         direct = await server.post(server.direct(offline.ann), offline.ann, "", [PHOTO])
         await server.wait_for_reply(direct)
         assert (await (await offline.lyrics()).answered()).text.startswith(FIRST_LINE)
-    assert len(offline.pen.asked) == 3
+    assert len(offline.writer.asked) == 3
     said = [one for one in caplog.records if "message content intent" in one.getMessage()]
     assert [(one.levelno, "\n" in one.getMessage()) for one in said] == [(logging.WARNING, False)]
 
 
 async def test_the_log_holds_no_secret(offline: Scene, capsys: pytest.CaptureFixture[str]) -> None:
-    server, pen = offline.server, offline.pen
+    server, writer = offline.server, offline.writer
     private = "what people write is nobody's business"
     with configure(Log(level="debug")):
-        async with serving(server, offline.config, InlineEngine(offline.config.limits, pen)):
+        async with serving(server, offline.config, InlineEngine(offline.config.limits, writer)):
             posted = await offline.posts(text=private)
             await server.wait_for_reply(posted)
             used = await (await offline.lyrics(seed="my kiss")).answered()
@@ -1114,5 +1118,14 @@ async def test_the_log_holds_no_secret(offline: Scene, capsys: pytest.CaptureFix
     assert "interaction failed" in log
     signed = [one.query["hm"] for one in server.requests("GET", "/attachments/**")]
     tokens = [one.token for one in (used, failed, late)]
-    hidden = [server.token, private, "my kiss", FIRST_LINE, pen.caption, PHOTO[0], *tokens, *signed]
+    hidden = [
+        server.token,
+        private,
+        "my kiss",
+        FIRST_LINE,
+        writer.caption,
+        PHOTO[0],
+        *tokens,
+        *signed,
+    ]
     assert [one for one in hidden if one in log] == []

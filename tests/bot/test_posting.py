@@ -201,7 +201,7 @@ async def test_another_one_keeps_the_picture_and_changes_the_song(
         assert engine.asked[-1].temperature == pytest.approx(temperature)
     outputs = (await store.export_user(ann.id))["outputs"]
     assert {output["captioner"] for output in outputs} == {"eye"}
-    assert len({one.random_seed for one in engine.asked}) == len(engine.asked)
+    assert len({one.seed for one in engine.asked}) == len(engine.asked)
 
 
 async def test_who_asked_and_moderators_may_delete(simcord_env, place, store: Store) -> None:

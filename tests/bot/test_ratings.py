@@ -70,7 +70,7 @@ TRICKY = stanza(
     id="123456789012",
     captioner="123456789012",
     generator="12345e678901",
-    seed="none",
+    prompt="none",
     caption='he said "null", =1+1',
     keywords=("nan", "null"),
     lines=("A line, with a comma", "and a “quotation”"),
@@ -108,7 +108,7 @@ def test_pandas_reads_the_export_with_the_right_types(fill: Fill, tmp_path: Path
     assert row["output"] == TRICKY.id
     assert row["text"] == "\n".join(TRICKY.lines)
     assert row["keywords"] == ("nan, null" if kind == "csv" else ["nan", "null"])
-    assert row["random_seed"] == TRICKY.random_seed
+    assert row["random_seed"] == TRICKY.seed
     assert row["created"].timestamp() == NOON
     assert row["mood"] == "" if kind == "csv" else pandas.isna(row["mood"])
     assert list(table["reaction"]) == ["👍", "👎", "👎"]

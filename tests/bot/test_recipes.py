@@ -19,7 +19,7 @@ from model.conditioning import CANDIDATES
 from model.decoding import Sampling
 from model.explanation import Explanation, Placed, Rival
 from model.recipe import LONGEST_RECIPE, Recipe
-from model.request import MAX_REWRITTEN, Wish
+from model.request import MAX_REWRITTEN, GenerationRequest
 from tests.bot.conftest import StubEngine, make_bot
 from tests.bot.songs import GENERATOR
 
@@ -75,11 +75,11 @@ async def test_a_recipe_from_elsewhere_is_written_by_the_rules_of_this_place(
     place, engine: StubEngine
 ) -> None:
     _, channel, ann, _ = place
-    recipe = Recipe.of(("sea",), Wish(Sampling(0.9), random_seed=5, scheme="ABAB"), GENERATOR, "torch")
+    recipe = Recipe.of(("sea",), GenerationRequest(Sampling(0.9), seed=5, scheme="ABAB"), GENERATOR, "torch")
     result = await ann.slash(channel, "replay", recipe=f"`{recipe.text}`", private=True)
     assert result.ephemeral
     asked = engine.asked[-1]
-    assert (asked.replay, asked.random_seed, asked.temperature, asked.scheme) == (recipe, 5, 0.9, "ABAB")
+    assert (asked.replay, asked.seed, asked.temperature, asked.scheme) == (recipe, 5, 0.9, "ABAB")
     assert "arse" in asked.forbidden
     # It was written without a word filter, and here is one.
     assert "temperature 0.9 · another word filter · `" in result.response.content
@@ -90,8 +90,11 @@ async def test_a_recipe_from_elsewhere_is_written_by_the_rules_of_this_place(
     [
         ("Zk3_-dA9xQ2b", "I know no such song"),
         ("never gonna give you up, never", "not a recipe"),
-        (Recipe.of((), Wish(Sampling(1.5)), GENERATOR, "torch").text, "I go up to temperature 1.2"),
-        (Recipe.of((), Wish(candidates=256), GENERATOR, "torch").text, "takes too long"),
+        (
+            Recipe.of((), GenerationRequest(Sampling(1.5)), GENERATOR, "torch").text,
+            "I go up to temperature 1.2",
+        ),
+        (Recipe.of((), GenerationRequest(candidates=256), GENERATOR, "torch").text, "takes too long"),
     ],
     ids=["unknown", "no recipe", "too wild", "too much"],
 )
@@ -188,7 +191,9 @@ async def test_a_line_is_chosen_and_written_anew(place, store: Store, engine: St
 
 async def test_a_song_rewritten_as_often_as_may_be_says_so(place, engine: StubEngine) -> None:
     _, channel, ann, _ = place
-    recipe = Recipe.of(("sea",), Wish(rewritten=((1, 1),) * (MAX_REWRITTEN - 1)), GENERATOR, "torch")
+    recipe = Recipe.of(
+        ("sea",), GenerationRequest(rewritten=((1, 1),) * (MAX_REWRITTEN - 1)), GENERATOR, "torch"
+    )
     song = (await ann.slash(channel, "replay", recipe=recipe.text)).response
     offered = await ann.click(song, label="Rewrite a line")
     last = await ann.select(offered.response, ["2"])
@@ -293,15 +298,21 @@ async def test_a_panel_fits_into_a_message_and_harms_nobody() -> None:
 @pytest.mark.parametrize(
     ("most", "more", "said"),
     [
-        (Wish(Sampling(MAX_TEMPERATURE)), Wish(Sampling(MAX_TEMPERATURE + 0.01)), "too wild"),
         (
-            Wish(candidates=CANDIDATES),
-            Wish(candidates=CANDIDATES + 1),
+            GenerationRequest(Sampling(MAX_TEMPERATURE)),
+            GenerationRequest(Sampling(MAX_TEMPERATURE + 0.01)),
+            "too wild",
+        ),
+        (
+            GenerationRequest(candidates=CANDIDATES),
+            GenerationRequest(candidates=CANDIDATES + 1),
             f"draw {CANDIDATES} stanzas at the most",
         ),
     ],
 )
-async def test_what_people_may_ask_for_here_bounds_a_recipe(most: Wish, more: Wish, said: str) -> None:
+async def test_what_people_may_ask_for_here_bounds_a_recipe(
+    most: GenerationRequest, more: GenerationRequest, said: str
+) -> None:
     fine = Recipe.of((), most, GENERATOR, "torch")
     assert read_recipe(fine.text) == fine
     with pytest.raises(Refusal, match=said):

@@ -23,9 +23,9 @@ from bot.config import Filter
 from bot.store import Output, Store
 from bot.wordfilter import forbidden_words
 from model.files import CHECKPOINTS
-from model.lyrics_generator import Pen
+from model.lyrics_generator import LyricsGenerator
 from model.recipe import Recipe
-from model.request import MAX_REWRITTEN, Wish
+from model.request import MAX_REWRITTEN, GenerationRequest
 from tests.refusals import refused
 
 NAME = "-k3_-dA9xQ2b"
@@ -37,19 +37,19 @@ def run(*words: str | Path) -> Result:
 
 
 @pytest.fixture(scope="module")
-def pen() -> Pen:
-    return Pen.load()
+def writer() -> LyricsGenerator:
+    return LyricsGenerator.load()
 
 
 @pytest.fixture
-def loaded(pen: Pen, monkeypatch: pytest.MonkeyPatch) -> list[Path | None]:
+def loaded(writer: LyricsGenerator, monkeypatch: pytest.MonkeyPatch) -> list[Path | None]:
     """Of which folders the models were asked for; they take a second, so the shipped ones are there."""
     folders: list[Path | None] = []
 
-    def load(checkpoints: Path | None, engine: str) -> Pen:
-        assert engine == pen.engine
+    def load(checkpoints: Path | None, engine: str) -> LyricsGenerator:
+        assert engine == writer.engine
         folders.append(checkpoints)
-        return pen
+        return writer
 
     monkeypatch.setattr("bot.cli.replay.load_pen", load)
     return folders
@@ -76,7 +76,7 @@ class Place:
         return run("lyrics", "--replay", NAME, "--config", self.config, *words)
 
 
-def made(pen: Pen, folder: Path, settings: Filter, recipe: bool = True) -> Place:
+def made(writer: LyricsGenerator, folder: Path, settings: Filter, recipe: bool = True) -> Place:
     """A song about ann's picture that bob asked for, under the word filter of the place."""
     config = folder / "host.toml"
     words = json.dumps(list(settings.words))
@@ -84,14 +84,14 @@ def made(pen: Pen, folder: Path, settings: Filter, recipe: bool = True) -> Place
         f'[store]\npath = "songs.sqlite3"\n[filter]\nwords = {words}\n[engine]\ncheckpoints = "models"\n'
     )
     (folder / "models").symlink_to(CHECKPOINTS)
-    wish = Wish(random_seed=5, candidates=4, forbidden=forbidden_words(settings))
-    [song] = pen.sung([(("sea",), wish)])
-    text = Recipe.of(song.keywords, wish, pen.origin, pen.engine).text
+    request = GenerationRequest(seed=5, candidates=4, forbidden=forbidden_words(settings))
+    [song] = writer.sung([(("sea",), request)])
+    text = Recipe.of(song.keywords, request, writer.origin, writer.engine).text
     place = Place(config, song.lines, text)
     output = Output(
         id=NAME, user=BOB, server=None, channel=None, message=None, caption="the sea", keywords=song.keywords,
-        lines=song.lines, seed="", style="song", mood=None, line_count=4, temperature=0.4, random_seed=5,
-        captioner="c", generator=pen.digest, created=time.time(), author=ANN,
+        lines=song.lines, prompt="", style="song", mood=None, line_count=4, temperature=0.4, seed=5,
+        captioner="c", generator=writer.digest, created=time.time(), author=ANN,
         recipe=text if recipe else None,
     )  # fmt: skip
     place.change(lambda store: store.add_output(output))
@@ -99,8 +99,8 @@ def made(pen: Pen, folder: Path, settings: Filter, recipe: bool = True) -> Place
 
 
 @pytest.fixture
-def place(pen: Pen, tmp_path: Path) -> Place:
-    return made(pen, tmp_path, Filter())
+def place(writer: LyricsGenerator, tmp_path: Path) -> Place:
+    return made(writer, tmp_path, Filter())
 
 
 def test_the_short_name_writes_the_song_again_byte_for_byte(place: Place) -> None:
@@ -116,10 +116,12 @@ def test_the_short_name_writes_the_song_again_byte_for_byte(place: Place) -> Non
     assert report["caption"] is report["image"] is None
 
 
-def test_a_hosts_own_word_filter_and_models_hold(pen: Pen, tmp_path: Path, loaded: list[Path | None]) -> None:
-    [free] = pen.sung([(("sea",), Wish(random_seed=5, candidates=4))])
+def test_a_hosts_own_word_filter_and_models_hold(
+    writer: LyricsGenerator, tmp_path: Path, loaded: list[Path | None]
+) -> None:
+    [free] = writer.sung([(("sea",), GenerationRequest(seed=5, candidates=4))])
     word = max(re.findall("[a-z]+", free.text.lower()), key=len)
-    strict = made(pen, tmp_path, Filter(words=(word,)))
+    strict = made(writer, tmp_path, Filter(words=(word,)))
     assert strict.lines != free.lines
     found = strict.replay()
     assert found.stdout == "\n".join(strict.lines) + "\n"
@@ -132,9 +134,9 @@ def test_a_hosts_own_word_filter_and_models_hold(pen: Pen, tmp_path: Path, loade
     assert loaded == [tmp_path / "models", tmp_path / "models", None]
 
 
-def test_the_hosts_filter_of_today_holds(pen: Pen, tmp_path: Path) -> None:
-    [free] = pen.sung([(("sea",), Wish(random_seed=5, candidates=4))])
-    place = made(pen, tmp_path, Filter(words=()))
+def test_the_hosts_filter_of_today_holds(writer: LyricsGenerator, tmp_path: Path) -> None:
+    [free] = writer.sung([(("sea",), GenerationRequest(seed=5, candidates=4))])
+    place = made(writer, tmp_path, Filter(words=()))
     word = max(re.findall("[a-z]+", free.text.lower()), key=len)
     place.config.write_text(place.config.read_text().replace("words = []", f'words = ["{word}"]'))
     for found in (place.replay(), place.replay("--rewrite", "2")):
@@ -166,8 +168,8 @@ def test_a_song_that_is_not_there_any_more(place: Place, loaded: list[Path | Non
     assert "was deleted, or it is past its time" in refused(place.replay(), 65)
 
 
-def test_a_song_from_before_there_were_recipes(pen: Pen, tmp_path: Path) -> None:
-    assert "from before the bot kept recipes" in refused(made(pen, tmp_path, Filter(), False).replay(), 65)
+def test_a_song_from_before_there_were_recipes(writer: LyricsGenerator, tmp_path: Path) -> None:
+    assert "from before the bot kept recipes" in refused(made(writer, tmp_path, Filter(), False).replay(), 65)
 
 
 def test_without_the_database_it_is_said_what_to_give(

@@ -11,7 +11,7 @@ import pytest
 
 from bot import config
 from bot.ops.retention import BACKUPS_KEPT, Retention
-from bot.store import Job, Store
+from bot.store import JobRecord, Store
 
 pytestmark = pytest.mark.asyncio
 
@@ -41,7 +41,7 @@ async def test_a_folder_that_cannot_be_used_ends_nothing(
         async with asyncio.timeout(5):
             while caplog.text.count("retention: ") < 2:
                 await asyncio.sleep(0.01)
-        await store.add_job(Job("old", 1, "lyrics", "done", time.time() - 40 * 86_400))
+        await store.add_job(JobRecord("old", 1, "lyrics", "done", time.time() - 40 * 86_400))
         async with asyncio.timeout(5):
             while (await store.export_user(1))["jobs"]:
                 await asyncio.sleep(0.01)

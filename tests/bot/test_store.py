@@ -26,9 +26,9 @@ from hypothesis import strategies as st
 from sqlite_utils import Database
 
 from bot.config import Config
-from bot.store import BadStore, Job, Output, ServerSettings, Stats, Store, StoreError, Tally, new_id
+from bot.store import BadStore, JobRecord, Output, ServerSettings, Stats, Store, StoreError, Tally, new_id
 from bot.store import executor as lane_module
-from bot.store.executor import Lane
+from bot.store.executor import SqliteExecutor
 from bot.store.pseudonyms import Pseudonyms
 from bot.store.rating_queries import rating_rows
 from bot.store.schema import migrations
@@ -53,12 +53,12 @@ def stanza(**changes: Any) -> Output:
             caption="a dog runs on the beach",
             keywords=("dog", "beach"),
             lines=("The dog ran down to the naïve sea,", "And never looked at me."),
-            seed="the dog",
+            prompt="the dog",
             style="song",
             mood="happy",
             line_count=2,
             temperature=0.4,
-            random_seed=4_294_967_295,
+            seed=4_294_967_295,
             captioner="0123456789ab",
             generator="ba9876543210",
             created=NOON,
@@ -353,7 +353,7 @@ async def fill(store: Store) -> None:
             await store.add_rating(message, user, "👍", is_bot=False)
     for user in (ADA, BOB):
         await store.spend(user, "2020-11-22", 10)
-        await store.add_job(Job(f"job-{user % 10}", user, "lyrics", "done", NOON, {"write": 0.25}))
+        await store.add_job(JobRecord(f"job-{user % 10}", user, "lyrics", "done", NOON, {"write": 0.25}))
         await store.set_opted_out(user, True)
 
 
@@ -422,7 +422,7 @@ async def test_purge_deletes_what_was_kept_long_enough(store: Store, path: Path)
         await store.add_output(stanza(id=f"{age}-days", message=age, created=NOON - age * DAY))
         await store.add_rating(age, BOB, "👍", is_bot=False)
     for age in (2, 4):
-        await store.add_job(Job(f"{age}-days", ADA, "lyrics", "done", NOON - age * DAY))
+        await store.add_job(JobRecord(f"{age}-days", ADA, "lyrics", "done", NOON - age * DAY))
     # NOON is on 15 January 2027 in UTC.
     for day in ("2027-01-15", "2027-01-14", "2027-01-13"):
         await store.spend(ADA, day, 1)
@@ -743,7 +743,7 @@ async def test_a_full_database_undoes_only_the_write_that_did_not_fit(tmp_path: 
             connection.executemany("INSERT INTO notes VALUES (?)", [(text,) for text in texts]).rowcount
         )
 
-    lane = Lane(tmp_path / "small", 1, "BEGIN IMMEDIATE", connect, 5)
+    lane = SqliteExecutor(tmp_path / "small", 1, "BEGIN IMMEDIATE", connect, 5)
     with pytest.raises(StoreError, match="disk is full"):
         await lane.run(write("a", "x" * 100_000))
     assert await lane.run(write("b")) == 1
@@ -832,7 +832,7 @@ async def test_closing_gives_up_at_its_limit(path: Path, caplog: pytest.LogCaptu
     def connect(path: Path, _busy_seconds: float) -> sqlite3.Connection:
         return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
 
-    lane = Lane(path, 1, "BEGIN", connect, 5)
+    lane = SqliteExecutor(path, 1, "BEGIN", connect, 5)
     begun = asyncio.Event()
     loop = asyncio.get_running_loop()
 

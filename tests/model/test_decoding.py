@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.conditioning import Progress, Steering
+from model.conditioning import Conditioning, ConditioningState
 from model.decoding import (
     MAX_LINE,
     PATIENCE,
@@ -16,9 +16,9 @@ from model.decoding import (
     Context,
     Floats,
     Ids,
-    Job,
     Sample,
     Sampling,
+    SamplingJob,
     compose,
     draw,
     probabilities,
@@ -32,7 +32,7 @@ from model.vocabulary import EOS, CharVocabulary
 from model.wordfilter import Forbidden
 
 VOCABULARY = CharVocabulary()
-FREE = Steering()
+FREE = Conditioning()
 
 
 class Uniform:
@@ -43,8 +43,8 @@ class Uniform:
         self.rows: list[int] = []
         self.seen: list[Context] = []
 
-    def start(self, steerings: Sequence[Steering]) -> list[object]:
-        return [0] * len(steerings)
+    def start(self, conditionings: Sequence[Conditioning]) -> list[object]:
+        return [0] * len(conditionings)
 
     def resume(self, states: Sequence[object]) -> None:
         self.rows = [int(str(state)) for state in states]
@@ -62,9 +62,13 @@ class Uniform:
 
 
 def drawn(
-    stepper: Uniform, seeds: Iterable[int], sampling: Sampling, steering: Steering = FREE, prime: str = ""
+    stepper: Uniform,
+    seeds: Iterable[int],
+    sampling: Sampling,
+    conditioning: Conditioning = FREE,
+    prompt: str = "",
 ) -> list[Sample]:
-    return sample(stepper, VOCABULARY, Job(steering, list(seeds), sampling, prime))
+    return sample(stepper, VOCABULARY, SamplingJob(conditioning, list(seeds), sampling, prompt))
 
 
 # Steps of a thousandth: differences that a float cannot carry through exp() are no differences.
@@ -154,7 +158,7 @@ def test_rows_that_ended_are_not_stepped_on() -> None:
 
 
 def test_the_prime_starts_every_text() -> None:
-    for found in drawn(Uniform(), range(4), Sampling(1.0), prime="kiss me"):
+    for found in drawn(Uniform(), range(4), Sampling(1.0), prompt="kiss me"):
         assert found.text.startswith("kiss me")
 
 
@@ -166,17 +170,17 @@ def test_nats_are_those_of_temperature_one() -> None:
 
 def test_the_model_is_told_what_is_still_open() -> None:
     """One line fewer after a line end; a keyword is written once the word has ended."""
-    steering = Steering(lines=2, keywords=("kiss",), forms=(frozenset({"kiss", "kisses"}),))
+    conditioning = Conditioning(lines=2, keywords=("kiss",), forms=(frozenset({"kiss", "kisses"}),))
     stepper = Uniform()
-    drawn(stepper, [1], Sampling(1.0, max_characters=12), steering, prime="kisses\nme")
-    told = [(context.lines_left[0], context.waiting[0][0]) for context in stepper.seen]
-    assert told[:10] == [(2, 1.0)] * 7 + [(1, 0.0)] * 3
+    drawn(stepper, [1], Sampling(1.0, max_characters=12), conditioning, prompt="kisses\nme")
+    packed = [(context.lines_left[0], context.waiting[0][0]) for context in stepper.seen]
+    assert packed[:10] == [(2, 1.0)] * 7 + [(1, 0.0)] * 3
 
 
 def test_keywords_fall_due_one_after_the_other() -> None:
     stepper = Uniform(end=-50.0)
     forms = (frozenset({"kiss"}), frozenset({"rose"}))
-    drawn(stepper, range(20), Sampling(1.0), Steering(lines=4, keywords=("kiss", "rose"), forms=forms))
+    drawn(stepper, range(20), Sampling(1.0), Conditioning(lines=4, keywords=("kiss", "rose"), forms=forms))
     for context in stepper.seen:
         second = context.waiting[:, 1] == 1
         assert (context.lines_left[second] <= 2).all()
@@ -185,7 +189,7 @@ def test_keywords_fall_due_one_after_the_other() -> None:
 
 
 def test_a_longer_word_is_not_the_keyword() -> None:
-    progress = Progress(Steering(keywords=("sea",), forms=(frozenset({"sea"}),)))
+    progress = ConditioningState(Conditioning(keywords=("sea",), forms=(frozenset({"sea"}),)))
     for character in "the season, ":
         progress.add(character)
     assert progress.waiting == [True]
@@ -195,7 +199,7 @@ def test_a_longer_word_is_not_the_keyword() -> None:
 
 
 def test_no_more_lines_than_asked_for() -> None:
-    for found in drawn(Uniform(), range(20), Sampling(1.0), Steering(lines=2)):
+    for found in drawn(Uniform(), range(20), Sampling(1.0), Conditioning(lines=2)):
         assert found.text.count("\n") <= 1
         assert found.ended != found.cut
 
@@ -209,7 +213,7 @@ def test_a_line_that_goes_on_and_on_is_given_up() -> None:
 
 def test_a_long_last_line_waits_for_no_keyword() -> None:
     stepper = Uniform(end=-50.0)
-    kiss = Steering(lines=1, keywords=("kiss",), forms=(frozenset({"kiss"}),))
+    kiss = Conditioning(lines=1, keywords=("kiss",), forms=(frozenset({"kiss"}),))
     drawn(stepper, range(20), Sampling(1.0), kiss)
     waiting = [context.waiting[:, 0].max() for context in stepper.seen]
     assert waiting[:PATIENCE] == [1.0] * PATIENCE
@@ -221,14 +225,16 @@ def liking(letter: str) -> Callable[[Sequence[Sample]], list[float]]:
 
 
 def composed(seeds: Sequence[int], letter: str = "e", lines: int = 3) -> list[Sample]:
-    job = Job(Steering(lines=lines), seeds, Sampling(1.0))
+    job = SamplingJob(Conditioning(lines=lines), seeds, Sampling(1.0))
     return compose(Uniform(-3.0), VOCABULARY, [(job, liking(letter))])[0]
 
 
 def test_composing_finds_more_of_what_is_liked_than_drawing() -> None:
     score = liking("e")
     trials = [range(16 * n, 16 * n + 16) for n in range(20)]
-    whole = [max(score(drawn(Uniform(-3.0), seeds, Sampling(1.0), Steering(lines=3)))) for seeds in trials]
+    whole = [
+        max(score(drawn(Uniform(-3.0), seeds, Sampling(1.0), Conditioning(lines=3)))) for seeds in trials
+    ]
     best = [score(composed(seeds))[0] for seeds in trials]
     assert sum(best) > 1.2 * sum(whole)
 
@@ -253,11 +259,11 @@ class Forked(Uniform):
 def test_the_temperature_is_that_of_words() -> None:
     """ "th" has 0.4 and no other word more than 0.2, though "s" is the likelier beginning."""
     jobs = [
-        (Job(Steering(lines=1), range(16 * n, 16 * n + 16), Sampling(0.3), "so "), liking("x"))
+        (SamplingJob(Conditioning(lines=1), range(16 * n, 16 * n + 16), Sampling(0.3), "so "), liking("x"))
         for n in range(40)
     ]
     by_words = [one.text for found in compose(Forked(), VOCABULARY, jobs) for one in found]
-    by_characters = [one.text for one in drawn(Forked(), range(640), Sampling(0.3), prime="so ")]
+    by_characters = [one.text for one in drawn(Forked(), range(640), Sampling(0.3), prompt="so ")]
     assert by_words.count("so th") / len(by_words) > 0.7
     assert by_characters.count("so th") / len(by_characters) < 0.3
 
@@ -277,7 +283,8 @@ def test_only_the_best_beginnings_are_gone_on_with() -> None:
 
 def test_a_composed_stanza_does_not_depend_on_its_neighbours() -> None:
     jobs = [
-        (Job(Steering(lines=n), [n, 7], Sampling(0.5 + n / 10), "so " * n), liking("a")) for n in (1, 2, 3)
+        (SamplingJob(Conditioning(lines=n), [n, 7], Sampling(0.5 + n / 10), "so " * n), liking("a"))
+        for n in (1, 2, 3)
     ]
     together = compose(Uniform(), VOCABULARY, jobs)
     assert together == [compose(Uniform(), VOCABULARY, [job])[0] for job in jobs]
@@ -294,8 +301,10 @@ class Obliging(Uniform):
 
 
 def test_a_last_word_is_weighed_as_if_nothing_had_been_asked_for() -> None:
-    steering = Steering(lines=2, syllables=(4, 4), keywords=("xyz",), forms=(frozenset({"xyz"}),))
-    [found] = compose(Obliging(-3.0), VOCABULARY, [(Job(steering, range(16), Sampling(1.0)), liking("e"))])
+    conditioning = Conditioning(lines=2, syllables=(4, 4), keywords=("xyz",), forms=(frozenset({"xyz"}),))
+    [found] = compose(
+        Obliging(-3.0), VOCABULARY, [(SamplingJob(conditioning, range(16), Sampling(1.0)), liking("e"))]
+    )
     symbol = math.log(len(VOCABULARY) - EOS - 1 + math.exp(-3.0))
     whole = [one for one in found if one.ended and len(one.endings) == one.text.count("\n") + 1]
     assert whole
@@ -309,7 +318,7 @@ def test_a_last_word_is_weighed_as_if_nothing_had_been_asked_for() -> None:
 
 
 def test_the_last_word_of_a_seed_is_not_weighed() -> None:
-    job = Job(Steering(lines=1), range(16), Sampling(1.0), "so long")
+    job = SamplingJob(Conditioning(lines=1), range(16), Sampling(1.0), "so long")
     [found] = compose(Uniform(1.0), VOCABULARY, [(job, liking("e"))])
     given = [one for one in found if words(one.text)[-1].startswith("long")]
     assert given
@@ -331,28 +340,28 @@ class Counting(Forked):
 def test_rows_with_the_same_text_share_a_step() -> None:
     """Two beginnings and four words are all that there is."""
     stepper = Counting()
-    found = drawn(stepper, range(200), Sampling(1.0), prime="so ")
+    found = drawn(stepper, range(200), Sampling(1.0), prompt="so ")
     assert {one.text for one in found} == {"so sa", "so se", "so so", "so th"}
-    prime, first, *others = stepper.given[2:]
-    assert (prime, first) == (1, 1)
+    prompt, first, *others = stepper.given[2:]
+    assert (prompt, first) == (1, 1)
     assert others == [2, 4]
 
 
 def test_rows_of_two_wishes_never_share_a_step() -> None:
     stepper = Counting()
-    jobs = [(Job(Steering(lines=1), range(16), Sampling(0.3), "so "), liking("x"))] * 2
+    jobs = [(SamplingJob(Conditioning(lines=1), range(16), Sampling(0.3), "so "), liking("x"))] * 2
     compose(stepper, VOCABULARY, jobs)
     assert max(stepper.given) <= 8
     assert stepper.given[-1] >= 2
 
 
 def test_sharing_a_step_changes_no_text() -> None:
-    together = drawn(Forked(), range(40), Sampling(1.0), prime="so ")
-    assert together == [drawn(Forked(), [seed], Sampling(1.0), prime="so ")[0] for seed in range(40)]
+    together = drawn(Forked(), range(40), Sampling(1.0), prompt="so ")
+    assert together == [drawn(Forked(), [seed], Sampling(1.0), prompt="so ")[0] for seed in range(40)]
 
 
 def test_a_line_to_stop_after_is_the_last() -> None:
-    job = Job(Steering(lines=4), range(16), Sampling(1.0), "so\nme\n", stop=3)
+    job = SamplingJob(Conditioning(lines=4), range(16), Sampling(1.0), "so\nme\n", stop=3)
     [found] = compose(Uniform(-50.0), VOCABULARY, [(job, liking("e"))])
     assert {one.text.count("\n") for one in found if one.ended} == {2}
     assert any(one.ended for one in found)
@@ -362,11 +371,11 @@ def test_a_line_to_stop_after_is_the_last() -> None:
 WORDS = Lexicon({word: Entry(500, "n", word, 0.0) for word in ("cat", "dog", "sea", "sun")}, {}, {})
 
 
-def ruled(forbidden: Collection[str], seeds: Sequence[int]) -> tuple[Job, Callable[..., list[float]]]:
+def ruled(forbidden: Collection[str], seeds: Sequence[int]) -> tuple[SamplingJob, Callable[..., list[float]]]:
     """One line of known words. A row that has spelled a forbidden one has nowhere to go."""
-    steering = Steering(lines=1, syllables=(3,), sounds=WORDS.sounds)
-    rules = Rules(Spelling(WORDS, VOCABULARY), steering, Forbidden(frozenset(forbidden)))
-    return Job(steering, seeds, Sampling(1.0), rules=rules), likely
+    conditioning = Conditioning(lines=1, syllables=(3,), sounds=WORDS.sounds)
+    rules = Rules(Spelling(WORDS, VOCABULARY), conditioning, Forbidden(frozenset(forbidden)))
+    return SamplingJob(conditioning, seeds, Sampling(1.0), rules=rules), likely
 
 
 def likely(found: Sequence[Sample]) -> list[float]:

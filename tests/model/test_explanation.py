@@ -8,7 +8,7 @@ from model.explanation import Placed, described, explain, scheme_of
 from model.lexicon import Entry, Lexicon
 from model.lyrics_generator import Song
 from model.ranking import Candidate, Score
-from model.request import Wish
+from model.request import GenerationRequest
 from model.rhyme import Pronunciations
 
 SOUNDS = Pronunciations({
@@ -32,7 +32,7 @@ def score(likelihood: float) -> Score:
 def song(*lines: str, caption: str | None, candidates: tuple[str, ...] = ()) -> Song:
     found = ["\n".join(lines).lower(), *candidates]
     ranked = tuple(Candidate(text, score(-1.0 - n), True) for n, text in enumerate(found))
-    return Song(caption, ("wheel", "dog"), lines, Wish(mood="sad"), "", "0123456789ab", ranked)
+    return Song(caption, ("wheel", "dog"), lines, GenerationRequest(mood="sad"), "", "0123456789ab", ranked)
 
 
 def test_a_word_of_the_caption_is_followed_to_its_lines() -> None:

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from model.checkpoint import save_checkpoint
-from model.conditioning import FIRST_STYLES, SPELLED, STYLES, Progress, Steering, spelling
-from model.decoding import Context, Job, Sampling, sample, told
+from model.conditioning import FIRST_STYLES, SPELLED, STYLES, Conditioning, ConditioningState, spelling
+from model.decoding import Context, Sampling, SamplingJob, packed, sample
 from model.errors import BadCheckpoint
 from model.generator import Conditions, Generator, TorchStepper, conditions_of, load_generator
 from model.plan import LinePlan
@@ -15,10 +15,10 @@ from model.vocabulary import BOS, CharVocabulary
 
 VOCABULARY = CharVocabulary()
 LEMMAS = ["dog", "sea"]
-SEA = Steering(
+SEA = Conditioning(
     "song", "sad", 3, ("sea", "zebra"), (frozenset({"sea", "seas"}), frozenset({"zebra", "zebras"}))
 )  # fmt: skip
-PLANNED = Steering("witty", lines=3, plan=(LinePlan(("seas",), "sea"), LinePlan(("strange",), "zebra")))
+PLANNED = Conditioning("witty", lines=3, plan=(LinePlan(("seas",), "sea"), LinePlan(("strange",), "zebra")))
 TEXT = "the seas, the sea\nand a zebra\nso"
 
 
@@ -36,24 +36,24 @@ def plain(request: pytest.FixtureRequest) -> Generator:
     return Generator(len(VOCABULARY), [], 8, 0, 12, 2, word=0, cell=request.param).eval()
 
 
-def contexts(steering: Steering, asked: int = 0) -> list[Context]:
-    progress, found = Progress(steering), []
+def contexts(conditioning: Conditioning, asked: int = 0) -> list[Context]:
+    progress, found = ConditioningState(conditioning), []
     for character in ["", *TEXT]:
         if character:
             progress.add(character)
-        found.append(Context.of([told(asked, progress.state)]))
+        found.append(Context.of([packed(asked, progress.state)]))
     return found
 
 
-@pytest.mark.parametrize("steering", [Steering(), SEA, PLANNED], ids=["free", "steered", "planned"])
-def test_stepping_equals_the_network_run_at_once(model: Generator, steering: Steering) -> None:
+@pytest.mark.parametrize("conditioning", [Conditioning(), SEA, PLANNED], ids=["free", "steered", "planned"])
+def test_stepping_equals_the_network_run_at_once(model: Generator, conditioning: Conditioning) -> None:
     ids = [BOS, *VOCABULARY.encode(TEXT)]
     with torch.inference_mode():
-        expected = model(torch.tensor([ids]), conditions_of(model, [(steering, TEXT)]))[0][0].numpy()
+        expected = model(torch.tensor([ids]), conditions_of(model, [(conditioning, TEXT)]))[0][0].numpy()
     # Other wishes in the batch change nothing.
     stepper = TorchStepper(model)
-    stepper.resume(stepper.start([SEA, steering, Steering(lines=2)])[:1])
-    for time, (number, context) in enumerate(zip(ids, contexts(steering, asked=1), strict=True)):
+    stepper.resume(stepper.start([SEA, conditioning, Conditioning(lines=2)])[:1])
+    for time, (number, context) in enumerate(zip(ids, contexts(conditioning, asked=1), strict=True)):
         found = stepper.step(np.array([number]), context)
         assert found[0] == pytest.approx(expected[time], abs=1e-5)
 
@@ -62,12 +62,12 @@ def test_a_plain_network_knows_nothing_but_the_text(plain: Generator) -> None:
     ids = [BOS, *VOCABULARY.encode(TEXT)]
     with torch.inference_mode():
         expected, free = (
-            plain(torch.tensor([ids]), conditions_of(plain, [(steering, TEXT)]))[0][0].numpy()
-            for steering in (SEA, Steering())
+            plain(torch.tensor([ids]), conditions_of(plain, [(conditioning, TEXT)]))[0][0].numpy()
+            for conditioning in (SEA, Conditioning())
         )
     assert (expected == free).all()
     stepper = TorchStepper(plain)
-    stepper.resume(stepper.start([Steering(), SEA])[1:])
+    stepper.resume(stepper.start([Conditioning(), SEA])[1:])
     for time, (number, context) in enumerate(zip(ids, contexts(SEA, asked=1), strict=True)):
         assert stepper.step(np.array([number]), context)[0] == pytest.approx(expected[time], abs=1e-5)
 
@@ -85,7 +85,7 @@ def test_a_carried_state_goes_on_where_the_text_was_cut(model: Generator) -> Non
 
 def test_the_words_before_matter(model: Generator) -> None:
     symbols = torch.tensor([[5, 6]])
-    first, second = (conditions_of(model, [(Steering(), text)]) for text in ("a ", "b "))
+    first, second = (conditions_of(model, [(Conditioning(), text)]) for text in ("a ", "b "))
     with torch.inference_mode():
         assert not torch.equal(model(symbols, _last(first))[0], model(symbols, _last(second))[0])
 
@@ -100,12 +100,12 @@ def _time(conditions: Conditions, part: slice) -> Conditions:
 
 
 def free(rows: int) -> Context:
-    return Context.of([told(0, Progress(Steering()).state)] * rows)
+    return Context.of([packed(0, ConditioningState(Conditioning()).state)] * rows)
 
 
 def test_rows_go_on_from_their_own_state(model: Generator) -> None:
     stepper = TorchStepper(model)
-    stepper.resume(stepper.start([Steering()]) * 3)
+    stepper.resume(stepper.start([Conditioning()]) * 3)
     stepper.step(np.array([5, 6, 7]), free(3))
     saved = stepper.states([1])
     stepper.resume(stepper.states([2, 0]))
@@ -121,7 +121,7 @@ def test_start_forgets(model: Generator) -> None:
     stepper = TorchStepper(model)
     found = []
     for _ in range(2):
-        stepper.resume(stepper.start([Steering()]))
+        stepper.resume(stepper.start([Conditioning()]))
         found.append(stepper.step(np.array([5]), free(1)))
     assert found[0] == pytest.approx(found[1])
 
@@ -139,7 +139,7 @@ def test_a_checkpoint_gives_the_same_stanza_again(model: Generator, tmp_path: Pa
     save_checkpoint(path, "generator", saved, model.state_dict())
     loaded, vocabulary, _ = load_generator(path)
     sampling = Sampling(0.7, max_characters=80)
-    texts = [sample(TorchStepper(m), vocabulary, Job(SEA, [1, 2], sampling)) for m in (model, loaded)]
+    texts = [sample(TorchStepper(m), vocabulary, SamplingJob(SEA, [1, 2], sampling)) for m in (model, loaded)]
     assert texts[0] == texts[1]
 
 

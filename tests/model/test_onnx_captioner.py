@@ -13,7 +13,7 @@ from model.captioner import Captioner, Decoder
 from model.checkpoint import save_checkpoint
 from model.encoder import Encoder
 from model.errors import BadCheckpoint, BadInstallation
-from model.image_describer import Eye
+from model.image_describer import ImageDescriber
 from model.onnx_captioner import OnnxCaptioner
 from model.onnx_graph import Graph
 from model.pictures import Preprocessing, open_picture
@@ -78,10 +78,10 @@ def test_pictures_of_a_batch_do_not_mix() -> None:
 
 
 def test_the_eye_takes_it_where_it_can(tmp_path: Path) -> None:
-    assert isinstance(Eye.load(saved(network(), tmp_path)).captioner, OnnxCaptioner)
-    assert isinstance(Eye.load(saved(network(), tmp_path), engine="torch").captioner, Captioner)
+    assert isinstance(ImageDescriber.load(saved(network(), tmp_path)).captioner, OnnxCaptioner)
+    assert isinstance(ImageDescriber.load(saved(network(), tmp_path), engine="torch").captioner, Captioner)
     other = saved(network("mobilenetv3_small_050", 2), tmp_path)
-    assert isinstance(Eye.load(other).captioner, Captioner)
+    assert isinstance(ImageDescriber.load(other).captioner, Captioner)
 
 
 @pytest.mark.parametrize("engine", ["onnx", "torch"])
@@ -97,7 +97,7 @@ def test_the_eye_takes_it_where_it_can(tmp_path: Path) -> None:
 )
 def test_a_header_that_does_not_fit(tmp_path: Path, changed: dict[str, object], engine: str) -> None:
     with pytest.raises(BadCheckpoint, match=str(tmp_path)):
-        Eye.load(saved(network(), tmp_path, **changed), engine=engine)
+        ImageDescriber.load(saved(network(), tmp_path, **changed), engine=engine)
 
 
 def test_a_runtime_that_lacks_an_operator_is_named() -> None:
@@ -110,7 +110,7 @@ def test_a_runtime_that_lacks_an_operator_is_named() -> None:
 def test_the_shipped_captioner_says_what_pytorch_says(data: Path, checkpoints: Path) -> None:
     """Of 20 held-back pictures; of all 1,000: docs/captioner.md."""
     flickr = data / "flickr8k"
-    ours, reference = Eye.load(checkpoints), Eye.load(checkpoints, engine="torch")
+    ours, reference = ImageDescriber.load(checkpoints), ImageDescriber.load(checkpoints, engine="torch")
     for name in read_split(flickr / "Flickr_8k.devImages.txt")[::50]:
         picture = open_picture(flickr / "images" / name)
         one, other = ours.see(picture), reference.see(picture)

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from model.checkpoint import save_checkpoint
-from model.conditioning import Progress, Steering
-from model.decoding import Context, Job, Sampling, Stepper, sample, told
+from model.conditioning import Conditioning, ConditioningState
+from model.decoding import Context, Sampling, SamplingJob, Stepper, packed, sample
 from model.errors import BadCheckpoint
 from model.generator import Generator, TorchStepper, load_generator
 from model.onnx_stepper import OnnxStepper, load_stepper
@@ -23,16 +23,16 @@ from training.loops.generator import stanza_nats
 
 VOCABULARY = CharVocabulary()
 LEMMAS = ["dog", "sea"]
-SEA = Steering(
+SEA = Conditioning(
     "song", "sad", 3, ("sea", "zebra"), (frozenset({"sea", "seas"}), frozenset({"zebra", "zebras"})),
     syllables=(5, 4), rhymes=(7, RHYMES),
 )  # fmt: skip
 WISHES = [
-    Steering(),
+    Conditioning(),
     SEA,
-    Steering("poem", lines=2),
-    Steering(keywords=("dog",), forms=(frozenset({"dog"}),)),
-    Steering(
+    Conditioning("poem", lines=2),
+    Conditioning(keywords=("dog",), forms=(frozenset({"dog"}),)),
+    Conditioning(
         "modern", lines=3, plan=(LinePlan(("seas",), "sea"), LinePlan(("unheard",), "zebra"), LinePlan())
     ),
 ]
@@ -55,14 +55,14 @@ def onnx(model: Generator, int8: bool = False) -> OnnxStepper:
     return OnnxStepper(weights, list(model.lemmas), model.cell, int8, list(model.forms))
 
 
-def read(stepper: Stepper, wishes: list[int]) -> list[np.ndarray]:
+def read(stepper: Stepper, requests: list[int]) -> list[np.ndarray]:
     """Logits while every row reads the text, each with one of ``WISHES``."""
     states = stepper.start(WISHES)
-    stepper.resume([states[number] for number in wishes])
-    progress, found = [Progress(WISHES[number]) for number in wishes], []
+    stepper.resume([states[number] for number in requests])
+    progress, found = [ConditioningState(WISHES[number]) for number in requests], []
     for symbol, character in zip([BOS, *VOCABULARY.encode(TEXT)], [*TEXT, ""], strict=True):
-        rows = [told(number, row.state) for number, row in zip(wishes, progress, strict=True)]
-        found.append(stepper.step(np.full(len(wishes), symbol), Context.of(rows)))
+        rows = [packed(number, row.state) for number, row in zip(requests, progress, strict=True)]
+        found.append(stepper.step(np.full(len(requests), symbol), Context.of(rows)))
         for row in progress:
             row.add(character or " ")
     return found
@@ -86,8 +86,8 @@ def test_with_8_bits_it_is_close_to_the_network(model: Generator) -> None:
 
 def test_a_row_does_not_depend_on_its_neighbours(model: Generator) -> None:
     together = read(onnx(model, int8=True), [1, 0, 3, 2, 1])
-    for place, wish in ((0, 1), (1, 0), (4, 1)):
-        for found, expected in zip(together, read(onnx(model, int8=True), [wish]), strict=True):
+    for place, request in ((0, 1), (1, 0), (4, 1)):
+        for found, expected in zip(together, read(onnx(model, int8=True), [request]), strict=True):
             assert np.array_equal(found[place], expected[0])
 
 
@@ -101,7 +101,7 @@ def test_wishes_that_no_room_is_left_for_are_worked_out_again(
 
 
 def free(rows: int) -> Context:
-    return Context.of([told(0, Progress(Steering()).state)] * rows)
+    return Context.of([packed(0, ConditioningState(Conditioning()).state)] * rows)
 
 
 @pytest.mark.parametrize("int8", [False, True])
@@ -109,7 +109,7 @@ def test_rows_go_on_from_their_own_state(model: Generator, int8: bool) -> None:
     stepper, reference = onnx(model, int8), TorchStepper(model)
     found = []
     for one in (stepper, reference):
-        one.resume(one.start([Steering()]) * 3)
+        one.resume(one.start([Conditioning()]) * 3)
         one.step(np.array([5, 6, 7]), free(3))
         saved = one.states([1])
         one.resume(one.states([2, 0]))
@@ -139,7 +139,7 @@ def test_more_rows_than_ever_go_on_from_the_state_of_one(
     monkeypatch.setattr("model.onnx_stepper._ROWS", 2)
     stepper = onnx(model, int8=True)
     stepper.resume(stepper.start(WISHES)[1:2])
-    sea = Context.of([told(1, Progress(SEA).state)])
+    sea = Context.of([packed(1, ConditioningState(SEA).state)])
     stepper.step(np.array([5]), sea)
     [state] = stepper.states([0])
     expected = stepper.step(np.array([9]), sea)
@@ -150,7 +150,7 @@ def test_more_rows_than_ever_go_on_from_the_state_of_one(
 
 def test_states_outlive_the_steps_after_them(model: Generator) -> None:
     stepper = onnx(model)
-    stepper.resume(stepper.start([Steering()]) * 2)
+    stepper.resume(stepper.start([Conditioning()]) * 2)
     stepper.step(np.array([5, 6]), free(2))
     kept = stepper.states([0, 1])
     expected = stepper.step(np.array([9, 9]), free(2))
@@ -163,16 +163,16 @@ def test_states_outlive_the_steps_after_them(model: Generator) -> None:
 def test_start_forgets(model: Generator) -> None:
     stepper = onnx(model, int8=True)
     before = read(stepper, [1])
-    stepper.start([Steering("poem", "happy", 4)])
+    stepper.start([Conditioning("poem", "happy", 4)])
     assert np.array_equal(before, read(stepper, [1]))
 
 
 def test_a_new_wish_counts_though_the_same_is_told_of_it(model: Generator) -> None:
-    def begun(stepper: Stepper, wish: Steering) -> np.ndarray:
-        stepper.resume(stepper.start([wish]))
+    def begun(stepper: Stepper, request: Conditioning) -> np.ndarray:
+        stepper.resume(stepper.start([request]))
         return stepper.step(np.array([5]), free(1))
 
-    stepper, happy = onnx(model), Steering("poem", "happy")
+    stepper, happy = onnx(model), Conditioning("poem", "happy")
     begun(stepper, SEA)
     assert np.array_equal(begun(stepper, happy), begun(onnx(model), happy))
 
@@ -182,8 +182,8 @@ def test_greedy_text_is_that_of_torch(checkpoints: Path) -> None:
     path = checkpoints / "generator.safetensors"
     ours, vocabulary, _ = load_stepper(path, int8=False)
     theirs = TorchStepper(load_generator(path)[0])
-    for seed in ("the sea", "a dog", "my love"):
-        job = Job(Steering("song", lines=2), [0], Sampling(top_k=1), seed)
+    for prompt in ("the sea", "a dog", "my love"):
+        job = SamplingJob(Conditioning("song", lines=2), [0], Sampling(top_k=1), prompt)
         assert sample(ours, vocabulary, job)[0].text == sample(theirs, vocabulary, job)[0].text
 
 
@@ -246,14 +246,14 @@ def test_what_memory_held_before_does_not_matter(tmp_path: Path, sizes: dict[str
     script = f"""
 from pathlib import Path
 import numpy as np
-from model.decoding import Context, told
+from model.decoding import Context, packed
 from model.onnx_stepper import load_stepper
-from model.conditioning import Progress, Steering
+from model.conditioning import Conditioning, ConditioningState
 for int8 in (False, True):
     stepper = load_stepper(Path({str(path)!r}), int8)[0]
     for rows in (1, 70, 3):
-        stepper.resume(stepper.start([Steering("song", "sad", 3, ("sea", "zebra"))]) * rows)
-        context = Context.of([told(0, Progress(Steering(lines=3)).state)] * rows)
+        stepper.resume(stepper.start([Conditioning("song", "sad", 3, ("sea", "zebra"))]) * rows)
+        context = Context.of([packed(0, ConditioningState(Conditioning(lines=3)).state)] * rows)
         for symbol in range(3, 9):
             logits = stepper.step(np.full(rows, symbol), context)
             assert np.isfinite(logits).all()

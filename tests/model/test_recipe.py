@@ -14,38 +14,38 @@ from model.conditioning import LEAST_SYLLABLES, MAX_LINES, MOST_SYLLABLES, STYLE
 from model.decoding import Sampling
 from model.errors import BadInput, BadOption
 from model.mood import MOODS
-from model.prompts import check_seed
+from model.prompts import check_prompt
 from model.recipe import LONGEST_RECIPE, SHORTEST_RECIPE, NotARecipe, OtherModels, Recipe, filter_mark
-from model.request import MAX_REWRITTEN, Wish
+from model.request import MAX_REWRITTEN, GenerationRequest
 from model.rhyme import SCHEMES
 
 GENERATOR, ENGINE = "0123456789ab", "int8"
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-PLAIN = Recipe.of(("horse", "ride"), Wish(random_seed=3_735_928_559, style="song"), GENERATOR, ENGINE)
+PLAIN = Recipe.of(("horse", "ride"), GenerationRequest(seed=3_735_928_559, style="song"), GENERATOR, ENGINE)
 
-random_seeds = st.integers(0, 2**32 - 1)
+seeds = st.integers(0, 2**32 - 1)
 # Temperatures to any place after the point: byte for byte means that none is rounded.
 temperatures = st.floats(0.1, 2.0) | st.integers(1, 20).map(lambda tenths: tenths / 10)
 lemmas = st.from_regex("[a-z][a-z'-]{1,15}", fullmatch=True)
 
 
 @st.composite
-def seeds(draw: st.DrawFn) -> str:
+def prompts(draw: st.DrawFn) -> str:
     text = draw(st.text("abcdefghijklmnopqrstuvwxyz '-,.;:!?", min_size=1, max_size=100))
     try:
-        return check_seed(text)
+        return check_prompt(text)
     except BadOption:
         return ""
 
 
 @st.composite
-def wishes(draw: st.DrawFn) -> Wish:
+def requests(draw: st.DrawFn) -> GenerationRequest:
     lines = draw(st.integers(1, MAX_LINES))
-    rewritten = st.lists(st.tuples(st.integers(1, lines), random_seeds), max_size=MAX_REWRITTEN)
-    return Wish(
+    rewritten = st.lists(st.tuples(st.integers(1, lines), seeds), max_size=MAX_REWRITTEN)
+    return GenerationRequest(
         Sampling(draw(temperatures), draw(st.integers(0, 1000)), draw(st.floats(0.01, 1.0))),
-        draw(seeds()),
-        draw(random_seeds),
+        draw(prompts()),
+        draw(seeds),
         draw(st.integers(1, 256)),
         draw(st.sampled_from(STYLES)),
         draw(st.none() | st.sampled_from(MOODS)),
@@ -60,7 +60,7 @@ def wishes(draw: st.DrawFn) -> Wish:
 recipes = st.builds(
     Recipe.of,
     st.lists(lemmas, max_size=4),
-    wishes(),
+    requests(),
     st.binary(min_size=6, max_size=6).map(bytes.hex),
     st.sampled_from(("int8", "float32", "torch")),
 )
@@ -110,7 +110,7 @@ def test_no_other_text_is_a_recipe(text: str) -> None:
 def test_a_plain_one_is_short() -> None:
     assert len(PLAIN.text) <= 45
     with_filter = Recipe.of(
-        PLAIN.keywords, replace(PLAIN.wish, forbidden=frozenset({"damn"})), GENERATOR, ENGINE
+        PLAIN.keywords, replace(PLAIN.request, forbidden=frozenset({"damn"})), GENERATOR, ENGINE
     )
     assert len(with_filter.text) <= 52
 
@@ -160,7 +160,7 @@ def test_other_models_are_told_from_a_typing_error() -> None:
 
 def test_rewriting_adds_up_and_ends() -> None:
     recipe = PLAIN.rewriting(2, 5).rewriting(4, 6)
-    assert recipe.wish.rewritten == ((2, 5), (4, 6))
+    assert recipe.request.rewritten == ((2, 5), (4, 6))
     assert Recipe.parse(recipe.text) == recipe != PLAIN
     with pytest.raises(BadOption, match="line to rewrite must be between 1 and 4, not 5"):
         PLAIN.rewriting(5, 0)
@@ -181,23 +181,23 @@ def test_a_word_filter_is_told_apart_and_not_told() -> None:
     ("field", "value"),
     [
         ("scheme", "AABA"), ("scheme", "aabb"), ("syllables", 2), ("syllables", 15), ("lines", 5),
-        ("mood", "blue"), ("style", "rap"), ("candidates", 0), ("random_seed", -1), ("rewritten", ((5, 0),)),
+        ("mood", "blue"), ("style", "rap"), ("candidates", 0), ("seed", -1), ("rewritten", ((5, 0),)),
         ("rewritten", ((1, -1),)),
     ],
 )  # fmt: skip
 def test_a_wish_says_what_would_be_right(field: str, value: object) -> None:
     with pytest.raises(BadOption, match="must be"):
-        replace(Wish(), **{field: value})  # type: ignore[arg-type]
+        replace(GenerationRequest(), **{field: value})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("letters", [41, 100])
 def test_a_long_word_of_a_seed_survives_the_recipe(letters: int) -> None:
     word = "z" * letters
-    recipe = Recipe.of((word,), Wish(seed=word), "0123456789ab", "int8")
+    recipe = Recipe.of((word,), GenerationRequest(prompt=word), "0123456789ab", "int8")
     assert Recipe.parse(recipe.text) == recipe
 
 
 def test_a_stranger_names_no_engine_of_their_own() -> None:
-    text = Recipe(("dog",), Wish(), "0123456789ab", "@everyone").text
+    text = Recipe(("dog",), GenerationRequest(), "0123456789ab", "@everyone").text
     with pytest.raises(NotARecipe):
         Recipe.parse(text)

@@ -15,11 +15,11 @@ from PIL import Image
 from model.checkpoint import save_checkpoint
 from model.encoder import Encoder
 from model.errors import BadCheckpoint
-from model.image_describer import Eye
+from model.image_describer import ImageDescriber
 from model.keywords import RARE, extract, sung
 from model.lexicon import Lexicon
 from model.pictures import open_picture
-from model.recognition import Names, Sight, Thing, colours, lighting, look
+from model.recognition import ImageNetClassifier, Recognition, Thing, colours, lighting, look
 from tests.bench.pictures import drawn
 from training.corpora.flickr8k import read_split
 from training.loops.names import build, class_words
@@ -29,45 +29,45 @@ LEXICON = Lexicon.load(SHIPPED / "lexicon.json.xz")
 CAPTION = "a man in a red shirt is standing in the grass"
 
 
-def sight(*things: tuple[str, float], strange: float = 1.1, flat: bool = False) -> Sight:
-    return Sight(tuple(Thing(*thing) for thing in things), strange, ("blue", "white"), flat)
+def sight(*things: tuple[str, float], out_of_distribution: float = 1.1, flat: bool = False) -> Recognition:
+    return Recognition(tuple(Thing(*thing) for thing in things), out_of_distribution, ("blue", "white"), flat)
 
 
 @pytest.mark.parametrize(
     ("seen", "told"),
     [
-        (sight(("a cat", 0.99), strange=0.9), CAPTION),
+        (sight(("a cat", 0.99), out_of_distribution=0.9), CAPTION),
         (sight(("a cat", 0.99)), "a cat"),
         (sight(("a cat", 0.75), ("a dog", 0.05)), "perhaps a cat"),
         (sight(("coffee", 0.72), ("a cup", 0.27)), "perhaps coffee or a cup"),
         (sight(("a cat", 0.4), ("a dog", 0.3)), "something blue and white"),
-        (sight(("hay", 0.2), strange=0.9, flat=True), "something blue and white"),
+        (sight(("hay", 0.2), out_of_distribution=0.9, flat=True), "something blue and white"),
         (sight(("a shirt", 0.8)), CAPTION),
-        (sight(strange=0.9), CAPTION),
+        (sight(out_of_distribution=0.9), CAPTION),
     ],
 )
-def test_the_surest_is_told(seen: Sight, told: str) -> None:
+def test_the_surest_is_told(seen: Recognition, told: str) -> None:
     assert seen.told(CAPTION) == told
 
 
 @pytest.mark.parametrize(
     ("seen", "believed"),
     [
-        (sight(("cattle", 0.9), ("a dog", 0.005), strange=0.9), False),
-        (sight(("cattle", 0.9), ("a dog", 0.05), strange=0.9), True),
-        (sight(("cattle", 0.9), ("a dog", 0.005), strange=0.5), True),
-        (sight(("a dog", 0.9), strange=1.1), True),
+        (sight(("cattle", 0.9), ("a dog", 0.005), out_of_distribution=0.9), False),
+        (sight(("cattle", 0.9), ("a dog", 0.05), out_of_distribution=0.9), True),
+        (sight(("cattle", 0.9), ("a dog", 0.005), out_of_distribution=0.5), True),
+        (sight(("a dog", 0.9), out_of_distribution=1.1), True),
     ],
 )
 def test_a_dog_that_the_classifier_denies_is_not_believed_of_a_picture_that_is_nearly_strange(
-    seen: Sight, believed: bool
+    seen: Recognition, believed: bool
 ) -> None:
     caption = "two dogs are running through a field"
     assert seen.told(caption) == (caption if believed else "cattle")
 
 
 def test_light_takes_the_second_colours_place_and_both_steer() -> None:
-    dark = Sight((Thing("a cat", 0.4),), 1.1, ("golden", "white"), False, "dark")
+    dark = Recognition((Thing("a cat", 0.4),), 1.1, ("golden", "white"), False, "dark")
     assert dark.told(CAPTION) == "something golden in the dark"
     assert set(extract(dark.told(CAPTION), LEXICON, 2, looks=True)) == {"golden", "dark"}
     # Beside a thing colours and "dark" say nothing, as ever.
@@ -121,7 +121,9 @@ def test_every_picture_has_one_or_two_colours_that_can_be_sung(pixels: np.ndarra
 
 def test_classes_of_one_name_add_up_and_those_without_are_never_told() -> None:
     weight = np.log(np.array([[0.2], [0.3], [0.1], [0.4]], np.float32))
-    names = Names(weight, np.zeros(4, np.float32), ["a dog", "a dog", "a cat", None], *_space(1), 0.5)
+    names = ImageNetClassifier(
+        weight, np.zeros(4, np.float32), ["a dog", "a dog", "a cat", None], *_space(1), 0.5
+    )
     first, second = names.things(np.ones(1, np.float32))
     assert (first.name, second.name) == ("a dog", "a cat")
     assert first.confidence == pytest.approx(0.5)
@@ -130,14 +132,14 @@ def test_classes_of_one_name_add_up_and_those_without_are_never_told() -> None:
 
 @given(arrays.arrays(np.float32, 4, elements=st.floats(-8, 8, width=32)))
 def test_strangeness_is_the_share_outside_the_familiar_directions(features: np.ndarray) -> None:
-    names = Names(*_nothing(4), *_space(4, known=2), 0.5)
-    strangeness = names.strangeness(features)
-    assert -1e-5 <= strangeness <= 1 + 1e-5
+    names = ImageNetClassifier(*_nothing(4), *_space(4, known=2), 0.5)
+    out_of_distribution_score = names.out_of_distribution_score(features)
+    assert -1e-5 <= out_of_distribution_score <= 1 + 1e-5
     inside, outside = features * [1, 1, 0, 0], features * [0, 0, 1, 1]
     if float(inside @ inside) > 1e-3:
-        assert names.strangeness(inside.astype(np.float32)) == pytest.approx(0, abs=1e-5)
+        assert names.out_of_distribution_score(inside.astype(np.float32)) == pytest.approx(0, abs=1e-5)
     if float(outside @ outside) > 1e-3:
-        assert names.strangeness(outside.astype(np.float32)) == pytest.approx(1)
+        assert names.out_of_distribution_score(outside.astype(np.float32)) == pytest.approx(1)
 
 
 def _space(channels: int, known: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -155,13 +157,13 @@ def test_without_a_classifier_nothing_is_strange() -> None:
 
 def test_names_for_another_backbone_are_refused() -> None:
     with pytest.raises(BadCheckpoint, match="not for resnet18"):
-        Names.load(SHIPPED / "names.safetensors", "resnet18")
+        ImageNetClassifier.load(SHIPPED / "names.safetensors", "resnet18")
 
 
 def test_names_without_their_parts_are_refused(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "names.safetensors", "names", {"backbone": "x"}, {"weight": torch.ones(2, 2)})
     with pytest.raises(BadCheckpoint, match="lacks or garbles"):
-        Names.load(tmp_path / "names.safetensors", "x")
+        ImageNetClassifier.load(tmp_path / "names.safetensors", "x")
 
 
 @pytest.mark.parametrize(
@@ -185,11 +187,11 @@ def test_names_that_do_not_fit_their_table_are_refused(
     path = tmp_path / "names.safetensors"
     save_checkpoint(path, "names", header, {name: torch.ones(size) for name, size in shapes.items()})
     with pytest.raises(BadCheckpoint, match=said):
-        Names.load(path, "x")
+        ImageNetClassifier.load(path, "x")
 
 
 def test_every_name_asks_for_a_word_that_songs_know() -> None:
-    names = Names.load(SHIPPED / "names.safetensors", "tf_efficientnet_lite2").names
+    names = ImageNetClassifier.load(SHIPPED / "names.safetensors", "tf_efficientnet_lite2").names
     assert len(names) > 250
     for name in names:
         [keyword] = extract(f"perhaps {name}", LEXICON)
@@ -197,16 +199,18 @@ def test_every_name_asks_for_a_word_that_songs_know() -> None:
 
 
 @pytest.fixture(scope="module")
-def eye() -> Eye:
-    return Eye.load()
+def describer() -> ImageDescriber:
+    return ImageDescriber.load()
 
 
 @pytest.mark.parametrize(
     ("file", "told"),
     [("chelsea.png", "a cat"), ("coffee.png", "coffee"), ("gravel.png", "something grey")],
 )
-def test_photographs_from_elsewhere(eye: Eye, photograph: Path, file: str, told: str) -> None:
-    seen = eye.see(open_picture(photograph.with_name(file)))
+def test_photographs_from_elsewhere(
+    describer: ImageDescriber, photograph: Path, file: str, told: str
+) -> None:
+    seen = describer.see(open_picture(photograph.with_name(file)))
     assert seen.told == told
     # The captioner's own caption is kept beside it, with its probability.
     assert seen.caption.text != told
@@ -216,14 +220,16 @@ def test_photographs_from_elsewhere(eye: Eye, photograph: Path, file: str, told:
 @pytest.mark.parametrize(
     ("name", "told"), [("blue", "something blue"), ("black", "something black in the night")]
 )
-def test_a_plain_picture_is_its_colour(eye: Eye, name: str, told: str) -> None:
-    assert eye.see(drawn(name)).told == told
+def test_a_plain_picture_is_its_colour(describer: ImageDescriber, name: str, told: str) -> None:
+    assert describer.see(drawn(name)).told == told
 
 
-def test_captions_of_pictures_that_the_captioner_knows_are_believed(eye: Eye, data: Path) -> None:
+def test_captions_of_pictures_that_the_captioner_knows_are_believed(
+    describer: ImageDescriber, data: Path
+) -> None:
     flickr = data / "flickr8k"
     names = read_split(flickr / "Flickr_8k.devImages.txt")[::50]
-    seen = [eye.see(open_picture(flickr / "images" / name)) for name in names]
+    seen = [describer.see(open_picture(flickr / "images" / name)) for name in names]
     assert sum(one.told == one.caption.text for one in seen) >= 0.9 * len(names)
 
 
@@ -244,6 +250,6 @@ def test_building_needs_a_classifier_of_imagenets_classes(tmp_path: Path) -> Non
     output = tmp_path / "names.safetensors"
     figures = build(encoder, LEXICON, trunk, trunk[:10], output)
     assert figures["classes"] == 1000
-    names = Names.load(output, "tf_efficientnet_lite2")
-    assert names.familiar == pytest.approx(figures["familiar"])
+    names = ImageNetClassifier.load(output, "tf_efficientnet_lite2")
+    assert names.threshold == pytest.approx(figures["familiar"])
     assert names.directions @ names.directions.T == pytest.approx(np.eye(len(names.directions)), abs=0.02)

@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.conditioning import LEAST_SYLLABLES, MAX_LINES, MOST_SYLLABLES, Progress, Steering
-from model.decoding import Job, Sample, Sampling, sample
+from model.conditioning import LEAST_SYLLABLES, MAX_LINES, MOST_SYLLABLES, Conditioning, ConditioningState
+from model.decoding import Sample, Sampling, SamplingJob, sample
 from model.lexicon import Entry, Lexicon
 from model.novelty import Novelty, ends, fingerprint
 from model.ranking import Weights
-from model.request import Wish
+from model.request import GenerationRequest
 from model.rhyme import FREE, SCHEMES, Pronunciations, last_word, partner, rhyme_bucket
 from model.rules import LOOP, SLACK, Spelling
-from model.sampling_jobs import Tools, line_tasks, stanza_tasks
+from model.sampling_jobs import Tools, line_jobs, stanza_jobs
 from model.text import NEWLINE, words
 from model.vocabulary import CharVocabulary
 from tests.model.test_decoding import Uniform
@@ -43,12 +43,12 @@ def tools(sounds: dict[str, str]) -> Tools:
     return Tools(lexicon, Spelling(lexicon, VOCABULARY), Weights())
 
 
-def drawn(wish: Wish, known: Tools = SHIPPED) -> list[Sample]:
-    return sample(Uniform(), VOCABULARY, stanza_tasks(known, (), wish)[0].job)
+def drawn(request: GenerationRequest, known: Tools = SHIPPED) -> list[Sample]:
+    return sample(Uniform(), VOCABULARY, stanza_jobs(known, (), request)[0].job)
 
 
-def walk(**asked: object) -> Wish:
-    return Wish(sampling=Sampling(1.0), **asked)  # type: ignore[arg-type]
+def walk(**asked: object) -> GenerationRequest:
+    return GenerationRequest(sampling=Sampling(1.0), **asked)  # type: ignore[arg-type]
 
 
 def is_dead(one: Sample) -> bool:
@@ -75,21 +75,19 @@ def loops(lines: Sequence[str]) -> bool:
     scheme=st.sampled_from(SCHEMES),
     syllables=st.integers(LEAST_SYLLABLES, MOST_SYLLABLES),
     lines=st.integers(1, MAX_LINES),
-    random_seed=st.integers(0, 2**32 - 1),
-    seed=st.sampled_from(["", "", "kiss me", "t-shirt", "dancin' by the sea,", "oh!"]),
+    seed=st.integers(0, 2**32 - 1),
+    prompt=st.sampled_from(["", "", "kiss me", "t-shirt", "dancin' by the sea,", "oh!"]),
 )
 def test_stanzas_are_what_was_asked_for(
-    scheme: str, syllables: int, lines: int, random_seed: int, seed: str
+    scheme: str, syllables: int, lines: int, seed: int, prompt: str
 ) -> None:
-    wish = walk(
-        scheme=scheme, syllables=syllables, lines=lines, random_seed=random_seed, seed=seed, candidates=4
-    )
-    for found in finished(drawn(wish)):
+    request = walk(scheme=scheme, syllables=syllables, lines=lines, seed=seed, prompt=prompt, candidates=4)
+    for found in finished(drawn(request)):
         assert len(found) == lines
-        assert found[0].startswith(seed)
+        assert found[0].startswith(prompt)
         for number, line in enumerate(found):
             # A seed that is longer than the line should be makes it longer.
-            asked = syllables if number else max(syllables, length(seed))
+            asked = syllables if number else max(syllables, length(prompt))
             assert abs(length(line) - asked) <= SLACK, line
         for number, line in enumerate(found):
             if (other := partner(scheme, number)) is not None:
@@ -102,7 +100,7 @@ def test_dead_ends_are_rare(scheme: str) -> None:
     found = [
         one
         for syllables in (3, 8)
-        for one in drawn(walk(scheme=scheme, syllables=syllables, random_seed=syllables, candidates=32))
+        for one in drawn(walk(scheme=scheme, syllables=syllables, seed=syllables, candidates=32))
     ]
     assert sum(map(is_dead, found)) <= len(found) / 10
     assert sum(one.ended for one in found) > len(found) / 2
@@ -110,9 +108,7 @@ def test_dead_ends_are_rare(scheme: str) -> None:
 
 def test_no_run_of_four_words_comes_twice() -> None:
     found = [
-        lines
-        for seed in range(4)
-        for lines in finished(drawn(walk(random_seed=seed, candidates=16), FEW_TOOLS))
+        lines for prompt in range(4) for lines in finished(drawn(walk(seed=prompt, candidates=16), FEW_TOOLS))
     ]
     assert len(found) > 20
     assert not any(map(loops, found))
@@ -126,9 +122,9 @@ FEW_TOOLS = tools(FEW)
 
 @settings(max_examples=20, deadline=None)
 @given(st.sets(st.sampled_from(sorted(FEW)), max_size=2), st.integers(0, 1000))
-def test_forbidden_words_are_not_written_and_others_are(forbidden: Collection[str], random_seed: int) -> None:
-    wish = walk(random_seed=random_seed, candidates=64, lines=1, syllables=3, forbidden=frozenset(forbidden))
-    found = [lines for lines in finished(drawn(wish, FEW_TOOLS)) if lines]
+def test_forbidden_words_are_not_written_and_others_are(forbidden: Collection[str], seed: int) -> None:
+    request = walk(seed=seed, candidates=64, lines=1, syllables=3, forbidden=frozenset(forbidden))
+    found = [lines for lines in finished(drawn(request, FEW_TOOLS)) if lines]
     written = {part for [line] in found for word in words(line) for part in word.split("-")}
     assert written.isdisjoint(forbidden)
     assert written
@@ -150,7 +146,7 @@ def test_a_first_line_ends_in_a_word_that_leaves_a_choice_of_rhymes() -> None:
 
 
 def test_where_no_scheme_is_asked_for_any_word_may_end_a_line() -> None:
-    assert stanza_tasks(FEW_TOOLS, (), walk())[0].job.steering.scheme != FREE
+    assert stanza_jobs(FEW_TOOLS, (), walk())[0].job.conditioning.scheme != FREE
     ends = {words(line)[-1] for lines in finished(drawn(walk(candidates=32), FEW_TOOLS)) for line in lines}
     assert {end.rpartition("-")[2] for end in ends} == FEW.keys()
 
@@ -165,9 +161,9 @@ def test_a_line_written_anew_rhymes_with_earlier_and_later_ones(scheme: str) -> 
     lines = ["i saw the light", "and then the night", "beneath the tree", "beside the sea"]
     order = {"AABB": [0, 1, 2, 3], "ABAB": [0, 2, 1, 3], "ABBA": [0, 2, 3, 1]}[scheme]
     stanza = [lines[number] for number in order]
-    wish = walk(scheme=scheme, syllables=4, candidates=8)
+    request = walk(scheme=scheme, syllables=4, candidates=8)
     for number in range(4):
-        task = line_tasks(SHIPPED, (), wish, stanza, (number + 1, 5))[0]
+        task = line_jobs(SHIPPED, (), request, stanza, (number + 1, 5))[0]
         found = [one for one in task.candidates(sample(Uniform(), VOCABULARY, task.job)) if one.ended]
         assert found
         for one in found:
@@ -181,7 +177,7 @@ def test_a_line_written_anew_rhymes_with_earlier_and_later_ones(scheme: str) -> 
 
 def test_a_line_written_anew_is_told_of_a_later_rhyme() -> None:
     stanza = ["i saw the sea", "and then the night", "beneath the tree", "beside the light"]
-    task = line_tasks(SHIPPED, (), walk(scheme="ABAB", syllables=4, candidates=4), stanza, (2, 5))[0]
+    task = line_jobs(SHIPPED, (), walk(scheme="ABAB", syllables=4, candidates=4), stanza, (2, 5))[0]
     stepper = Uniform()
     sample(stepper, VOCABULARY, task.job)
     [sounds] = SOUNDS.classes("light")
@@ -191,49 +187,51 @@ def test_a_line_written_anew_is_told_of_a_later_rhyme() -> None:
 def test_a_line_keeps_the_syllables_of_its_stanza() -> None:
     """Though its random seed is another one."""
     lines = ["la fa so go la fa", "go so go so fa la"]
-    asked = {stanza_tasks(FEW_TOOLS, (), walk(random_seed=n))[0].job.steering.syllables[0] for n in range(20)}
+    asked = {stanza_jobs(FEW_TOOLS, (), walk(seed=n))[0].job.conditioning.syllables[0] for n in range(20)}
     assert len(asked) > 1
-    for random_seed in range(5):
-        wish = walk(random_seed=random_seed, lines=2)
-        whole = stanza_tasks(FEW_TOOLS, (), wish)[0]
-        for seed in range(5):
-            line = line_tasks(FEW_TOOLS, (), wish, lines, (2, seed))[0]
-            assert line.job.steering.syllables == whole.job.steering.syllables
+    for seed in range(5):
+        request = walk(seed=seed, lines=2)
+        whole = stanza_jobs(FEW_TOOLS, (), request)[0]
+        for other in range(5):
+            line = line_jobs(FEW_TOOLS, (), request, lines, (2, other))[0]
+            assert line.job.conditioning.syllables == whole.job.conditioning.syllables
 
 
 @pytest.mark.parametrize("syllables", [None, 3, 14])
 @pytest.mark.parametrize(
-    "seed",
+    "prompt",
     [
         "i want to go home to the sea",
         "the morning light is shining on the hill and on the valley and the water and all over the mountain",
     ],
 )
-def test_a_seed_may_be_longer_than_a_line_should_be(seed: str, syllables: int | None) -> None:
-    wish = walk(seed=seed, syllables=syllables, lines=2, scheme="AABB", candidates=16)
-    found = finished(drawn(wish))
+def test_a_seed_may_be_longer_than_a_line_should_be(prompt: str, syllables: int | None) -> None:
+    request = walk(prompt=prompt, syllables=syllables, lines=2, scheme="AABB", candidates=16)
+    found = finished(drawn(request))
     assert found
-    assert all(lines[0].startswith(seed) for lines in found)
+    assert all(lines[0].startswith(prompt) for lines in found)
 
 
 def test_a_seed_is_not_judged() -> None:
     """It may loop and be a song's: only what comes behind it is looked at."""
-    seed = "la la la la la la, row your boat gently down the zzxq"
-    novelty = Novelty.of((fingerprint(seed, end) for end in ends(seed)), "")
+    prompt = "la la la la la la, row your boat gently down the zzxq"
+    novelty = Novelty.of((fingerprint(prompt, end) for end in ends(prompt)), "")
     known = SHIPPED._replace(novelty=novelty)
-    wish = walk(seed=seed, lines=2, candidates=8)
-    found = finished(drawn(wish, known))
+    request = walk(prompt=prompt, lines=2, candidates=8)
+    found = finished(drawn(request, known))
     assert found
-    task = line_tasks(known, (), wish, found[0], (1, 3))[0]
+    task = line_jobs(known, (), request, found[0], (1, 3))[0]
     written = [one for one in task.candidates(sample(Uniform(), VOCABULARY, task.job)) if one.ended]
     assert not all(map(task.bars, written))
 
 
 def test_rules_change_nothing_but_what_may_be_written() -> None:
     """With a symbol barred the others keep their odds: the first letters follow the model's."""
-    job = Job(Steering(lines=1), range(2000), Sampling(1.0, max_characters=1))
-    rules = stanza_tasks(FEW_TOOLS, (), walk())[0].job.rules
-    first = Counter(one.text for one in sample(Uniform(), VOCABULARY, Job(**{**vars(job), "rules": rules})))
+    job = SamplingJob(Conditioning(lines=1), range(2000), Sampling(1.0, max_characters=1))
+    rules = stanza_jobs(FEW_TOOLS, (), walk())[0].job.rules
+    first = Counter(
+        one.text for one in sample(Uniform(), VOCABULARY, SamplingJob(**{**vars(job), "rules": rules}))
+    )
     assert set(first) == {"l", "f", "s", "g", "d"}
     assert max(first.values()) < 1.3 * min(first.values())
 
@@ -247,15 +245,17 @@ def test_a_rhyme_is_not_hung_on_behind_a_pause() -> None:
     assert not [line for line in short if hung.search(line)]
 
 
-@pytest.mark.parametrize("seed", ["the sun", "on the hill", "there is a cat"])
-def test_a_seeds_last_word_stays_as_it_is(seed: str) -> None:
-    found = finished(drawn(walk(seed=seed, lines=1, candidates=32)))
+@pytest.mark.parametrize("prompt", ["the sun", "on the hill", "there is a cat"])
+def test_a_seeds_last_word_stays_as_it_is(prompt: str) -> None:
+    found = finished(drawn(walk(prompt=prompt, lines=1, candidates=32)))
     assert found
-    assert {words(line)[: len(words(seed))][-1].partition("-")[0] for [line] in found} == {words(seed)[-1]}
+    assert {words(line)[: len(words(prompt))][-1].partition("-")[0] for [line] in found} == {
+        words(prompt)[-1]
+    }
 
 
 def test_a_seed_that_is_no_word_may_be_the_beginning_of_one() -> None:
-    found = finished(drawn(walk(seed="by moonl", lines=1, candidates=64)))
+    found = finished(drawn(walk(prompt="by moonl", lines=1, candidates=64)))
     assert any(line.startswith("by moonlight") for [line] in found)
 
 
@@ -271,7 +271,7 @@ def test_a_word_is_not_its_own_companion(line: str) -> None:
     assert not may_end(line)
     # In another line, or given by the person who asked, it may stand.
     assert may_end(line.rpartition(" ")[0] + "\n" + words(line)[-1])
-    assert may_end(line, seed=line)
+    assert may_end(line, prompt=line)
 
 
 @pytest.mark.parametrize(
@@ -285,11 +285,11 @@ def test_phrases_that_say_a_word_twice_are_written(line: str) -> None:
     assert may_end(line)
 
 
-def may_end(text: str, seed: str = "") -> bool:
+def may_end(text: str, prompt: str = "") -> bool:
     """Whether the last word of a text may be whole."""
-    rules = stanza_tasks(SHIPPED, (), walk(seed=seed, scheme="free"))[0].job.rules
+    rules = stanza_jobs(SHIPPED, (), walk(prompt=prompt, scheme="free"))[0].job.rules
     assert rules
-    progress = Progress(Steering(lines=4, sounds=SOUNDS))
+    progress = ConditioningState(Conditioning(lines=4, sounds=SOUNDS))
     for character in text:
         progress.add(character)
     state = SHIPPED.spelling.trie.path(words(text)[-1])[-1]
@@ -310,7 +310,7 @@ def test_no_two_lines_end_in_the_same_word() -> None:
 
 def test_a_line_written_anew_ends_unlike_the_lines_behind_it() -> None:
     lines = ["la fa so go", "go so go fa", "la so fa doll", "go fa la sol"]
-    task = line_tasks(FEW_TOOLS, (), walk(syllables=4, candidates=64, scheme="free"), lines, (2, 5))[0]
+    task = line_jobs(FEW_TOOLS, (), walk(syllables=4, candidates=64, scheme="free"), lines, (2, 5))[0]
     found = [one.text.split(NEWLINE)[1] for one in sample(Uniform(), VOCABULARY, task.job) if one.ended]
     ends = {words(line)[-1].rpartition("-")[2] for line in found}
     assert ends <= {"la", "fa", "so"}

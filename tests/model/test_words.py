@@ -14,7 +14,7 @@ from model.keywords import MAX_KEYWORDS, extract, sung, used
 from model.lexicon import Entry, Lexicon
 from model.mood import MOODS, mood_of
 from model.plan import LinePlan
-from model.ranking import Aim, Weights, repetition
+from model.ranking import Scorer, Weights, repetition
 from model.rhyme import Pronunciations
 from tests.shipped import LEXICON
 
@@ -71,8 +71,8 @@ def test_moods(text: str, mood: str | None) -> None:
 
 
 def preferred(found: list[Sample], keywords: list[str], lines: int = 1) -> Sample:
-    aim = Aim(keywords, lines, LEXICON)
-    scores = [aim.score(one).total for one in found]
+    scorer = Scorer(keywords, lines, LEXICON)
+    scores = [scorer.score(one).total for one in found]
     return found[scores.index(max(scores))]
 
 
@@ -110,7 +110,7 @@ def test_lines_that_open_alike_lose() -> None:
 
 def test_scores_explain_their_total() -> None:
     candidate = Sample("the dog zzxqy", False, True, 1.2)
-    found = Aim(["dog"], 2, LEXICON).score(candidate)
+    found = Scorer(["dog"], 2, LEXICON).score(candidate)
     assert found.likelihood == -1.2
     assert found.keywords > 0 > found.unknown
     assert found.form < -Weights().unfinished
@@ -119,7 +119,7 @@ def test_scores_explain_their_total() -> None:
 
 def test_what_was_planned_is_to_be_well_put() -> None:
     """Told what to say, a likely line is a fluent one; told nothing, it is a common one."""
-    planned = Aim(["dog"], 1, LEXICON, plan=(LinePlan(("dog",), "sea"),))
+    planned = Scorer(["dog"], 1, LEXICON, plan=(LinePlan(("dog",), "sea"),))
     found = planned.score(Sample("the dog is in the sea", True, False, 0.5))
     assert found.likelihood == -0.5 * Weights().fluency
     assert found.plan == Weights().plan
@@ -131,17 +131,17 @@ def test_what_was_planned_is_to_be_well_put() -> None:
 def test_rhymes_that_were_asked_for_count() -> None:
     rhymed = Sample("i saw the light\nand then the night", True, False, 1.0)
     same = Sample("i saw the light\nand then the light", True, False, 1.0)
-    aim = Aim([], 2, LEXICON, scheme="AABB")
-    assert aim.score(rhymed).rhyme == Weights().rhyme
-    assert aim.score(same).rhyme == 0
-    assert Aim([], 2, LEXICON).score(rhymed).rhyme == 0
+    scorer = Scorer([], 2, LEXICON, scheme="AABB")
+    assert scorer.score(rhymed).rhyme == Weights().rhyme
+    assert scorer.score(same).rhyme == 0
+    assert Scorer([], 2, LEXICON).score(rhymed).rhyme == 0
 
 
 def test_lines_far_from_the_syllables_that_were_asked_for_lose() -> None:
     short = Sample("the sea\nthe sea is wide and i am far from home", True, False, 0.9)
     even = Sample("the sea is wide and i am\nso very far from my home", True, False, 0.9)
-    aim = Aim([], 2, LEXICON, syllables=(7, 7))
-    assert aim.score(even).evenness > aim.score(short).evenness
+    scorer = Scorer([], 2, LEXICON, syllables=(7, 7))
+    assert scorer.score(even).evenness > scorer.score(short).evenness
 
 
 def ended(word: str, nats: float, text: str = "the sea is wide") -> Sample:
@@ -149,25 +149,29 @@ def ended(word: str, nats: float, text: str = "the sea is wide") -> Sample:
 
 
 def test_a_last_word_that_nothing_leads_to_loses() -> None:
-    aim = Aim([], 1, LEXICON)
+    scorer = Scorer([], 1, LEXICON)
     rarity = LEXICON.rarity("will")
-    assert aim.score(ended("will", rarity - 5)).endings == aim.score(ended("will", rarity - 1)).endings == 0
-    assert aim.score(ended("will", rarity + 1)).endings == pytest.approx(-2 * Weights().ending)
+    assert (
+        scorer.score(ended("will", rarity - 5)).endings
+        == scorer.score(ended("will", rarity - 1)).endings
+        == 0
+    )
+    assert scorer.score(ended("will", rarity + 1)).endings == pytest.approx(-2 * Weights().ending)
     # A rare word costs more wherever it stands.
-    assert aim.score(ended("waterfall", rarity + 1)).endings == 0
-    assert aim.score(ended("'tis", LEXICON.rarity("tis") - 1)).endings == 0
+    assert scorer.score(ended("waterfall", rarity + 1)).endings == 0
+    assert scorer.score(ended("'tis", LEXICON.rarity("tis") - 1)).endings == 0
     # A word that is out of place in one line of two counts half, and nothing counts beyond measure.
     two = Sample("a\nb", True, False, 1.0, (("sea", 0.0), ("sea", 99.0)))
-    assert aim.score(two).endings == -2 * Weights().ending
+    assert scorer.score(two).endings == -2 * Weights().ending
 
 
 def test_words_that_songs_seldom_sing_are_novel() -> None:
     worn = Sample("the light of day is on the sea", True, False, 1.0)
     fresh = Sample("the lamp of dusk is on the reeds", True, False, 1.0)
-    aim = Aim([], 1, LEXICON)
-    assert aim.score(fresh).novelty > aim.score(worn).novelty > 0
+    scorer = Scorer([], 1, LEXICON)
+    assert scorer.score(fresh).novelty > scorer.score(worn).novelty > 0
     # What was asked for is nobody's find.
-    assert Aim(["lamp", "dusk", "reed"], 1, LEXICON).score(fresh).novelty == 0
+    assert Scorer(["lamp", "dusk", "reed"], 1, LEXICON).score(fresh).novelty == 0
     assert preferred([worn, fresh], []) is fresh
 
 
@@ -181,14 +185,14 @@ def test_words_that_songs_seldom_sing_are_novel() -> None:
     ],
 )
 def test_a_word_said_again_in_its_line_or_at_a_line_end_loses(echo: str, plain: str) -> None:
-    aim = Aim([], 2, LEXICON)
-    found = [aim.score(Sample(text, True, False, 1.0)).repetition for text in (echo, plain)]
+    scorer = Scorer([], 2, LEXICON)
+    found = [scorer.score(Sample(text, True, False, 1.0)).repetition for text in (echo, plain)]
     assert found[0] <= found[1] - Weights().echo
 
 
 def test_a_word_said_again_far_away_is_a_songs_own() -> None:
     far = Sample("the rose is on the hill\nand i have seen her rose again", True, False, 1.0)
-    assert Aim([], 2, LEXICON).score(far).repetition > -Weights().echo
+    assert Scorer([], 2, LEXICON).score(far).repetition > -Weights().echo
 
 
 def test_a_lexicon_survives_its_file(tmp_path: Path) -> None:

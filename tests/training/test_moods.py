@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.cli.main import main
-from model.conditioning import Progress, Steering
+from model.conditioning import Conditioning, ConditioningState
 from model.lexicon import Lexicon
 from model.lyrics_generator import PARTS
 from model.mood import MOODS, SIGNS, leaning, light, mood_of, signs, suggested
@@ -74,7 +74,7 @@ def test_a_moods_words_count_in_any_form() -> None:
 
 
 def test_a_line_is_moody_from_its_first_word_of_the_mood() -> None:
-    progress = Progress(Steering.of([], LEXICON, mood="sad", lines=4))
+    progress = ConditioningState(Conditioning.of([], LEXICON, mood="sad", lines=4))
     seen = []
     for character in "the weeping, weeping child\nis glad\nof sorrow\n":
         progress.add(character)

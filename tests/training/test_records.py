@@ -15,7 +15,7 @@ from PIL import Image
 from model.errors import BadInput, BadOption
 from model.generator import load_generator
 from tests.tiny import TINY, trainer, write_songs
-from training.loops.checkpoint_keeper import Shelf
+from training.loops.checkpoint_keeper import CheckpointKeeper
 from training.loops.curves import Curves, Panel
 
 PANELS = (Panel("nats", ("train", "dev")),)
@@ -113,7 +113,7 @@ def test_the_best_stay_on_the_shelf(
     tmp_path_factory: pytest.TempPathFactory, scores: list[float], count: int, lower: bool
 ) -> None:
     folder = tmp_path_factory.mktemp("shelf")
-    shelf = Shelf(folder / "generator.safetensors", count, 4, lower)
+    shelf = CheckpointKeeper(folder / "generator.safetensors", count, 4, lower)
     kept: list[float] = []
     first = min if lower else max
     for number, score in enumerate(scores):
@@ -151,7 +151,7 @@ def test_a_run_stops_when_it_has_waited_long_enough(corpus: Path, tmp_path: Path
 
 
 def test_a_later_one_with_the_same_score_takes_no_name(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path / "captioner.safetensors", 2, 2, lower=False)
+    shelf = CheckpointKeeper(tmp_path / "captioner.safetensors", 2, 2, lower=False)
     kept = shelf.offer(60.0, [], True, lambda path: path.write_text("first"))
     assert shelf.offer(60.001, kept, False, lambda path: path.write_text("second")) == [60.0]
     assert shelf.named(60.0).read_text() == shelf.plain.read_text() == "first"

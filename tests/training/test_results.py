@@ -13,7 +13,7 @@ from training.evaluation.results import compare, digest, load, readable, save, s
 
 def saved(folder: Path, name: str, figures: dict[str, object], **inputs: Path) -> Path:
     path = folder / name
-    save(stamped(figures, inputs, random_seed=1), path)
+    save(stamped(figures, inputs, seed=1), path)
     return path
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from model.conditioning import MAX_LINES, MODERN, STYLES, Steering
+from model.conditioning import MAX_LINES, MODERN, STYLES, Conditioning
 from model.generator import Conditions, Generator, conditions_of
 from model.keywords import MAX_KEYWORDS, extract, used
 from model.lexicon import Lexicon
@@ -121,7 +121,7 @@ def encode(
         inputs and targets as from ``collate``, and the conditions.
     """
     draw = random.Random(seed)
-    wanted = [(_wish(one, lexicon, draw), one.text) for one in group]
+    wanted = [(_request(one, lexicon, draw), one.text) for one in group]
     inputs, targets = collate([one.text for one in group], vocabulary)
     return inputs, targets, conditions_of(generator, wanted)
 
@@ -157,11 +157,11 @@ def _by_length(examples: list[Example], batch: int, draw: random.Random) -> list
     return groups
 
 
-def _wish(example: Example, lexicon: Lexicon, draw: random.Random) -> Steering:
+def _request(example: Example, lexicon: Lexicon, draw: random.Random) -> Conditioning:
     text, style = example.text, example.style
     if draw.random() < FREE:
-        return Steering()
-    asked = Steering.of(
+        return Conditioning()
+    asked = Conditioning.of(
         keywords=[] if draw.random() < NO_KEYWORDS else _some_keywords(text, lexicon, draw),
         lexicon=lexicon,
         style=None if draw.random() < NO_STYLE or style not in STYLES else style,

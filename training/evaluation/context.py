@@ -23,7 +23,7 @@ from nltk.stem import PorterStemmer
 
 from model.errors import BadInput, BadOption
 from model.files import write_whole
-from model.image_describer import Eye, Pen, Wish
+from model.image_describer import GenerationRequest, ImageDescriber, LyricsGenerator
 from model.plan import COMMONPLACE
 from model.text import NEWLINE, fold, words
 from training.corpora.flickr8k import read_split_captions
@@ -47,17 +47,17 @@ class _Sung(NamedTuple):
     caption: str
     keywords: Sequence[str]
     text: str
-    random_seed: int
+    seed: int
 
 
 def evaluate_context(
-    eye: Eye,
-    pen: Pen,
+    describer: ImageDescriber,
+    writer: LyricsGenerator,
     images: Path,
     captions: Path,
     split_list: Path,
     count: int,
-    wish: Wish,
+    request: GenerationRequest,
     beam: int,
     output: Path | None = None,
     journal: Journal | None = None,
@@ -65,13 +65,13 @@ def evaluate_context(
     """Write stanzas about photographs and see how well these are found by them.
 
     Args:
-        eye: the captioner.
-        pen: generator and lexicon.
+        describer: the captioner.
+        writer: generator and lexicon.
         images: folder of pictures.
         captions: ``Flickr8k.token.txt`` or ``captions.txt``, at least two captions a picture.
         split_list: picture names, one a line, at least 100.
         count: stanzas, at least 2, each about another picture of the list.
-        wish: what all of them should be like; its random seed decides pictures, draws and intervals.
+        request: what all of them should be like; its random seed decides pictures, draws and intervals.
         beam: of the captioner.
         output: where to write picture, caption, keywords, stanza and ranks as JSON lines.
         journal: of captions and stanzas.
@@ -88,14 +88,14 @@ def evaluate_context(
     """
     references = read_split_captions(captions, split_list)
     _check(references, count, captions, split_list)
-    draw = random.Random(wish.random_seed)
+    draw = random.Random(request.seed)
     names = draw.sample(list(references), count)
     journal = journal or Journal()
-    seen = caption_all(eye, images, names, beam, journal)
+    seen = caption_all(describer, images, names, beam, journal)
     # Without those that cannot be read.
     names = list(seen)
-    wishes = [replace(wish, random_seed=draw.randrange(2**32)) for _ in names]
-    songs = _sung(pen, [one.text for one in seen.values()], wishes, journal)
+    requests = [replace(request, seed=draw.randrange(2**32)) for _ in names]
+    songs = _sung(writer, [one.text for one in seen.values()], requests, journal)
     scorers = {"minilm": sentence_vectors(), "tfidf": term_vectors(list(references.values()))}
     rankings = {
         scorer: _rank_all(embed, references, names, songs) if embed else None
@@ -106,15 +106,15 @@ def evaluate_context(
     return {
         "stanzas": len(names),
         "pictures": len(references),
-        "temperature": wish.sampling.temperature,
-        "candidates": wish.candidates,
+        "temperature": request.sampling.temperature,
+        "candidates": request.candidates,
         "beam": beam,
-        "captioner": eye.digest,
-        "generator": pen.digest,
+        "captioner": describer.digest,
+        "generator": writer.digest,
         "stock": stock_share([(song.caption, song.text) for song in songs]),
         "chance": {f"of_{choices}": 1 / choices for choices in CHOICES},
         **{
-            scorer: found and {kind: one.report(wish.random_seed) for kind, one in found.items()}
+            scorer: found and {kind: one.report(request.seed) for kind, one in found.items()}
             for scorer, found in rankings.items()
         },
     }
@@ -139,11 +139,16 @@ def _check(references: Mapping[str, Sequence[str]], count: int, captions: Path, 
         raise BadOption(f"--count {count} is more than the {len(references)} pictures of {split_list}.")
 
 
-def _sung(pen: Pen, captions: Sequence[str], wishes: Sequence[Wish], journal: Journal) -> list[_Sung]:
-    keywords = [pen.keywords(caption, "") for caption in captions]
-    found = write_all(pen, list(zip(keywords, wishes, strict=True)), journal)
-    texts = [NEWLINE.join(pen.shown(one.text)) for one in found]
-    return list(map(_Sung, captions, keywords, texts, [wish.random_seed for wish in wishes]))
+def _sung(
+    writer: LyricsGenerator,
+    captions: Sequence[str],
+    requests: Sequence[GenerationRequest],
+    journal: Journal,
+) -> list[_Sung]:
+    keywords = [writer.keywords(caption, "") for caption in captions]
+    found = write_all(writer, list(zip(keywords, requests, strict=True)), journal)
+    texts = [NEWLINE.join(writer.shown(one.text)) for one in found]
+    return list(map(_Sung, captions, keywords, texts, [request.seed for request in requests]))
 
 
 def sentence_vectors() -> Embed | None:
@@ -240,12 +245,12 @@ class Ranking:
         upto = np.concatenate([[0.0], np.cumsum(likely)])
         return (upto[self.better + self.tied + 1] - upto[self.better]) / (self.tied + 1)
 
-    def report(self, random_seed: int) -> dict[str, dict[str, float]]:
+    def report(self, seed: int) -> dict[str, dict[str, float]]:
         """Accuracy with its bootstrap interval over pictures, a number of choices."""
         found = {}
         for choices in CHOICES:
             accuracy = self.among_first(choices, 1).mean(axis=0)
-            low, high = bootstrap(accuracy, random_seed)
+            low, high = bootstrap(accuracy, seed)
             found[f"of_{choices}"] = {"accuracy": float(accuracy.mean()), "low": low, "high": high}
         found[f"of_{CHOICES[-1]}"] |= {
             "among_first_ten": float(self.among_first(CHOICES[-1], _FIRST).mean()),
@@ -303,7 +308,7 @@ def _rows(
             "caption": song.caption,
             "keywords": song.keywords,
             "text": song.text,
-            "random_seed": song.random_seed,
+            "random_seed": song.seed,
             "rank_of_100": {scorer: found[place] for scorer, found in ranks.items()},
         }
         yield json.dumps(row) + "\n"

@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from model.conditioning import Progress, Steering
-from model.decoding import Context, Stepper, log_probabilities, told
+from model.conditioning import Conditioning, ConditioningState
+from model.decoding import Context, Stepper, log_probabilities, packed
 from model.errors import BadInput
 from model.files import write_whole
 from model.generator import load_generator
-from model.image_describer import Eye
+from model.image_describer import ImageDescriber
 from model.onnx_stepper import load_stepper
 from model.text import ALPHABET
 from model.vocabulary import BOS, EOS, CharVocabulary
@@ -50,7 +50,7 @@ class Said(NamedTuple):
 
 
 def evaluate_captions(
-    eye: Eye,
+    describer: ImageDescriber,
     images: Path,
     captions: Path,
     split_list: Path,
@@ -63,7 +63,7 @@ def evaluate_captions(
     """Caption the listed pictures and score them (times 100) against their raw references.
 
     Args:
-        eye: the captioner.
+        describer: the captioner.
         images: folder of pictures.
         captions: ``Flickr8k.token.txt`` or ``captions.txt``.
         split_list: picture names, one a line.
@@ -80,7 +80,7 @@ def evaluate_captions(
             pictures cannot be read; a few are reported, left out and counted as ``skipped``.
     """
     references = read_split_captions(captions, split_list)
-    found = caption_all(eye, images, list(references), beam, journal)
+    found = caption_all(describer, images, list(references), beam, journal)
     if output is not None:
         rows = [
             {"image": name, "caption": c.text, "log_probability": c.log_probability}
@@ -96,7 +96,7 @@ def evaluate_captions(
         "pictures": len(found),
         "skipped": len(references) - len(found),
         "beam": beam,
-        "captioner": eye.digest,
+        "captioner": describer.digest,
     }
 
 
@@ -124,19 +124,23 @@ def _meteor(texts: dict[str, str], references: dict[str, list[str]]) -> float | 
 
 
 def caption_all(
-    eye: Eye, images: Path, names: Sequence[str], beam: int, journal: Journal | None = None
+    describer: ImageDescriber,
+    images: Path,
+    names: Sequence[str],
+    beam: int,
+    journal: Journal | None = None,
 ) -> dict[str, Said]:
     """Caption pictures of a folder; by name, in the order of the names.
 
     Those that cannot be read are reported and left out; see ``Gallery``.
     """
     journal, stage = journal or Journal(), "captions"
-    gallery = Gallery(images, eye.preprocessing, len(names))
+    gallery = Gallery(images, describer.preprocessing, len(names))
     gallery.unreadable = [name for name, said in zip(names, journal.done(stage), strict=False) if not said]
 
     def work(some: Sequence[str]) -> list[Said | None]:
         readable, pictures = gallery.load(some)
-        seen = eye.captioner
+        seen = describer.captioner
         captions = seen.describe(seen.features(pictures.numpy()), beam) if readable else []
         found = {
             name: Said(one.text, one.log_probability) for name, one in zip(readable, captions, strict=True)
@@ -166,7 +170,7 @@ def evaluate_lyrics(
         part: "all", or one side of the training split.
         primer: a corpus whose training songs the 6-gram model learns first. Without it
             that model, like xz, knows only the text itself.
-        engine: one of ``model.request.ENGINES``: what runs the generator.
+        engine: one of ``model.request.BACKENDS``: what runs the generator.
         journal: of the generator's losses.
 
     Raises:
@@ -221,14 +225,14 @@ def stepped_nats(stepper: Stepper, texts: Sequence[str], vocabulary: CharVocabul
     """What ``generator.stanza_nats`` measures, through a stepper as drawing uses it."""
     order = sorted(range(len(texts)), key=lambda number: -len(texts[number]))
     nats = [0.0] * len(texts)
-    [fresh] = stepper.start([Steering()])
+    [fresh] = stepper.start([Conditioning()])
     for start in range(0, len(order), _ROWS):
         numbers = order[start : start + _ROWS]
         rows = [_Read(texts[number], vocabulary) for number in numbers]
         states = [fresh] * len(rows)
         while rows:
             stepper.resume(states)
-            context = Context.of([told(0, row.progress.state) for row in rows])
+            context = Context.of([packed(0, row.progress.state) for row in rows])
             logits = stepper.step(np.array([row.symbol for row in rows]), context)
             for row, logs in zip(rows, log_probabilities(logits).tolist(), strict=True):
                 row.read(logs)
@@ -246,7 +250,7 @@ class _Read:
 
     def __init__(self, text: str, vocabulary: CharVocabulary) -> None:
         self.vocabulary = vocabulary
-        self.progress = Progress(Steering())
+        self.progress = ConditioningState(Conditioning())
         self.symbol = BOS
         # The last one first.
         self.coming = [EOS, *reversed(vocabulary.encode(text))]

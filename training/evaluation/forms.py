@@ -13,8 +13,8 @@ from typing import Any
 
 from model.decoding import Sampling
 from model.keywords import extract, used
-from model.lyrics_generator import Pen
-from model.request import Wish
+from model.lyrics_generator import LyricsGenerator
+from model.request import GenerationRequest
 from model.rhyme import FREE, SCHEMES, partner
 from model.rules import SLACK
 from model.text import NEWLINE
@@ -38,7 +38,7 @@ def evaluate_forms(
     count: int,
     temperature: float,
     candidates: int,
-    random_seed: int,
+    seed: int,
     journal: Journal | None = None,
 ) -> dict[str, Any]:
     """Write stanzas in each scheme, for the same keywords and random seeds, and measure them.
@@ -49,7 +49,7 @@ def evaluate_forms(
         count: stanzas a scheme.
         temperature: as in ``Sampling``.
         candidates: drawn for each stanza.
-        random_seed: decides keywords and draws.
+        seed: decides keywords and draws.
         journal: of the stanzas.
 
     Returns:
@@ -59,19 +59,19 @@ def evaluate_forms(
     Raises:
         BadInput: the corpus cannot be read, or NLTK's word lists are not here.
     """
-    pen = Pen.load(checkpoints, lexicon=lexicon_of(checkpoints))
+    writer = LyricsGenerator.load(checkpoints, lexicon=lexicon_of(checkpoints))
     rhymes, dictionary = Rhymes(), Dictionary()
-    about = Songs.read(corpus).some(count, random_seed)
-    keywords = [extract(text, pen.lexicon, _KEYWORDS) for text in about]
-    draw = random.Random(random_seed)
-    wish = Wish(Sampling(temperature), candidates=candidates)
-    wanted = [(asked, replace(wish, random_seed=draw.randrange(2**32))) for asked in keywords]
+    about = Songs.read(corpus).some(count, seed)
+    keywords = [extract(text, writer.lexicon, _KEYWORDS) for text in about]
+    draw = random.Random(seed)
+    request = GenerationRequest(Sampling(temperature), candidates=candidates)
+    wanted = [(asked, replace(request, seed=draw.randrange(2**32))) for asked in keywords]
     found: dict[str, Any] = {}
     for name in (DEFAULT, *SCHEMES):
         scheme = None if name == DEFAULT else name
-        formed = [(asked, replace(wish, scheme=scheme)) for asked, wish in wanted]
-        texts = [one.text for one in write_all(pen, formed, journal, name)]
-        found[name] = _figures(pen, texts, keywords, scheme, rhymes, dictionary)
+        formed = [(asked, replace(request, scheme=scheme)) for asked, request in wanted]
+        texts = [one.text for one in write_all(writer, formed, journal, name)]
+        found[name] = _figures(writer, texts, keywords, scheme, rhymes, dictionary)
     for figures in found.values():
         figures["cost"] = figures["nats"] - found[FREE]["nats"]
     return {
@@ -79,14 +79,14 @@ def evaluate_forms(
         "temperature": temperature,
         "candidates": candidates,
         "schemes": found,
-        "generator": pen.digest,
-        "engine": pen.engine,
-        "random_seed": random_seed,
+        "generator": writer.digest,
+        "engine": writer.engine,
+        "random_seed": seed,
     }
 
 
 def _figures(
-    pen: Pen,
+    writer: LyricsGenerator,
     texts: Sequence[str],
     keywords: Sequence[Sequence[str]],
     scheme: str | None,
@@ -106,9 +106,9 @@ def _figures(
     kinds = Counter(kind for text in texts for kind in _kinds(text, wanted, rhymes))
     pairs = kinds.total()
     kinds[LAST_SYLLABLE] += kinds[STRICT]
-    present = [len(used(asked, text, pen.lexicon)) for asked, text in zip(keywords, texts, strict=True)]
-    lines = [abs(n) for text in texts for n in _unevenness(pen, text)]
-    nats = stepped_nats(pen.stepper, texts, pen.vocabulary)
+    present = [len(used(asked, text, writer.lexicon)) for asked, text in zip(keywords, texts, strict=True)]
+    lines = [abs(n) for text in texts for n in _unevenness(writer, text)]
+    nats = stepped_nats(writer.stepper, texts, writer.vocabulary)
     return {
         "pairs": pairs,
         **{kind: kinds[kind] / pairs if pairs else None for kind in (STRICT, LAST_SYLLABLE)},
@@ -137,6 +137,6 @@ def _kinds(text: str, scheme: str, rhymes: Rhymes) -> list[str]:
     return [rhymes.kind(ends[line], ends[other]) for line, other in pairs if other is not None]
 
 
-def _unevenness(pen: Pen, text: str) -> list[float]:
-    counts = list(map(pen.lexicon.sounds.spoken, text.split(NEWLINE)))
+def _unevenness(writer: LyricsGenerator, text: str) -> list[float]:
+    counts = list(map(writer.lexicon.sounds.spoken, text.split(NEWLINE)))
     return [count - statistics.median(counts) for count in counts]

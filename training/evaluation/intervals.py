@@ -46,14 +46,14 @@ def rank_correlation_interval(rho: float, pairs: int, confidence: float = CONFID
     return math.tanh(math.atanh(rho) - spread), math.tanh(math.atanh(rho) + spread)
 
 
-def bootstrap(values: np.ndarray, random_seed: int) -> Interval:
+def bootstrap(values: np.ndarray, seed: int) -> Interval:
     """The percentile interval of a mean (Efron, Annals of Statistics 7, 1979).
 
     Args:
         values: (n,), independent of each other.
-        random_seed: of the resamples.
+        seed: of the resamples.
     """
-    draw = np.random.default_rng(random_seed)
+    draw = np.random.default_rng(seed)
     means = draw.choice(values, (_RESAMPLES, len(values))).mean(axis=1)
     low, high = np.quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return float(low), float(high)

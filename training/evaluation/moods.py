@@ -20,7 +20,7 @@ import numpy as np
 from model.decoding import Sampling
 from model.errors import BadInput
 from model.files import write_whole
-from model.image_describer import Pen, Wish
+from model.image_describer import GenerationRequest, LyricsGenerator
 from model.lexicon import Lexicon
 from model.mood import MOODS, SIGNS, signs
 from model.text import NEWLINE, words
@@ -70,24 +70,24 @@ _STEPS, _RANK = 2, 2
 
 
 def evaluate_moods(
-    pen: Pen,
+    writer: LyricsGenerator,
     corpus: Path,
     count: int,
     temperature: float,
     candidates: int,
-    random_seed: int,
+    seed: int,
     output: Path | None = None,
     journal: Journal | None = None,
 ) -> dict[str, Any]:
     """Write stanzas for each mood, and as many for none, and ask the judges which mood they hear.
 
     Args:
-        pen: generator and lexicon.
+        writer: generator and lexicon.
         corpus: the songs that the generator was trained on; the held-back ones teach ``reader``.
         count: stanzas a mood.
         temperature: as in ``Sampling``.
         candidates: drawn for each stanza.
-        random_seed: of the draws, the same for every mood.
+        seed: of the draws, the same for every mood.
         output: where to write stanzas and what was heard, as JSON lines.
         journal: of the stanzas.
 
@@ -111,9 +111,9 @@ def evaluate_moods(
         judges["reader"] = lambda found: list(learnt(np.asarray(embed(found))))
         agreement["reader"] = _share(_cross_judged(vectors, heard), heard)
     asked = [mood for mood in (*MOODS, None) for _ in range(count)]
-    stanzas = write_all(pen, _wanted(asked, temperature, candidates, random_seed), journal)
+    stanzas = write_all(writer, _wanted(asked, temperature, candidates, seed), journal)
     found = {name: judge and judge([one.text for one in stanzas]) for name, judge in judges.items()}
-    bare = [without(one.text, pen.lexicon) for one in stanzas]
+    bare = [without(one.text, writer.lexicon) for one in stanzas]
     unlisted = {name: judge and judge(bare) for name, judge in judges.items()}
     if output is not None:
         write_whole(output, "".join(_lines(asked, stanzas, found)).encode())
@@ -122,7 +122,7 @@ def evaluate_moods(
         "stanzas": moody,
         "temperature": temperature,
         "candidates": candidates,
-        "generator": pen.digest,
+        "generator": writer.digest,
         "chance": 1 / len(MOODS),
         "labelled": len(texts),
         **{
@@ -138,7 +138,7 @@ def evaluate_moods(
         "nats_per_char": _nats(stanzas[:moody]),
         "nats_per_char_without_mood": _nats(stanzas[moody:]),
         "rows": [row for name, said in found.items() if said for row in _confusion(name, said, asked)],
-        "random_seed": random_seed,
+        "random_seed": seed,
     }
 
 
@@ -273,19 +273,19 @@ def _digest(text: str) -> str:
 
 
 def _wanted(
-    asked: Sequence[str | None], temperature: float, candidates: int, random_seed: int
-) -> list[tuple[Sequence[str], Wish]]:
+    asked: Sequence[str | None], temperature: float, candidates: int, seed: int
+) -> list[tuple[Sequence[str], GenerationRequest]]:
     """Keywords and a wish a mood; the n-th of each mood is about the same and has the same random numbers."""
-    draw = random.Random(random_seed)
+    draw = random.Random(seed)
     seeds = [draw.randrange(2**32) for _ in asked]
     seen: Counter[str | None] = Counter()
-    plain = Wish(Sampling(temperature), candidates=candidates)
-    wanted: list[tuple[Sequence[str], Wish]] = []
+    plain = GenerationRequest(Sampling(temperature), candidates=candidates)
+    wanted: list[tuple[Sequence[str], GenerationRequest]] = []
     for mood in asked:
         number = seen[mood]
         seen[mood] += 1
         about = _ABOUT[number % len(_ABOUT)]
-        wanted.append((about, replace(plain, random_seed=seeds[number], mood=mood)))
+        wanted.append((about, replace(plain, seed=seeds[number], mood=mood)))
     return wanted
 
 

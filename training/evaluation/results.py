@@ -36,7 +36,7 @@ _WIDTH = 32
 def stamped(
     figures: Mapping[str, Any],
     inputs: Mapping[str, Path | Sequence[Path]],
-    random_seed: int | None = None,
+    seed: int | None = None,
 ) -> dict[str, Any]:
     """The figures, and what somebody needs to get them again.
 
@@ -44,10 +44,10 @@ def stamped(
         figures: what was measured; must be JSON.
         inputs: role -> file, or files that count as one (the pictures of a folder). Checkpoints
             and lexicon included.
-        random_seed: of all draws; None where nothing was drawn.
+        seed: of all draws; None where nothing was drawn.
 
     Returns:
-        the figures and ``"provenance": {"command", "random_seed", "version", "inputs": {role:
+        the figures and ``"provenance": {"command", "seed", "version", "inputs": {role:
         {"path", "sha256"}}}``; ``sha256`` has the first 16 hex digits.
 
     Raises:
@@ -57,7 +57,7 @@ def stamped(
         **figures,
         PROVENANCE: {
             "command": _printable(shlex.join(["songwriter", *sys.argv[1:]])),
-            "random_seed": random_seed,
+            "random_seed": seed,
             "version": version("neural-songwriter"),
             "inputs": {role: _described(files) for role, files in inputs.items()},
         },

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from model.conditioning import Steering
-from model.decoding import Job, Sampling, sample
+from model.conditioning import Conditioning
+from model.decoding import Sampling, SamplingJob, sample
 from model.errors import BadInput
 from model.files import CHECKPOINTS
-from model.image_describer import Pen, Wish
+from model.image_describer import GenerationRequest, LyricsGenerator
 from model.keywords import MAX_KEYWORDS, extract, used
 from model.ranking import Candidate
 from model.text import NEWLINE
@@ -70,7 +70,7 @@ class Songs:
         sung = (NEWLINE.join(stanza) for song in parts["train"] for stanza in song.stanzas)
         return cls(list(dict.fromkeys(sung)), pieces(parts["dev"]))
 
-    def some(self, count: int, random_seed: int) -> list[str]:
+    def some(self, count: int, seed: int) -> list[str]:
         """Held-back stanzas at random.
 
         Raises:
@@ -78,11 +78,11 @@ class Songs:
         """
         if len(self.held_back) < count:
             raise BadInput(f"The corpus has {len(self.held_back)} held-back stanzas: ask for no more.")
-        return self.shuffled(random_seed)[:count]
+        return self.shuffled(seed)[:count]
 
-    def shuffled(self, random_seed: int) -> list[str]:
+    def shuffled(self, seed: int) -> list[str]:
         """All held-back stanzas in random order."""
-        return random.Random(random_seed).sample(self.held_back, len(self.held_back))
+        return random.Random(seed).sample(self.held_back, len(self.held_back))
 
 
 def evaluate_samples(
@@ -91,7 +91,7 @@ def evaluate_samples(
     count: int,
     temperature: float,
     candidates: int,
-    random_seed: int,
+    seed: int,
     forbidden: frozenset[str] = frozenset(),
     engine: str | None = None,
     journal: Journal | None = None,
@@ -104,9 +104,9 @@ def evaluate_samples(
         count: stanzas.
         temperature: as in ``Sampling``.
         candidates: drawn for each stanza; 1 measures the bare generator.
-        random_seed: decides keywords and draws.
+        seed: decides keywords and draws.
         forbidden: words that the stanzas must not have; see ``wordfilter.is_forbidden``.
-        engine: as in ``Pen.load``.
+        engine: as in ``LyricsGenerator.load``.
         journal: of the stanzas.
 
     Returns:
@@ -117,15 +117,15 @@ def evaluate_samples(
         BadInput: the corpus cannot be read, or NLTK's word lists are not here.
     """
     songs = Songs.read(corpus)
-    about = songs.some(count, random_seed)
+    about = songs.some(count, seed)
     dictionary, rhymes = Dictionary(), Rhymes()
-    pen = Pen.load(checkpoints, lexicon=lexicon_of(checkpoints), engine=engine)
-    keywords = [extract(text, pen.lexicon, MAX_KEYWORDS) for text in about]
-    found = write(pen, keywords, temperature, candidates, random_seed, forbidden, journal)
+    writer = LyricsGenerator.load(checkpoints, lexicon=lexicon_of(checkpoints), engine=engine)
+    keywords = [extract(text, writer.lexicon, MAX_KEYWORDS) for text in about]
+    found = write(writer, keywords, temperature, candidates, seed, forbidden, journal)
     texts = [one.text for one in found]
-    human = as_many_words(songs.shuffled(random_seed), count_words(texts))
+    human = as_many_words(songs.shuffled(seed), count_words(texts))
     spans = shared_spans([*texts, *human], songs.sung)
-    asked = [len(used(k, text, pen.lexicon)) for k, text in zip(keywords, texts, strict=True)]
+    asked = [len(used(k, text, writer.lexicon)) for k, text in zip(keywords, texts, strict=True)]
     return {
         "stanzas": count,
         "temperature": temperature,
@@ -142,9 +142,9 @@ def evaluate_samples(
             **copying(spans[count:]),
             **slips(human, spans[count:], forbidden),
         },
-        "generator": pen.digest,
-        "engine": pen.engine,
-        "random_seed": random_seed,
+        "generator": writer.digest,
+        "engine": writer.engine,
+        "random_seed": seed,
     }
 
 
@@ -155,11 +155,11 @@ def lexicon_of(checkpoints: Path) -> Path:
 
 
 def write(
-    pen: Pen,
+    writer: LyricsGenerator,
     keywords: Sequence[Sequence[str]],
     temperature: float,
     candidates: int,
-    random_seed: int,
+    seed: int,
     forbidden: frozenset[str] = frozenset(),
     journal: Journal | None = None,
 ) -> list[Stanza]:
@@ -167,15 +167,15 @@ def write(
 
     One candidate is what the bare generator writes, without any rule.
     """
-    draw = random.Random(random_seed)
-    wish = Wish(Sampling(temperature), candidates=candidates, forbidden=forbidden)
-    wanted = [(asked, replace(wish, random_seed=draw.randrange(2**32))) for asked in keywords]
-    return write_all(pen, wanted, journal, f"temperature {temperature:g}", bare=candidates == 1)
+    draw = random.Random(seed)
+    request = GenerationRequest(Sampling(temperature), candidates=candidates, forbidden=forbidden)
+    wanted = [(asked, replace(request, seed=draw.randrange(2**32))) for asked in keywords]
+    return write_all(writer, wanted, journal, f"temperature {temperature:g}", bare=candidates == 1)
 
 
 def write_all(
-    pen: Pen,
-    wanted: Sequence[tuple[Sequence[str], Wish]],
+    writer: LyricsGenerator,
+    wanted: Sequence[tuple[Sequence[str], GenerationRequest]],
     journal: Journal | None = None,
     stage: str = "stanzas",
     bare: bool = False,
@@ -183,18 +183,20 @@ def write_all(
     """A stanza for each list of keywords and wish.
 
     Args:
-        pen: the writer.
+        writer: the writer.
         wanted: what about, and how; as many candidates for each.
         journal: where what is finished is kept.
         stage: as in ``Journal.each``.
         bare: as the generator writes without any rule, of one candidate each.
     """
 
-    def work(some: Sequence[tuple[Sequence[str], Wish]]) -> list[dict[str, Any]]:
-        found = [_bare(pen, *one) for one in some] if bare else [_best(one) for one in pen.compose(some)]
+    def work(some: Sequence[tuple[Sequence[str], GenerationRequest]]) -> list[dict[str, Any]]:
+        found = (
+            [_bare(writer, *one) for one in some] if bare else [_best(one) for one in writer.compose(some)]
+        )
         return list(map(asdict, found))
 
-    batch = max(1, _ROWS // max((wish.candidates for _, wish in wanted), default=1))
+    batch = max(1, _ROWS // max((request.candidates for _, request in wanted), default=1))
     return [Stanza(**item) for item in (journal or Journal()).each(stage, wanted, work, batch)]
 
 
@@ -202,9 +204,13 @@ def _best(one: Candidate) -> Stanza:
     return Stanza(one.text, one.ended, one.nats)
 
 
-def _bare(pen: Pen, keywords: Sequence[str], wish: Wish) -> Stanza:
-    steering = Steering.of(keywords, pen.lexicon, wish.style, wish.mood, wish.lines)
-    [found] = sample(pen.stepper, pen.vocabulary, Job(steering, [wish.random_seed], wish.sampling))
+def _bare(writer: LyricsGenerator, keywords: Sequence[str], request: GenerationRequest) -> Stanza:
+    conditioning = Conditioning.of(keywords, writer.lexicon, request.style, request.mood, request.lines)
+    [found] = sample(
+        writer.stepper,
+        writer.vocabulary,
+        SamplingJob(conditioning, [request.seed], request.sampling),
+    )
     return Stanza(found.text, found.ended, found.nats)
 
 

@@ -30,7 +30,7 @@ class Told(NamedTuple):
 
 
 def evaluate_sense(
-    file: Path, lexicon: Lexicon, judge: Reader, reader: Reader | None, random_seed: int
+    file: Path, lexicon: Lexicon, judge: Reader, reader: Reader | None, seed: int
 ) -> dict[str, Any]:
     """Have stanzas read beside their own caption, and beside one another's.
 
@@ -39,7 +39,7 @@ def evaluate_sense(
         lexicon: lemmas of the captions' words.
         judge: a reader that generation does not use.
         reader: the one that it uses, if there is one.
-        random_seed: decides whose captions are exchanged, and the intervals.
+        seed: decides whose captions are exchanged, and the intervals.
 
     Returns:
         ``count``, what ``read`` says by the judge, and under ``reader`` the same by the reader.
@@ -48,16 +48,16 @@ def evaluate_sense(
         BadInput: the file cannot be read, is malformed or has no stanza.
     """
     told = read_told(file, lexicon)
-    others = exchanged([one.keywords for one in told], random_seed)
+    others = exchanged([one.keywords for one in told], seed)
     return {
         "count": len(told),
-        **read(judge, told, others, random_seed),
-        "reader": reader and read(reader, told, others, random_seed),
+        **read(judge, told, others, seed),
+        "reader": reader and read(reader, told, others, seed),
     }
 
 
 def read(
-    reader: Reader, told: Sequence[Told], others: Sequence[tuple[str, ...] | None], random_seed: int
+    reader: Reader, told: Sequence[Told], others: Sequence[tuple[str, ...] | None], seed: int
 ) -> dict[str, Any]:
     """What a reader makes of stanzas; all higher for more sense.
 
@@ -74,10 +74,10 @@ def read(
     gains = np.array([score for _, _, score in pairs]) - np.array(beside)
     return {
         "sense": float(own.mean()),
-        "sense_interval": bootstrap(own, random_seed),
+        "sense_interval": bootstrap(own, seed),
         **_share("human", own > 0),
         "relevance": float(gains.mean()) if len(gains) else None,
-        "relevance_interval": bootstrap(gains, random_seed) if len(gains) else None,
+        "relevance_interval": bootstrap(gains, seed) if len(gains) else None,
         **(_share("own_caption", gains > 0) if len(gains) else {"own_caption": None}),
     }
 
@@ -106,13 +106,13 @@ def read_told(file: Path, lexicon: Lexicon) -> list[Told]:
     return found
 
 
-def exchanged(keywords: Sequence[tuple[str, ...]], random_seed: int) -> list[tuple[str, ...] | None]:
+def exchanged(keywords: Sequence[tuple[str, ...]], seed: int) -> list[tuple[str, ...] | None]:
     """For each stanza the keywords of another caption: never its own, nor equal ones.
 
     None where there are no others.
     """
     order = list(range(len(keywords)))
-    random.Random(random_seed).shuffle(order)
+    random.Random(seed).shuffle(order)
     found: list[tuple[str, ...] | None] = [None] * len(keywords)
     for place, mine in enumerate(order):
         # The next one in a shuffled round is another's; equal captions are passed over.

@@ -12,7 +12,7 @@ from model.decoding import MAX_TEMPERATURE, MIN_TEMPERATURE
 from model.errors import BadOption
 from model.files import replacing
 from model.generator import load_generator
-from model.image_describer import Pen
+from model.image_describer import LyricsGenerator
 from model.keywords import MAX_KEYWORDS, extract
 from training.evaluation.journal import Journal
 from training.evaluation.samples import Songs, Stanza, copying, lexicon_of, write
@@ -71,7 +71,7 @@ def study(
     steps: Sequence[float],
     count: int,
     candidates: int,
-    random_seed: int,
+    seed: int,
     journal: Journal | None = None,
 ) -> dict[str, Any]:
     """Draw the same wishes at every temperature and measure what comes out.
@@ -83,7 +83,7 @@ def study(
         steps: temperatures, rising.
         count: stanzas a temperature.
         candidates: drawn for each stanza; 1 shows the bare generator.
-        random_seed: decides keywords and draws.
+        seed: decides keywords and draws.
         journal: of the stanzas.
 
     Returns:
@@ -95,16 +95,16 @@ def study(
         BadInput: the corpus cannot be read, or NLTK's word lists are not here.
     """
     dictionary = Dictionary()
-    pen = Pen.load(checkpoints, lexicon=lexicon_of(checkpoints))
+    writer = LyricsGenerator.load(checkpoints, lexicon=lexicon_of(checkpoints))
     songs = Songs.read(corpus) if corpus else None
     keywords: list[list[str]] = [[] for _ in range(count)]
     if songs:
-        keywords = [extract(text, pen.lexicon, MAX_KEYWORDS) for text in songs.some(count, random_seed)]
-    drawn = {step: write(pen, keywords, step, candidates, random_seed, journal=journal) for step in steps}
+        keywords = [extract(text, writer.lexicon, MAX_KEYWORDS) for text in songs.some(count, seed)]
+    drawn = {step: write(writer, keywords, step, candidates, seed, journal=journal) for step in steps}
     human: list[Stanza] = []
     if songs:
         size = max(count_words(one.text for one in found) for found in drawn.values())
-        chosen = as_many_words(songs.shuffled(random_seed), size)
+        chosen = as_many_words(songs.shuffled(seed), size)
         human = list(map(Stanza, chosen))
     figures = _figures([*drawn.values(), *([human] if human else [])], checkpoints, songs, dictionary)
     rows = [{"temperature": step, **row} for step, row in zip(steps, figures, strict=False)]
@@ -114,7 +114,7 @@ def study(
         "structure_lost_at": next((row["temperature"] for row in rows if row["whole"] < STRUCTURE), None),
         "rows": rows,
         "corpus": figures[-1] if human else None,
-        "generator": pen.digest,
+        "generator": writer.digest,
     }
 
 

@@ -34,7 +34,7 @@ from model.vocabulary import BOS, EOS, PAD, UNK, WordVocabulary
 from training.corpora.features import FeatureCache
 from training.corpora.flickr8k import read_split_captions
 from training.evaluation.metrics import CiderD, score_captions, tokenize
-from training.loops.checkpoint_keeper import Shelf
+from training.loops.checkpoint_keeper import CheckpointKeeper
 from training.loops.curves import Curves, Panel
 from training.loops.options import CaptionerOptions
 from training.loops.schedule import Ema, RunState, check_finite, cosine
@@ -163,7 +163,7 @@ class CaptionerTrainer:
             self.processes,
         )
         self.curves = Curves(run, _PANELS)
-        self.shelf = Shelf(run / "captioner.safetensors", options.keep, digits=2, lower=False)
+        self.shelf = CheckpointKeeper(run / "captioner.safetensors", options.keep, digits=2, lower=False)
         # Every process begins with the same weights and goes on with draws of its own.
         if not self.processes.first:
             torch.manual_seed(options.seed * 1000 + self.processes.rank)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Shelf:
+class CheckpointKeeper:
     """Where checkpoints are kept.
 
     Attributes:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from model.checkpoint import fill, save_checkpoint
-from model.conditioning import STYLES, Steering
+from model.conditioning import STYLES, Conditioning
 from model.decoding import MAX_LINE
 from model.errors import BadInput
 from model.generator import Conditions, Generator, State, conditions_of, load_generator
@@ -32,7 +32,7 @@ from training.corpora.flickr8k import read_split_captions
 from training.corpora.songbook import Verse, read_songbook, split_songbook
 from training.corpora.songs import collate_pieces, plan_songs, timetable, whole
 from training.corpora.stanzas import IGNORE, collate, encode, line_syllables, plan
-from training.loops.checkpoint_keeper import Shelf
+from training.loops.checkpoint_keeper import CheckpointKeeper
 from training.loops.curves import Curves, Panel
 from training.loops.options import GeneratorOptions
 from training.loops.schedule import Ema, Interrupt, RunState, check_finite, cosine, decay, optimiser
@@ -122,7 +122,7 @@ class GeneratorTrainer:
         if not self.processes.first:
             torch.manual_seed(options.seed * 1000 + self.processes.rank)
         self.curves = Curves(run, _PANELS)
-        self.shelf = Shelf(run / "generator.safetensors", options.keep, digits=4, lower=True)
+        self.shelf = CheckpointKeeper(run / "generator.safetensors", options.keep, digits=4, lower=True)
         self.carried: State = ()
         self.progress: dict[str, Any] = {
             "step": 0, "epoch": 0, "batch": 0, "batches": 1,
@@ -362,10 +362,10 @@ def songbook_nats(
     return found
 
 
-def told_plan(verse: Verse, lexicon: Lexicon) -> Steering:
+def told_plan(verse: Verse, lexicon: Lexicon) -> Conditioning:
     """All that a planner says of a stanza: its plan, style, mood, lines and their syllables."""
     return replace(
-        Steering.of((), lexicon, verse.style, verse.mood, len(verse.lines)),
+        Conditioning.of((), lexicon, verse.style, verse.mood, len(verse.lines)),
         syllables=line_syllables(verse.lines, lexicon.sounds),
         plan=plan_of(verse.lines),
     )
@@ -376,7 +376,7 @@ def stanza_nats(
     model: Generator,
     texts: list[str],
     vocabulary: CharVocabulary,
-    asked: Sequence[Steering] = (),
+    asked: Sequence[Conditioning] = (),
 ) -> list[float]:
     """Negative log-likelihood of each text in nats, conditioned on nothing or on what each is asked to be.
 
@@ -391,7 +391,7 @@ def stanza_nats(
         numbers = order[start : start + _BATCH]
         batch = [texts[number] for number in numbers]
         inputs, targets = collate(batch, vocabulary)
-        wanted = [asked[number] if asked else Steering() for number in numbers]
+        wanted = [asked[number] if asked else Conditioning() for number in numbers]
         conditions = conditions_of(model, list(zip(wanted, batch, strict=True)))
         logits, _ = model(inputs.to(device), conditions.to(device))
         losses = nn.functional.cross_entropy(

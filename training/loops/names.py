@@ -19,7 +19,7 @@ from model.encoder import Encoder, imagenet_classifier
 from model.errors import BadOption
 from model.keywords import extract, sung
 from model.lexicon import Lexicon
-from model.recognition import Names
+from model.recognition import ImageNetClassifier
 from training.collecting.nltk_data import corpus
 from training.corpora.features import pooled
 from training.corpora.lexicon import ABSTRACT
@@ -58,14 +58,14 @@ def build(encoder: Encoder, lexicon: Lexicon, train: Array, dev: Array, output: 
         raise BadOption(f"{encoder.backbone} knows {len(weight)} classes, not ImageNet's {len(synsets)}.")
     names = [word and _phrase(word) for word in class_words(synsets, lexicon)]
     centre, directions = _familiar_space(pooled(encoder, train))
-    known = Names(weight.numpy(), bias.numpy(), names, centre, directions, 1.0)
-    strangeness = [known.strangeness(row) for row in pooled(encoder, dev)]
-    familiar = float(np.quantile(strangeness, _FAMILIAR))
+    known = ImageNetClassifier(weight.numpy(), bias.numpy(), names, centre, directions, 1.0)
+    out_of_distribution_score = [known.out_of_distribution_score(row) for row in pooled(encoder, dev)]
+    threshold = float(np.quantile(out_of_distribution_score, _FAMILIAR))
     arrays = {"weight": weight, "bias": bias, "centre": centre, "directions": directions}
-    header = {"backbone": encoder.backbone, "names": names, "familiar": familiar}
+    header = {"backbone": encoder.backbone, "names": names, "familiar": threshold}
     tensors = {name: torch.as_tensor(array) for name, array in arrays.items()}
     save_checkpoint(output, "names", header, tensors, half=True, int8=True)
-    return {"classes": len(names), "names": len(known.names), "familiar": familiar}
+    return {"classes": len(names), "names": len(known.names), "familiar": threshold}
 
 
 def _familiar_space(features: Array) -> tuple[Array, Array]:

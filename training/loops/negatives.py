@@ -15,12 +15,12 @@ from model.decoding import Sampling
 from model.errors import BadInput
 from model.files import write_whole
 from model.keywords import distinct, extract
-from model.lyrics_generator import Pen
+from model.lyrics_generator import LyricsGenerator
 from model.plan import Plan, outline
 from model.planner import Brief
-from model.request import Wish
+from model.request import GenerationRequest
 from model.rhyme import SCHEMES
-from model.sampling_jobs import stanza_tasks
+from model.sampling_jobs import stanza_jobs
 from model.text import NEWLINE
 from training.corpora.songbook import Verse, read_songbook, split_songbook
 
@@ -39,11 +39,13 @@ _MOOD = 0.3
 _CHOSEN = 0.6
 
 
-def write_negatives(pen: Pen, songbook: Path, output: Path, count: int, plans: bool, seed: int) -> int:
+def write_negatives(
+    writer: LyricsGenerator, songbook: Path, output: Path, count: int, plans: bool, seed: int
+) -> int:
     """Draw about the keywords of so many training stanzas; return how many were written.
 
     Args:
-        pen: with a planner.
+        writer: with a planner.
         songbook: file of stanzas.
         output: JSON lines of ``keywords`` and ``lines``, a plan's words as its lines.
         count: stanzas whose keywords are taken.
@@ -53,64 +55,64 @@ def write_negatives(pen: Pen, songbook: Path, output: Path, count: int, plans: b
     Raises:
         BadInput: the songbook cannot be read, or there is no planner.
     """
-    if pen.tools.planner is None:
+    if writer.tools.planner is None:
         raise BadInput("There is no planner beside the generator: train one first.")
     draw = random.Random(seed)
     verses = split_songbook(read_songbook(songbook))["train"]
     chosen = draw.sample(verses, min(count, len(verses)))
-    rows = list((_plans if plans else _stanzas)(pen, chosen, draw))
+    rows = list((_plans if plans else _stanzas)(writer, chosen, draw))
     write_whole(output, "".join(json.dumps(row) + "\n" for row in rows).encode())
     return len(rows)
 
 
-def _keywords(pen: Pen, verse: Verse) -> tuple[str, ...]:
-    return tuple(extract(" ".join(verse.keywords), pen.lexicon, _KEYWORDS, filled=True))
+def _keywords(writer: LyricsGenerator, verse: Verse) -> tuple[str, ...]:
+    return tuple(extract(" ".join(verse.keywords), writer.lexicon, _KEYWORDS, filled=True))
 
 
 def _mood(verse: Verse, draw: random.Random) -> str | None:
     return verse.mood if draw.random() < _MOOD else None
 
 
-def _stanzas(pen: Pen, verses: list[Verse], draw: random.Random) -> Iterator[dict[str, Any]]:
-    whole = pen.tools
+def _stanzas(writer: LyricsGenerator, verses: list[Verse], draw: random.Random) -> Iterator[dict[str, Any]]:
+    whole = writer.tools
     for start in tqdm(range(0, len(verses), _BATCH), desc="stanzas"):
         some = verses[start : start + _BATCH]
-        pen.tools = whole if draw.random() < _CHOSEN else whole._replace(reader=None, plan_reader=None)
-        wishes = [
-            Wish(
+        writer.tools = whole if draw.random() < _CHOSEN else whole._replace(reader=None, plan_reader=None)
+        requests = [
+            GenerationRequest(
                 Sampling(draw.choice(_TEMPERATURES)),
-                random_seed=draw.randrange(2**32),
+                seed=draw.randrange(2**32),
                 style=verse.style,
                 mood=_mood(verse, draw),
             )
             for verse in some
         ]
-        wanted = [(_keywords(pen, verse), wish) for verse, wish in zip(some, wishes, strict=True)]
-        for verse, found in zip(some, pen.candidates(wanted), strict=True):
+        wanted = [(_keywords(writer, verse), request) for verse, request in zip(some, requests, strict=True)]
+        for verse, found in zip(some, writer.candidates(wanted), strict=True):
             best, *others = distinct([one.text for one in found])
             for text in [best, *draw.sample(others, min(_STANZAS - 1, len(others)))]:
                 yield {"keywords": list(verse.keywords), "lines": text.split(NEWLINE)}
 
 
-def _plans(pen: Pen, verses: list[Verse], draw: random.Random) -> Iterator[dict[str, Any]]:
+def _plans(writer: LyricsGenerator, verses: list[Verse], draw: random.Random) -> Iterator[dict[str, Any]]:
     for verse in tqdm(verses, desc="plans"):
         drawn = _followed if draw.random() < _CHOSEN else _drafted
-        for plan in drawn(pen, verse, draw):
+        for plan in drawn(writer, verse, draw):
             yield {"keywords": list(verse.keywords), "lines": list(outline(plan))}
 
 
-def _followed(pen: Pen, verse: Verse, draw: random.Random) -> list[Plan]:
+def _followed(writer: LyricsGenerator, verse: Verse, draw: random.Random) -> list[Plan]:
     """The plans that stanzas about a verse's keywords would follow."""
-    wish = Wish(random_seed=draw.randrange(2**32), style=verse.style, mood=_mood(verse, draw))
-    tasks = stanza_tasks(pen.tools, _keywords(pen, verse), wish)
-    return [task.job.steering.plan for task in tasks if task.job.steering.plan]
+    request = GenerationRequest(seed=draw.randrange(2**32), style=verse.style, mood=_mood(verse, draw))
+    tasks = stanza_jobs(writer.tools, _keywords(writer, verse), request)
+    return [task.job.conditioning.plan for task in tasks if task.job.conditioning.plan]
 
 
-def _drafted(pen: Pen, verse: Verse, draw: random.Random) -> list[Plan]:
+def _drafted(writer: LyricsGenerator, verse: Verse, draw: random.Random) -> list[Plan]:
     """Some of the plans that the planner draws, chosen by nobody."""
     scheme = verse.scheme if verse.scheme in SCHEMES else SCHEMES[0]
-    brief = Brief(_keywords(pen, verse), verse.style, _mood(verse, draw), scheme=scheme)
+    brief = Brief(_keywords(writer, verse), verse.style, _mood(verse, draw), scheme=scheme)
     random = np.random.default_rng(draw.randrange(2**32))
-    planner = pen.tools.planner
+    planner = writer.tools.planner
     drafts = planner.draw(brief, _DRAFTS, draw.choice(_PLAN_TEMPERATURES), random) if planner else []
     return [draft.plan for draft in draw.sample(drafts, min(_PLANS, len(drafts)))]

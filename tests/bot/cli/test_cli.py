@@ -268,14 +268,14 @@ def test_a_temperature_that_is_no_number() -> None:
     assert "'warm'" in refused(run("lyrics", "-t", "warm"), 2)
 
 
-@pytest.mark.parametrize("seed", ["", " ", "日本", "🎵", "123", "x" * 10_000])
-def test_bad_seeds(seed: str) -> None:
-    assert "seed" in refused(run("lyrics", "-s", seed), 2)
+@pytest.mark.parametrize("prompt", ["", " ", "日本", "🎵", "123", "x" * 10_000])
+def test_bad_seeds(prompt: str) -> None:
+    assert "seed" in refused(run("lyrics", "-s", prompt), 2)
 
 
-@pytest.mark.parametrize("seed", ["Café!", "L’Été", "I'm “blue”", "KISS\nme", "naïve 🎵 love"])
-def test_unicode_seeds_are_folded(seed: str) -> None:
-    result = run("lyrics", "-s", seed, "-r", "1")
+@pytest.mark.parametrize("prompt", ["Café!", "L’Été", "I'm “blue”", "KISS\nme", "naïve 🎵 love"])
+def test_unicode_seeds_are_folded(prompt: str) -> None:
+    result = run("lyrics", "-s", prompt, "-r", "1")
     assert result.exit_code == 0, result.output
 
 

@@ -22,8 +22,8 @@ from PIL import Image
 
 from bot.cli.evaluate import resumed
 from bot.cli.main import main
-from model.lyrics_generator import Pen
-from model.request import Wish
+from model.lyrics_generator import LyricsGenerator
+from model.request import GenerationRequest
 from tests.tiny import write_songs
 from training.evaluation import evaluation
 from training.evaluation.journal import Journal
@@ -204,10 +204,10 @@ def test_options_and_files_decide_what_goes_on(tmp_path: Path) -> None:
 
 def test_stanzas_go_on_as_they_would_have_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.evaluation.samples._ROWS", 4)
-    pen = Pen.load()
-    wanted = [(("sea",), Wish(random_seed=number, candidates=2)) for number in range(6)]
-    whole = write_all(pen, wanted)
-    compose, calls = pen.compose, []
+    writer = LyricsGenerator.load()
+    wanted = [(("sea",), GenerationRequest(seed=number, candidates=2)) for number in range(6)]
+    whole = write_all(writer, wanted)
+    compose, calls = writer.compose, []
 
     def interrupted(some: Sequence[Any]) -> list[Any]:
         calls.append(len(some))
@@ -215,10 +215,10 @@ def test_stanzas_go_on_as_they_would_have_come(tmp_path: Path, monkeypatch: pyte
             raise KeyboardInterrupt
         return compose(some)
 
-    monkeypatch.setattr(pen, "compose", interrupted)
+    monkeypatch.setattr(writer, "compose", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        write_all(pen, wanted, Journal(tmp_path / "result.json"))
-    assert write_all(pen, wanted, Journal(tmp_path / "result.json")) == whole
+        write_all(writer, wanted, Journal(tmp_path / "result.json"))
+    assert write_all(writer, wanted, Journal(tmp_path / "result.json")) == whole
     assert calls == [2, 2, 2, 2]
 
 

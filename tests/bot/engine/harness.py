@@ -23,7 +23,7 @@ def request(*pictures: str, **options: Any) -> SongRequest:
     """A request like no other, from somebody else each time."""
     number = next(_numbers)
     wanted: dict[str, Any] = {
-        "request_id": f"r{number}", "user": number, "server": number, "random_seed": number,
+        "request_id": f"r{number}", "user": number, "server": number, "seed": number,
         "temperature": 0.4, "pictures": tuple(picture.encode() for picture in pictures),
     }  # fmt: skip
     return SongRequest(**(wanted | options))

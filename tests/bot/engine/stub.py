@@ -9,11 +9,11 @@ import sys
 import time
 from collections.abc import Sequence
 
-from bot.engine.worker import Draft, Setup, Written
+from bot.engine.worker import RequestState, Setup, Written
 from model.decoding import Sampling
 from model.errors import BadInput
 from model.recipe import Recipe
-from model.request import Wish
+from model.request import GenerationRequest
 
 
 class Stub:
@@ -58,30 +58,30 @@ class Stub:
         """Night is dreamy, everything else is nothing."""
         return "dreamy" if "night" in picture else None
 
-    def keywords(self, caption: str | None, seed: str) -> Sequence[str]:
-        return [*seed.split(), *(caption or "").split()]
+    def keywords(self, caption: str | None, prompt: str) -> Sequence[str]:
+        return [*prompt.split(), *(caption or "").split()]
 
-    def write(self, drafts: Sequence[Draft]) -> list[Written]:
-        return [Written(self.lines(draft), self.recipe(draft).text) for draft in drafts]
+    def write(self, states: Sequence[RequestState]) -> list[Written]:
+        return [Written(self.lines(state), self.recipe(state).text) for state in states]
 
-    def recipe(self, draft: Draft) -> Recipe:
-        request = draft.request
+    def recipe(self, state: RequestState) -> Recipe:
+        request = state.request
         if request.replay is not None:
             return request.replay
         sampling = Sampling(request.temperature)
-        wish = Wish(sampling, request.seed, draft.random_seed, forbidden=request.forbidden)
-        return Recipe.of(("stub",), wish, self.generator, self.engine)
+        kept = GenerationRequest(sampling, request.prompt, state.seed, forbidden=request.forbidden)
+        return Recipe.of(("stub",), kept, self.generator, self.engine)
 
-    def lines(self, draft: Draft) -> Sequence[str]:
+    def lines(self, state: RequestState) -> Sequence[str]:
         """The keywords, then which process wrote it and how many it wrote so far.
 
         An angry stanza always swears, a sad one only with the random seed that was asked for.
         """
         self.written += 1
-        request = draft.request
-        if request.mood == "angry" or (request.mood == "sad" and draft.random_seed == request.random_seed):
+        request = state.request
+        if request.mood == "angry" or (request.mood == "sad" and state.seed == request.seed):
             return ["Oh", "damn-ation"]
-        return [" ".join(draft.keywords) or "la", f"{os.getpid()} {self.written}"]
+        return [" ".join(state.keywords) or "la", f"{os.getpid()} {self.written}"]
 
 
 def load(setup: Setup) -> Stub:
@@ -100,8 +100,8 @@ def die(setup: Setup) -> Stub:
 class Nosy(Stub):
     """Tells what it may do, and dies of a seed."""
 
-    def lines(self, draft: Draft) -> Sequence[str]:
-        if draft.request.seed == "crash":
+    def lines(self, state: RequestState) -> Sequence[str]:
+        if state.request.prompt == "crash":
             os.kill(os.getpid(), signal.SIGKILL)
         core, memory, file = (
             resource.getrlimit(kind)[1]

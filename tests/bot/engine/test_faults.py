@@ -377,5 +377,5 @@ async def test_a_worker_has_few_rights_and_no_token(monkeypatch: pytest.MonkeyPa
 async def test_a_request_without_a_picture_that_kills_is_a_fault_of_ours() -> None:
     async with running(loader=f"{STUB}:load_nosy") as made:
         with pytest.raises(WorkerFailed):
-            await made.write(request(seed="crash"))
+            await made.write(request(prompt="crash"))
         assert isinstance(await made.write(request("a")), SongResult)

@@ -23,7 +23,7 @@ def write(asked: SongRequest) -> SongResult:
         case ["raise", text]:
             raise KeyError(text)
     name = threading.current_thread().name
-    return SongResult(asked.caption, (), (name,), asked.random_seed, asked.temperature, "", "g")
+    return SongResult(asked.caption, (), (name,), asked.seed, asked.temperature, "", "g")
 
 
 async def started(**limits: float) -> InlineEngine:

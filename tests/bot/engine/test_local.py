@@ -45,12 +45,12 @@ async def process_of(engine: LocalEngine) -> int:
 async def test_a_picture_becomes_a_stanza_with_everything_to_write_it_again(
     engine: LocalEngine, counts: Counts
 ) -> None:
-    asked = request("dog in snow", seed="kiss", random_seed=7)
+    asked = request("dog in snow", prompt="kiss", seed=7)
     result = await engine.write(asked)
     assert result.caption == "dog in snow"
     assert result.keywords == ("kiss", "dog", "in", "snow")
     assert result.lines[0] == "kiss dog in snow"
-    assert (result.random_seed, result.temperature) == (7, 0.4)
+    assert (result.seed, result.temperature) == (7, 0.4)
     assert (result.captioner, result.generator) == ("captioner", "0123456789ab")
     assert set(result.seconds) == {"queue", "decode", "caption", "write"}
     assert all(0 <= seconds < 1 for seconds in result.seconds.values())
@@ -110,7 +110,7 @@ async def test_the_word_filter_tries_again_then_declines(engine: LocalEngine) ->
     asked = request("dog", mood="sad", forbidden=forbidden)
     result = await engine.write(asked)
     assert result.lines[0] == "dog"
-    assert result.random_seed != asked.random_seed
+    assert result.seed != asked.seed
     with pytest.raises(Declined):
         await engine.write(request("dog", mood="angry", forbidden=forbidden))
 

@@ -19,9 +19,9 @@ from bot.engine.requests import (
     Unrepeatable,
     WorkerFailed,
 )
-from bot.engine.worker import Draft, Setup
+from bot.engine.worker import RequestState, Setup
 from model.recipe import Recipe
-from model.request import Wish
+from model.request import GenerationRequest
 from tests.bot.engine.harness import STUB, request
 from tests.bot.engine.stub import Stub
 
@@ -74,12 +74,12 @@ def test_a_caption_of_nothing_but_forbidden_words_is_declined() -> None:
     forbidden = frozenset({"damn"})
     [declined] = write(request("damn", forbidden=forbidden))
     assert isinstance(declined, Declined)
-    assert song(request("damn", seed="dog", forbidden=forbidden)).keywords == ("dog",)
+    assert song(request("damn", prompt="dog", forbidden=forbidden)).keywords == ("dog",)
 
 
-@pytest.mark.parametrize("seed", ["damn", "oh damn it", "damn-ation", "damn's"])
-def test_a_forbidden_seed_is_declined(seed: str) -> None:
-    [declined] = write(request(seed=seed, forbidden=frozenset({"damn"})))
+@pytest.mark.parametrize("prompt", ["damn", "oh damn it", "damn-ation", "damn's"])
+def test_a_forbidden_seed_is_declined(prompt: str) -> None:
+    [declined] = write(request(prompt=prompt, forbidden=frozenset({"damn"})))
     assert isinstance(declined, Declined)
 
 
@@ -90,8 +90,8 @@ def test_a_word_that_only_contains_a_forbidden_one_is_sung() -> None:
 def test_another_attempt_has_the_same_random_seed_each_time() -> None:
     asked = request("dog", mood="sad", forbidden=frozenset({"damn"}))
     first, second = song(asked), song(asked)
-    assert first.random_seed == second.random_seed != asked.random_seed
-    assert 0 <= first.random_seed < 2**32
+    assert first.seed == second.seed != asked.seed
+    assert 0 <= first.seed < 2**32
 
 
 def test_the_mood_is_that_of_the_first_picture_with_any() -> None:
@@ -111,12 +111,12 @@ def test_a_picture_told_by_its_looks_gives_the_mood_where_none_was_said() -> Non
     assert song(request(caption="something black in the night")).mood is None
 
 
-RECIPE = Recipe.of(("dog", "sea"), Wish(random_seed=5), "0123456789ab", "torch")
+RECIPE = Recipe.of(("dog", "sea"), GenerationRequest(seed=5), "0123456789ab", "torch")
 
 
 def test_a_replay_has_the_recipes_keywords_and_no_other_attempt() -> None:
     assert song(request(caption="a cat", replay=RECIPE)).keywords == ("dog", "sea")
-    swears = request(replay=RECIPE, mood="sad", random_seed=5, forbidden=frozenset({"damn"}))
+    swears = request(replay=RECIPE, mood="sad", seed=5, forbidden=frozenset({"damn"}))
     [declined] = write(swears)
     assert isinstance(declined, Declined)
     assert "words that I do not sing here" in str(declined)
@@ -125,8 +125,8 @@ def test_a_replay_has_the_recipes_keywords_and_no_other_attempt() -> None:
 @pytest.mark.parametrize(
     "recipe",
     [
-        Recipe.of(("dog", "damn"), Wish(), "0123456789ab", "torch"),
-        Recipe.of((), Wish(seed="damn the sea"), "0123456789ab", "torch"),
+        Recipe.of(("dog", "damn"), GenerationRequest(), "0123456789ab", "torch"),
+        Recipe.of((), GenerationRequest(prompt="damn the sea"), "0123456789ab", "torch"),
     ],
     ids=["keyword", "seed"],
 )
@@ -144,24 +144,24 @@ def test_what_other_models_wrote_is_not_replayed(origin: str, engine: str) -> No
 
 def test_a_line_of_the_last_stanzas_is_not_sung_again(monkeypatch: pytest.MonkeyPatch) -> None:
     class Refrain(Stub):
-        def lines(self, draft: Draft) -> list[str]:
-            asked = draft.random_seed == draft.request.random_seed
-            return ["the same old line" if asked else f"another line {draft.random_seed}"]
+        def lines(self, state: RequestState) -> list[str]:
+            asked = state.seed == state.request.seed
+            return ["the same old line" if asked else f"another line {state.seed}"]
 
     setup = Setup("", 0, "none", None, 10**6, attempts=3)
     monkeypatch.setattr(worker._state, "models", Refrain(setup))
     monkeypatch.setattr(worker._state, "recent", deque(maxlen=8))
-    assert song(request("a dog", random_seed=5)).lines == ("the same old line",)
-    other = song(request("a cat", random_seed=6))
-    assert other.random_seed != 6
-    assert other.lines == (f"another line {other.random_seed}",)
+    assert song(request("a dog", seed=5)).lines == ("the same old line",)
+    other = song(request("a cat", seed=6))
+    assert other.seed != 6
+    assert other.lines == (f"another line {other.seed}",)
 
 
 def test_where_every_attempt_has_such_a_line_the_first_one_is_sung(monkeypatch: pytest.MonkeyPatch) -> None:
     class Parrot(Stub):
-        def lines(self, draft: Draft) -> list[str]:
-            return ["the same old line", f"and {draft.random_seed}"]
+        def lines(self, state: RequestState) -> list[str]:
+            return ["the same old line", f"and {state.seed}"]
 
     monkeypatch.setattr(worker._state, "models", Parrot(Setup("", 0, "none", None, 10**6, attempts=3)))
     monkeypatch.setattr(worker._state, "recent", deque([((), frozenset({"the same old line"}))]))
-    assert song(request("a dog", random_seed=5)).random_seed == 5
+    assert song(request("a dog", seed=5)).seed == 5

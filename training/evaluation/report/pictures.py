@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from model.beam import Caption
 from model.errors import BadInput
-from model.image_describer import Eye, Pen, Wish
+from model.image_describer import GenerationRequest, ImageDescriber, LyricsGenerator
 from model.pictures import open_picture
 from training.corpora.flickr8k import read_captions, read_split, read_split_captions
 from training.evaluation.metrics import CiderD, tokenize
@@ -112,24 +112,24 @@ def choose(
 
 
 def look(
-    eye: Eye,
-    pen: Pen,
+    describer: ImageDescriber,
+    writer: LyricsGenerator,
     images: Path,
     names: Sequence[str],
     references: References,
-    wishes: Sequence[Wish],
+    requests: Sequence[GenerationRequest],
     beam: int,
     embed: bool,
 ) -> Iterator[Photograph]:
     """Caption each picture and write stanzas about it; a bad picture becomes its error.
 
     Args:
-        eye: the captioner.
-        pen: the generator.
+        describer: the captioner.
+        writer: the generator.
         images: folder of the pictures.
         names: their file names.
         references: raw human captions by name, of these pictures or of more.
-        wishes: one a stanza.
+        requests: one a stanza.
         beam: beam size.
         embed: put the picture itself into the page.
     """
@@ -140,9 +140,9 @@ def look(
         except BadInput as error:
             yield Photograph(name, error=str(error))
             continue
-        seen = eye.see(picture, beam)
+        seen = describer.see(picture, beam)
         found = seen.caption
-        songs = pen.songs([(seen.told, wish) for wish in wishes], eye.digest)
+        songs = writer.songs([(seen.told, request) for request in requests], describer.digest)
         small = _small(picture)
         yield Photograph(
             name=name,
@@ -155,7 +155,7 @@ def look(
             cider=judge.score(name, found.text),
             words=tuple(_words(found, embed)),
             references=tuple(references.get(name, ())),
-            keywords=pen.keywords(seen.told, ""),
+            keywords=writer.keywords(seen.told, ""),
             stanzas=tuple(song.lines for song in songs),
         )
 

@@ -90,7 +90,7 @@ def read_log(path: Path) -> list[LineChart]:
     except (UnicodeDecodeError, csv.Error) as error:
         raise BadInput(f"{path} is not a CSV file.") from error
     columns = [name for name in rows[0] if name] if rows else []
-    x = next((name for wish in _PROGRESS for name in columns if name.strip().lower() == wish), None)
+    x = next((name for request in _PROGRESS for name in columns if name.strip().lower() == request), None)
     run = path.parent.name if path.name == "log.csv" and path.parent.name else path.stem
     charts = []
     for title, words in ((run, _LOSSES), (f"{run}: dev, times 100", _SCORES)):
