@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from bot.store import Output, Store, new_id
-from tests.collecting.server import Track
+from tests.training.collecting.server import Track
 
 RHYMES = [
     group.split()

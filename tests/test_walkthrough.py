@@ -26,7 +26,7 @@ from bot.cli.main import main
 from model.checkpoint import load_checkpoint
 from model.files import CHECKPOINTS
 from tests import invented
-from tests.collecting.server import LyricsServer, serving
+from tests.training.collecting.server import LyricsServer, serving
 from training.corpora.corpus import read_rows
 
 PAGE = Path(__file__).parent.parent / "docs" / "walkthrough.md"

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from tests.collecting.server import Track, serving
+from tests.training.collecting.server import Track, serving
 
 SONGS = 2_000
 LIMIT = 200  # songs a second

@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 
 from bot.cli.ratings import backup, ratings
 from bot.store import Output, ServerSettings, Store
-from tests.bot.test_store import ADA, BOB, EVE, NOON, PEOPLE, SERVER, stanza
+from tests.bot.store.test_store import ADA, BOB, EVE, NOON, PEOPLE, SERVER, stanza
 
 COLUMNS = [
     "output", "person", "server", "reaction", "self_rating", "bot", "rated_at", "created", "caption",

@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from bot.cli.main import main
 from model.errors import Unavailable
-from tests.collecting.server import FAULTS, LyricsServer, Track, serving
+from tests.training.collecting.server import FAULTS, LyricsServer, Track, serving
 from training.collecting.answers import (
     Failed,
     Song,

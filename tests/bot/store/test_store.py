@@ -33,7 +33,7 @@ from bot.store.pseudonyms import Pseudonyms
 from bot.store.rating_queries import rating_rows
 from bot.store.schema import migrations
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ADA, BOB, EVE = 100_000_000_000_000_001, 100_000_000_000_000_002, 100_000_000_000_000_003
 SERVER, CHANNEL, MESSAGE = 200_000_000_000_000_001, 300_000_000_000_000_001, 400_000_000_000_000_001
 NOON = 1_800_000_000.0
@@ -610,7 +610,7 @@ _ACKNOWLEDGE = """
 import asyncio, sys
 from pathlib import Path
 from bot.store import Store
-from tests.bot.test_store import stanza
+from tests.bot.store.test_store import stanza
 
 async def main():
     async with Store.open(Path(sys.argv[1])) as store:
@@ -696,7 +696,7 @@ _FULL_DISK = """
 import asyncio, resource, sys
 from pathlib import Path
 from bot.store import Store, StoreError
-from tests.bot.test_store import stanza
+from tests.bot.store.test_store import stanza
 
 async def main():
     path = Path(sys.argv[1])
