@@ -14,24 +14,18 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from model.conditioning import Conditioning, ConditioningState, State
-from model.errors import BadOption
 from model.keywords import MAX_KEYWORDS
 from model.plan import MAX_INNER
 from model.rules import Mask, Rules
+from model.sampling import Floats, Ids, Sampling, draw, log_probabilities, probabilities
 from model.text import IN_WORD, NEWLINE
 from model.trie import Trie
 from model.vocabulary import BOS, EOS, CharVocabulary
 
-Floats = npt.NDArray[np.float64]
-Ids = npt.NDArray[np.int64]
 Packed = tuple[int, ...]
 
-MIN_TEMPERATURE, MAX_TEMPERATURE = 0.1, 2.0
-# Four lines of the longest width that the training songs have; most stanzas end by 180.
-MAX_CHARACTERS = 300
 # Longer lines are prose, in songs as in most verse: training leaves them out, and a line that
 # goes on and on is given up.
 MAX_LINE = 72
@@ -101,40 +95,6 @@ class Stepper(Protocol):
 
 
 @dataclass(frozen=True)
-class Sampling:
-    """How symbols are drawn.
-
-    Attributes:
-        temperature: divides the logits; below 1 safer, above 1 wilder.
-        top_k: only the k likeliest symbols may be drawn; 0 for all.
-        top_p: only the smallest set of symbols with this much probability (nucleus
-            sampling, Holtzman et al., ICLR 2020); 1 for all.
-        max_characters: a stanza is cut off there.
-
-    Raises:
-        BadOption: a value outside its range.
-    """
-
-    temperature: float = 0.4
-    top_k: int = 0
-    top_p: float = 1.0
-    max_characters: int = MAX_CHARACTERS
-
-    def __post_init__(self) -> None:
-        if not MIN_TEMPERATURE <= self.temperature <= MAX_TEMPERATURE:
-            raise BadOption(
-                f"The temperature must be between {MIN_TEMPERATURE} and {MAX_TEMPERATURE}, "
-                f"not {self.temperature:g}."
-            )
-        if self.top_k < 0:
-            raise BadOption(f"top-k must be 0 (off) or more, not {self.top_k}.")
-        if not 0 < self.top_p <= 1:
-            raise BadOption(f"top-p must be above 0 and at most 1, not {self.top_p:g}.")
-        if self.max_characters < 1:
-            raise BadOption("A stanza must be allowed at least one character.")
-
-
-@dataclass(frozen=True)
 class Sample:
     """One drawn text.
 
@@ -152,34 +112,6 @@ class Sample:
     cut: bool
     nats: float
     endings: tuple[tuple[str, float], ...] = ()
-
-
-def probabilities(logits: Floats, sampling: Sampling) -> Floats:
-    """(rows, symbols) logits -> probabilities after temperature, top-k and nucleus."""
-    scaled = logits / sampling.temperature
-    scaled = scaled - scaled.max(axis=1, keepdims=True)
-    if 0 < sampling.top_k < scaled.shape[1]:
-        least = np.sort(scaled, axis=1)[:, -sampling.top_k, None]
-        scaled = np.where(scaled < least, -np.inf, scaled)
-    weights: Floats = np.exp(scaled)
-    weights /= weights.sum(axis=1, keepdims=True)
-    if sampling.top_p < 1:
-        order = np.argsort(-weights, axis=1)
-        ranked = np.take_along_axis(weights, order, axis=1)
-        # A symbol stays while those likelier than it hold less than top_p.
-        outside = np.cumsum(ranked, axis=1) - ranked >= sampling.top_p
-        np.put_along_axis(weights, order, np.where(outside, 0.0, ranked), axis=1)
-        weights /= weights.sum(axis=1, keepdims=True)
-    return weights
-
-
-def draw(weights: Floats, uniforms: Floats) -> Ids:
-    """Inverse-CDF draw: (rows, symbols) probabilities and (rows,) numbers in [0, 1) -> (rows,) ids."""
-    cumulative = np.cumsum(weights, axis=1)
-    # A double below 1 times the sum is rounded to something below the sum, so that symbols of no
-    # probability at the end are never selected.
-    chosen: Ids = (cumulative <= (uniforms * cumulative[:, -1])[:, None]).sum(axis=1)
-    return chosen
 
 
 @dataclass(frozen=True)
@@ -596,10 +528,3 @@ def _weights(rows: Sequence[_Row], logits: Floats) -> Floats:
 
 def _context(rows: Sequence[_Row]) -> Context:
     return Context.of([row.packed for row in rows])
-
-
-def log_probabilities(logits: Floats) -> Floats:
-    """Log-probabilities, row by row."""
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    normal: Floats = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return normal

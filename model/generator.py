@@ -26,11 +26,12 @@ from model.conditioning import (
     spelling,
     style_id,
 )
-from model.decoding import Context, Floats, Ids, packed
+from model.decoding import Context, packed
 from model.keywords import MAX_KEYWORDS
 from model.lstm import Lstm, dropped
 from model.mood import MOODS
 from model.rhyme import MAX_SYLLABLES, RHYMES
+from model.sampling import Floats, Ids
 from model.text import LETTERS
 from model.vocabulary import CharVocabulary
 

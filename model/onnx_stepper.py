@@ -24,13 +24,14 @@ from model.conditioning import (
     spelling,
     style_id,
 )
-from model.decoding import Context, Floats, Ids
+from model.decoding import Context
 from model.errors import BadCheckpoint
 from model.keywords import MAX_KEYWORDS
 from model.mood import MOODS
 from model.onnx_graph import FLOAT, Graph, Session, Singles
 from model.plan import MAX_INNER
 from model.rhyme import MAX_SYLLABLES, RHYMES
+from model.sampling import Floats, Ids
 from model.vocabulary import CharVocabulary
 
 # What a wish is looked up in.

@@ -22,11 +22,11 @@ import zlib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
-from model.decoding import Sampling
 from model.errors import BadInput, BadOption
 from model.keywords import MAX_KEYWORDS
 from model.prompts import MAX_PROMPT, check_prompt
 from model.request import BACKENDS, MAX_REWRITTEN, GenerationRequest
+from model.sampling import Sampling
 
 # In characters: one from nothing at all, and more than four long keywords, a whole phrase and as many
 # replaced lines as there may be take.

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from model.conditioning import CANDIDATES, DEFAULT_STYLE, LEAST_SYLLABLES, MAX_LINES, STYLES
 from model.conditioning import MOST_SYLLABLES as MOST_SYLLABLES
-from model.decoding import Sampling
 from model.errors import BadOption
 from model.mood import MOODS
 from model.prompts import MAX_SEED
 from model.rhyme import SCHEMES
+from model.sampling import Sampling
 
 # What can run the generator: ONNX Runtime with weights of 8 bits or in float32, or PyTorch.
 BACKENDS = ("int8", "float32", "torch")

@@ -431,8 +431,8 @@ def evaluate_context(
 ) -> None:
     """Write stanzas about photographs and find these by them, among 10 and among 100."""
     needs_extra("nltk", "tqdm")
-    from model.decoding import Sampling
     from model.image_describer import GenerationRequest
+    from model.sampling import Sampling
     from training.corpora.flickr8k import read_split
     from training.evaluation.context import context_table
     from training.evaluation.context import evaluate_context as measure

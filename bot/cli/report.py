@@ -102,9 +102,9 @@ def report(
 
 
 def _photographs(options: dict[str, Any], seed: int) -> list[Photograph]:
-    from model.decoding import Sampling
     from model.image_describer import GenerationRequest
     from model.prompts import MAX_SEED
+    from model.sampling import Sampling
     from training.evaluation.report.pictures import choose, look
 
     requests = [

@@ -20,12 +20,12 @@ from bot.cli.console import (
     with_options,
 )
 from model.conditioning import CANDIDATES, DEFAULT_STYLE, LEAST_SYLLABLES, MAX_LINES, MOST_SYLLABLES, STYLES
-from model.decoding import Sampling
 from model.errors import BadOption
 from model.mood import MOODS, NONE, PICTURE, takes_picture
 from model.prompts import MAX_SEED, check_prompt, check_seed
 from model.request import LINES, MAX_CANDIDATES, GenerationRequest
 from model.rhyme import SCHEMES
+from model.sampling import Sampling
 
 if TYPE_CHECKING:
     from model.explanation import Explanation

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from bot.engine.requests import SongRequest
 from bot.engine.worker import RequestState, Setup, Written
-from model.decoding import Sampling
 from model.explanation import explain
 from model.extras import needing_torch
 from model.files import CHECKPOINTS
 from model.mood import picture_mood
 from model.recipe import Recipe
 from model.request import GenerationRequest
+from model.sampling import Sampling
 
 if TYPE_CHECKING:
     from PIL import Image

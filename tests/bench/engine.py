@@ -19,11 +19,12 @@ from torch import nn
 from tqdm import tqdm
 
 from model.conditioning import Conditioning, ConditioningState
-from model.decoding import Context, Floats, Ids, Sampling, Stepper, draw, packed, probabilities
+from model.decoding import Context, Stepper, packed
 from model.files import CHECKPOINTS
 from model.generator import Generator, TorchStepper, load_generator
 from model.lexicon import Lexicon
 from model.onnx_stepper import load_stepper
+from model.sampling import Floats, Ids, Sampling, draw, probabilities
 from model.vocabulary import BOS, EOS, CharVocabulary
 
 BATCHES = (1, 8, 32, 64)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.engine.requests import SongRequest, SongResult
-from model.decoding import Sampling
 from model.explanation import Explanation, Placed, Rival
 from model.mood import NONE, PICTURE
 from model.recipe import Recipe
 from model.request import GenerationRequest
+from model.sampling import Sampling
 
 GENERATOR = "0123456789ab"
 KEYWORDS = ("song",)

@@ -9,24 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.conditioning import Conditioning, ConditioningState
-from model.decoding import (
-    MAX_LINE,
-    PATIENCE,
-    SURVIVORS,
-    Context,
-    Floats,
-    Ids,
-    Sample,
-    Sampling,
-    SamplingJob,
-    compose,
-    draw,
-    probabilities,
-    sample,
-)
+from model.decoding import MAX_LINE, PATIENCE, SURVIVORS, Context, Sample, SamplingJob, compose, sample
 from model.errors import BadOption
 from model.lexicon import Entry, Lexicon
 from model.rules import Rules, Spelling
+from model.sampling import Floats, Ids, Sampling, draw, probabilities
 from model.text import words
 from model.vocabulary import EOS, CharVocabulary
 from model.wordfilter import Forbidden

@@ -7,10 +7,11 @@ import torch
 
 from model.checkpoint import save_checkpoint
 from model.conditioning import FIRST_STYLES, SPELLED, STYLES, Conditioning, ConditioningState, spelling
-from model.decoding import Context, Sampling, SamplingJob, packed, sample
+from model.decoding import Context, SamplingJob, packed, sample
 from model.errors import BadCheckpoint
 from model.generator import Conditions, Generator, TorchStepper, conditions_of, load_generator
 from model.plan import LinePlan
+from model.sampling import Sampling
 from model.vocabulary import BOS, CharVocabulary
 
 VOCABULARY = CharVocabulary()

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from model.checkpoint import load_checkpoint
-from model.decoding import Sampling
 from model.errors import BadOption
 from model.keywords import used
 from model.lexicon import Entry, Lexicon
@@ -21,6 +20,7 @@ from model.ranking import Candidate, Weights
 from model.request import GenerationRequest
 from model.rhyme import last_word, partner
 from model.rules import SLACK
+from model.sampling import Sampling
 from model.sampling_jobs import stanza_jobs
 from model.text import NEWLINE, words
 from tests.model.test_decoding import Uniform

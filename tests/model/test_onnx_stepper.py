@@ -11,12 +11,13 @@ import torch
 
 from model.checkpoint import save_checkpoint
 from model.conditioning import Conditioning, ConditioningState
-from model.decoding import Context, Sampling, SamplingJob, Stepper, packed, sample
+from model.decoding import Context, SamplingJob, Stepper, packed, sample
 from model.errors import BadCheckpoint
 from model.generator import Generator, TorchStepper, load_generator
 from model.onnx_stepper import OnnxStepper, load_stepper
 from model.plan import LinePlan
 from model.rhyme import RHYMES
+from model.sampling import Sampling
 from model.vocabulary import BOS, CharVocabulary
 from training.evaluation.evaluation import stepped_nats
 from training.loops.generator import stanza_nats

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.conditioning import LEAST_SYLLABLES, MAX_LINES, MOST_SYLLABLES, STYLES
-from model.decoding import Sampling
 from model.errors import BadInput, BadOption
 from model.mood import MOODS
 from model.prompts import check_prompt
 from model.recipe import LONGEST_RECIPE, SHORTEST_RECIPE, NotARecipe, OtherModels, Recipe, filter_mark
 from model.request import MAX_REWRITTEN, GenerationRequest
 from model.rhyme import SCHEMES
+from model.sampling import Sampling
 
 GENERATOR, ENGINE = "0123456789ab", "int8"
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"

@@ -13,13 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.conditioning import LEAST_SYLLABLES, MAX_LINES, MOST_SYLLABLES, Conditioning, ConditioningState
-from model.decoding import Sample, Sampling, SamplingJob, sample
+from model.decoding import Sample, SamplingJob, sample
 from model.lexicon import Entry, Lexicon
 from model.novelty import Novelty, ends, fingerprint
 from model.ranking import Weights
 from model.request import GenerationRequest
 from model.rhyme import FREE, SCHEMES, Pronunciations, last_word, partner, rhyme_bucket
 from model.rules import LOOP, SLACK, Spelling
+from model.sampling import Sampling
 from model.sampling_jobs import Tools, line_jobs, stanza_jobs
 from model.text import NEWLINE, words
 from model.vocabulary import CharVocabulary

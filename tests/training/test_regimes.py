@@ -18,9 +18,10 @@ import training.loops.presets
 from bot.cli.main import main
 from model.checkpoint import load_checkpoint
 from model.conditioning import Conditioning
-from model.decoding import Job, Sampling, sample
+from model.decoding import SamplingJob, sample
 from model.errors import BadOption
 from model.generator import Conditions, TorchStepper, load_generator
+from model.sampling import Sampling
 from model.text import ALPHABET
 from model.vocabulary import BOS, EOS, CharVocabulary
 from tests.tiny import TINY, WORDS, trainer, write_songs
@@ -121,7 +122,7 @@ def test_every_cell_and_every_optimiser_learns_songs(
     assert checkpoint.header["architecture"]["cell"] == cell
     assert song_nats(model, learner.dev, vocabulary) == pytest.approx(learner.progress["best"], abs=0.01)
     # A stanza comes out of it, too, and ends at the latest where the song has an empty line.
-    [one] = sample(TorchStepper(model), vocabulary, Job(Conditioning(), [1], Sampling(0.3)))
+    [one] = sample(TorchStepper(model), vocabulary, SamplingJob(Conditioning(), [1], Sampling(0.3)))
     assert one.text
     assert "\n\n" not in one.text
 

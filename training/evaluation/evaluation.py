@@ -16,12 +16,13 @@ import numpy as np
 from tqdm import tqdm
 
 from model.conditioning import Conditioning, ConditioningState
-from model.decoding import Context, Stepper, log_probabilities, packed
+from model.decoding import Context, Stepper, packed
 from model.errors import BadInput
 from model.files import write_whole
 from model.generator import load_generator
 from model.image_describer import ImageDescriber
 from model.onnx_stepper import load_stepper
+from model.sampling import log_probabilities
 from model.text import ALPHABET
 from model.vocabulary import BOS, EOS, CharVocabulary
 from training.corpora.corpus import Song, pieces, read_songs, split

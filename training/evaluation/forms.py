@@ -11,12 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from model.decoding import Sampling
 from model.keywords import extract, used
 from model.lyrics_generator import LyricsGenerator
 from model.request import GenerationRequest
 from model.rhyme import FREE, SCHEMES, partner
 from model.rules import SLACK
+from model.sampling import Sampling
 from model.text import NEWLINE
 from training.corpora.rhymes import LAST_SYLLABLE, STRICT, Rhymes, line_ends
 from training.evaluation.evaluation import stepped_nats

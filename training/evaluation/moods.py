@@ -17,12 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from model.decoding import Sampling
 from model.errors import BadInput
 from model.files import write_whole
 from model.image_describer import GenerationRequest, LyricsGenerator
 from model.lexicon import Lexicon
 from model.mood import MOODS, SIGNS, signs
+from model.sampling import Sampling
 from model.text import NEWLINE, words
 from training.collecting.nltk_data import corpus as nltk_corpus
 from training.corpora.corpus import pieces, read_songs, split

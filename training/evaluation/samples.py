@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from model.conditioning import Conditioning
-from model.decoding import Sampling, SamplingJob, sample
+from model.decoding import SamplingJob, sample
 from model.errors import BadInput
 from model.files import CHECKPOINTS
 from model.image_describer import GenerationRequest, LyricsGenerator
 from model.keywords import MAX_KEYWORDS, extract, used
 from model.ranking import Candidate
+from model.sampling import Sampling
 from model.text import NEWLINE
 from model.wordfilter import is_forbidden
 from training.corpora.corpus import pieces, read_songs, split

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from model.decoding import MAX_TEMPERATURE, MIN_TEMPERATURE
 from model.errors import BadOption
 from model.files import replacing
 from model.generator import load_generator
 from model.image_describer import LyricsGenerator
 from model.keywords import MAX_KEYWORDS, extract
+from model.sampling import MAX_TEMPERATURE, MIN_TEMPERATURE
 from training.evaluation.journal import Journal
 from training.evaluation.samples import Songs, Stanza, copying, lexicon_of, write
 from training.evaluation.suffixes import shared_spans

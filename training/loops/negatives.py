@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from model.decoding import Sampling
 from model.errors import BadInput
 from model.files import write_whole
 from model.keywords import distinct, extract
@@ -20,6 +19,7 @@ from model.plan import Plan, outline
 from model.planner import Brief
 from model.request import GenerationRequest
 from model.rhyme import SCHEMES
+from model.sampling import Sampling
 from model.sampling_jobs import stanza_jobs
 from model.text import NEWLINE
 from training.corpora.songbook import Verse, read_songbook, split_songbook

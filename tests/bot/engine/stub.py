@@ -10,10 +10,10 @@ import time
 from collections.abc import Sequence
 
 from bot.engine.worker import RequestState, Setup, Written
-from model.decoding import Sampling
 from model.errors import BadInput
 from model.recipe import Recipe
 from model.request import GenerationRequest
+from model.sampling import Sampling
 
 
 class Stub:

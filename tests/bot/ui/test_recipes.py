@@ -16,10 +16,10 @@ from bot.ui.panel import panel
 from bot.ui.refusals import Refusal
 from bot.ui.replies import MAX_MESSAGE
 from model.conditioning import CANDIDATES
-from model.decoding import Sampling
 from model.explanation import Explanation, Placed, Rival
 from model.recipe import LONGEST_RECIPE, Recipe
 from model.request import MAX_REWRITTEN, GenerationRequest
+from model.sampling import Sampling
 from tests.bot.conftest import StubEngine, make_bot
 from tests.bot.songs import GENERATOR
 
