@@ -68,9 +68,68 @@ def test_every_command_shown_exists_with_its_options(document: str, line: str) -
 
 
 @pytest.mark.parametrize(("name", "command"), commands(main))
-def test_every_command_has_help_and_is_in_a_document(name: str, command: click.Command) -> None:
-    assert command.help
-    assert any(name in path.read_text() for path in DOCUMENTS), name
+def test_every_command_has_help(name: str, command: click.Command) -> None:
+    assert command.help, name
+
+
+CLI = ROOT / "docs/cli.md"
+SPAN = re.compile(r"`([^`\n]+)`")
+# A file or folder of this repository, as texts name them.
+FILE = re.compile(r"(?:bot|model|training|tests|docs|packaging|data)/[\w./-]*")
+
+
+def entries() -> dict[str, tuple[dict[str, str], set[str]]]:
+    """Of each command on the page: its rows, a default for each name, and the shared options it takes."""
+    found = {}
+    for section in re.split(r"^### ", CLI.read_text(), flags=re.MULTILINE)[1:]:
+        name, *lines = section.split("\n## ")[0].splitlines()
+        table = [line for line in lines if line.startswith("| `")]
+        cells = [[cell.strip() for cell in line.split("|")[1:4]] for line in table]
+        shared = [line for line in lines if line.startswith(("Also: ", "Options: "))]
+        found[name] = (
+            {option: default for names, default, _ in cells for option in SPAN.findall(names)},
+            set(SPAN.findall(" ".join(shared))),
+        )
+    return found
+
+
+def names_of(parameter: click.Parameter) -> set[str]:
+    if isinstance(parameter, click.Argument):
+        return {parameter.human_readable_name.rstrip(".")}
+    return {*parameter.opts, *parameter.secondary_opts}
+
+
+def default_of(parameter: click.Parameter) -> str | None:
+    """What holds where nothing is said, as the help has it; none where no single value does."""
+    built_in = re.search(r"Built in: (.+)\.$", getattr(parameter, "help", None) or "")
+    if built_in:
+        return {"True": "on", "False": "off"}.get(built_in[1], built_in[1])
+    default = parameter.to_info_dict().get("default")
+    if isinstance(default, bool):
+        return "on" if default else "off"
+    return None if default is None or isinstance(default, tuple) else str(default)
+
+
+def test_the_command_lines_page_has_every_command() -> None:
+    assert sorted(entries()) == sorted(name for name, _ in commands(main))
+
+
+@pytest.mark.parametrize(("name", "command"), commands(main))
+def test_the_command_lines_page_has_every_option(name: str, command: click.Command) -> None:
+    rows, shared = entries()[name]
+    known = {one: parameter for parameter in command.params for one in names_of(parameter)}
+    assert {*rows, *shared} == known.keys()
+    for one, said in rows.items():
+        expected = "required" if known[one].required else default_of(known[one])
+        assert expected is None or said == expected, one
+
+
+def test_shared_options_are_explained_once() -> None:
+    head = CLI.read_text().split("### ")[0]
+    explained = set(SPAN.findall(head))
+    for rows, shared in entries().values():
+        assert shared <= explained
+        assert not rows.keys() & shared
 
 
 def anchors(document: Path) -> set[str]:
@@ -98,6 +157,22 @@ def test_every_document_is_reachable_from_the_readme() -> None:
         }
         new = linked - found
     assert found >= set((ROOT / "docs").glob("*.md"))
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_file_and_module_named_exists(path: Path) -> None:
+    text = re.sub(r"^```.*?^```$", "", path.read_text(), flags=re.MULTILINE | re.DOTALL)
+    for span in SPAN.findall(text):
+        if FILE.fullmatch(span):
+            assert (ROOT / span).exists(), span
+    for module in re.findall(r"python -m ((?:tests|bot|model|training)\.[\w.]+)", path.read_text()):
+        assert (ROOT / module.replace(".", "/")).with_suffix(".py").exists(), module
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_name_of_the_code_is_where_it_is_said_to_be(path: Path) -> None:
+    for name, module in re.findall(r"`(\w+)` in `([\w/]+\.py)`", path.read_text()):
+        assert re.search(rf"^(?:class |def |){name}\b", (ROOT / module).read_text(), re.MULTILINE), name
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
