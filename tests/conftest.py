@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -50,6 +53,31 @@ def nltk_data() -> None:
 @pytest.fixture(scope="session")
 def checkpoints() -> Path:
     return ROOT / "data" / "checkpoints"
+
+
+@functools.cache
+def _models_once() -> dict[type, Callable[..., Any]]:
+    """A loader for each kind of models, that keeps what it made of the shipped folder and of no other."""
+    from model.files import CHECKPOINTS
+    from model.image_describer import ImageDescriber
+    from model.lyrics_generator import LyricsGenerator
+
+    def once(load: Callable[..., Any]) -> Callable[..., Any]:
+        kept = functools.cache(load)
+
+        def loaded(folder: Path = CHECKPOINTS, *args: Any, **kwargs: Any) -> Any:
+            return (kept if folder == CHECKPOINTS else load)(folder, *args, **kwargs)
+
+        return loaded
+
+    return {kind: once(kind.load) for kind in (LyricsGenerator, ImageDescriber)}
+
+
+@pytest.fixture
+def models_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of commands: reading the models takes longer than most of these, and none changes them."""
+    for kind, load in _models_once().items():
+        monkeypatch.setattr(kind, "load", load)
 
 
 @pytest.fixture(scope="session")

@@ -20,8 +20,9 @@ from tests.discord import LoopbackDiscord
 from tests.discord.tls import HOSTS
 from tests.discord.traffic import wait_until
 
-# An address of this machine that nobody else uses for HTTPS.
-HIDDEN_ADDRESS = "127.0.0.43"
+# An address of this machine that nobody else uses for HTTPS, not even another process of these tests.
+_PROCESS = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+HIDDEN_ADDRESS = f"127.0.0.{43 + _PROCESS}"
 STUB = "tests.bot.reader:load"
 
 _READY = re.compile(r"worker \d+ is ready: process (\d+)")

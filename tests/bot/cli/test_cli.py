@@ -18,6 +18,11 @@ from bot.cli.main import main
 from tests.model.test_pictures import png_header
 from tests.refusals import refused
 
+pytestmark = pytest.mark.usefixtures("models_read_once")
+
+# Enough candidates to choose from, where it does not matter how good the choice is.
+FEW = ("--candidates", "8")
+
 
 def run(*words: str | Path) -> Result:
     return CliRunner().invoke(main, [str(word) for word in words])
@@ -48,10 +53,11 @@ def test_lyrics_json_is_the_same_without_image_and_caption() -> None:
 
 
 def test_a_stanza_can_be_asked_for_again() -> None:
-    first = json.loads(run("lyrics", "-s", "the sea", "-n", "3", "--json").stdout)["stanzas"]
+    words = ("lyrics", "-s", "the sea", *FEW, "--json")
+    first = json.loads(run(*words, "-n", "3").stdout)["stanzas"]
     assert len({stanza["text"] for stanza in first}) > 1
     for stanza in first:
-        again = run("lyrics", "-s", "the sea", "-r", str(stanza["random_seed"]), "--json")
+        again = run(*words, "-r", str(stanza["random_seed"]))
         assert json.loads(again.stdout)["stanzas"][0] == stanza
 
 
@@ -69,15 +75,15 @@ def test_lyrics_from_nothing() -> None:
 
 
 def test_stdout_is_verse_and_the_recipe_is_beside_it() -> None:
-    result = run("lyrics", "-r", "3", "-n", "2", "--candidates", "8")
-    stanzas = json.loads(run("lyrics", "-r", "3", "-n", "2", "--candidates", "8", "--json").stdout)["stanzas"]
+    result = run("lyrics", "-r", "3", "-n", "2", *FEW)
+    stanzas = json.loads(run("lyrics", "-r", "3", "-n", "2", *FEW, "--json").stdout)["stanzas"]
     assert result.stdout == "\n\n".join(stanza["text"] for stanza in stanzas) + "\n"
     assert result.stderr.split() == ["recipe", stanzas[0]["recipe"], "recipe", stanzas[1]["recipe"]]
 
 
 def test_a_recipe_writes_the_stanza_again_byte_for_byte(photograph: Path) -> None:
     options = ("-t", "0.8", "-r", "11", "--scheme", "abab", "--syllables", "8", "--mood", "sad", "--explain",
-               "--candidates", "8")  # fmt: skip
+               *FEW)  # fmt: skip
     first = json.loads(run("sing", photograph, *options, "--json").stdout)
     [stanza] = first["stanzas"]
     again = run("lyrics", "--replay", stanza["recipe"])
@@ -95,9 +101,7 @@ def test_a_recipe_writes_the_stanza_again_byte_for_byte(photograph: Path) -> Non
 
 
 def test_a_line_is_rewritten_and_the_others_stay() -> None:
-    stanza = json.loads(run("lyrics", "-s", "the sea", "-r", "5", "--candidates", "8", "--json").stdout)[
-        "stanzas"
-    ][0]
+    stanza = json.loads(run("lyrics", "-s", "the sea", "-r", "5", *FEW, "--json").stdout)["stanzas"][0]
     replay = ("lyrics", "--replay", stanza["recipe"], "--rewrite", "2")
     once = json.loads(run(*replay, "-r", "1", "--json").stdout)["stanzas"][0]
     changed = [
@@ -113,7 +117,7 @@ def test_a_line_is_rewritten_and_the_others_stay() -> None:
 def test_the_mood_of_a_picture(tmp_path: Path) -> None:
     dark = tmp_path / "dark.png"
     Image.new("RGB", (64, 64), (10, 10, 40)).save(dark)
-    words = ("sing", dark, "-r", "1", "--candidates", "8", "--mood")
+    words = ("sing", dark, "-r", "1", *FEW, "--mood")
     found = [json.loads(run(*words, mood, "--json").stdout) for mood in ("picture", "dreamy")]
     assert found[0] == found[1]
     assert "'picture' is not one of" in refused(run("lyrics", "--mood", "picture"), 2)
@@ -122,7 +126,7 @@ def test_the_mood_of_a_picture(tmp_path: Path) -> None:
 def test_a_picture_that_is_told_by_its_looks_gives_the_mood_unless_one_is_said(tmp_path: Path) -> None:
     dark = tmp_path / "dark.png"
     Image.new("RGB", (64, 64), (10, 10, 40)).save(dark)
-    words = ("sing", dark, "-r", "1", "--candidates", "8", "--explain", "--json")
+    words = ("sing", dark, "-r", "1", *FEW, "--explain", "--json")
     unsaid, none, sad = (
         json.loads(run(*words, *mood).stdout) for mood in ((), ("--mood", "none"), ("--mood", "sad"))
     )
@@ -131,19 +135,19 @@ def test_a_picture_that_is_told_by_its_looks_gives_the_mood_unless_one_is_said(t
     assert moods == ["dreamy", None, "sad"]
     [stanza] = unsaid["stanzas"]
     assert run("lyrics", "--replay", stanza["recipe"]).stdout == stanza["text"] + "\n"
-    shown = run("sing", dark, "-r", "1", "--candidates", "8").stdout
+    shown = run("sing", dark, "-r", "1", *FEW).stdout
     facts = "caption   something black in the night\nkeywords  night, black\nmood      dreamy"
     assert shown == f"{facts}\n\n{stanza['text']}\n"
 
 
 def test_a_picture_on_which_something_is_named_leaves_the_mood_to_the_words(photograph: Path) -> None:
-    words = ("sing", photograph, "-r", "1", "--candidates", "8", "--explain", "--json")
+    words = ("sing", photograph, "-r", "1", *FEW, "--explain", "--json")
     [stanza] = json.loads(run(*words).stdout)["stanzas"]
     assert stanza["explanation"]["mood"] is None
 
 
 def test_an_explanation_says_what_led_where(photograph: Path) -> None:
-    found = json.loads(run("sing", photograph, "-r", "7", "--candidates", "8", "--explain", "--json").stdout)
+    found = json.loads(run("sing", photograph, "-r", "7", *FEW, "--explain", "--json").stdout)
     [stanza] = found["stanzas"]
     why = stanza["explanation"]
     assert set(why) == {"words", "mood", "scheme", "syllables", "copied", "rivals", "candidates", "plan"}
@@ -158,7 +162,7 @@ def test_an_explanation_says_what_led_where(photograph: Path) -> None:
     assert len({tuple(rival["lines"]) for rival in why["rivals"]}) == len(scores) <= why["candidates"]
     for rival in why["rivals"]:
         assert sum(rival["parts"].values()) == pytest.approx(rival["score"])
-    text = run("sing", photograph, "-r", "7", "--candidates", "8", "--explain").stdout
+    text = run("sing", photograph, "-r", "7", *FEW, "--explain").stdout
     assert text.index(stanza["text"]) < text.index(f"rhymes     {why['scheme']}")
     assert f"{scores[0]:+.2f}" in text
 
@@ -275,7 +279,7 @@ def test_bad_seeds(prompt: str) -> None:
 
 @pytest.mark.parametrize("prompt", ["Café!", "L’Été", "I'm “blue”", "KISS\nme", "naïve 🎵 love"])
 def test_unicode_seeds_are_folded(prompt: str) -> None:
-    result = run("lyrics", "-s", prompt, "-r", "1")
+    result = run("lyrics", "-s", prompt, "-r", "1", *FEW)
     assert result.exit_code == 0, result.output
 
 
