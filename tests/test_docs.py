@@ -1,7 +1,9 @@
 """What the documents say is what the program does."""
 
+import csv
 import re
 import shlex
+from collections import Counter
 from pathlib import Path
 
 import click
@@ -83,7 +85,8 @@ def entries() -> dict[str, tuple[dict[str, str], set[str]]]:
     found = {}
     for section in re.split(r"^### ", CLI.read_text(), flags=re.MULTILINE)[1:]:
         name, *lines = section.split("\n## ")[0].splitlines()
-        table = [line for line in lines if line.startswith("| `")]
+        _, _, options = "\n".join(lines).partition("| option | default | |")
+        table = [line for line in options.split("\n\n")[0].splitlines() if line.startswith("| `")]
         cells = [[cell.strip() for cell in line.split("|")[1:4]] for line in table]
         shared = [line for line in lines if line.startswith(("Also: ", "Options: "))]
         found[name] = (
@@ -219,7 +222,22 @@ def test_the_limits_of_a_song_are_those_of_the_program() -> None:
     assert f"| seed | {MAX_PROMPT} characters |" in text
 
 
+def test_the_figures_of_pictures_from_elsewhere_are_those_of_the_file() -> None:
+    with (ROOT / "docs/data/pictures.tsv").open() as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    text = (ROOT / "docs/captioner.md").read_text()
+    alone = Counter(row["right_of_captioner"] for row in rows)
+    right = Counter(row["right"] for row in rows)
+    moods = Counter(row["mood"] for row in rows)
+    assert f"| captioner alone | {alone['thing']} of {len(rows)} | {alone['thing']} |" in text
+    total = right.total() - right["no"]
+    assert f"| **{total}** | **{right['thing']}** | {right['colour']} | {right['light']} |" in text
+    for mood in moods.keys() - {""}:
+        assert f"{mood} {moods[mood]}" in text
+
+
 def test_the_readmes_commands_are_the_makefiles() -> None:
-    rules = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    for target in re.findall(r"make ([a-z]+)", (ROOT / "README.md").read_text()):
-        assert target in rules
+    rules = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for page in ("README.md", "docs/cli.md"):
+        for target in re.findall(r"make ([a-z-]+)", (ROOT / page).read_text()):
+            assert target in rules
