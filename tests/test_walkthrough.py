@@ -27,7 +27,7 @@ from model.checkpoint import load_checkpoint
 from model.files import CHECKPOINTS
 from tests import invented
 from tests.training.collecting.server import LyricsServer, serving
-from training.corpora.corpus import read_rows
+from training.collecting.rows import read_rows
 
 PAGE = Path(__file__).parent.parent / "docs" / "walkthrough.md"
 SONGS, UNKNOWN, BOOK = 180, 20, 20

@@ -103,7 +103,7 @@ def gutenberg(
 @_prepared
 def flickr8k(folder: Path, output: Path | None, resize: int | None, as_json: bool) -> None:
     """Check Flickr8k in PATH, in either common layout, and prepare it for training."""
-    from training.collecting.pictures import prepare
+    from training.corpora.flickr8k_preparation import prepare
 
     if resize and not output:
         raise BadOption("--resize needs --output, the folder for the pictures.")

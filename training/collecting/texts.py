@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from model.errors import BadInput
-from training.corpora.corpus import read_rows
+from training.collecting.rows import read_rows
 
 # What else a file may say about a song, and a corpus keeps.
 ABOUT = ("style", "source", "licence")

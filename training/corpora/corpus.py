@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import lzma
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from model.conditioning import MAX_LINES
 from model.decoding import MAX_LINE
 from model.errors import BadInput
 from model.text import fold_lines
+from training.collecting.rows import read_rows
 
 DEV_SHARE = TEST_SHARE = 0.025
 
@@ -133,25 +132,3 @@ def _families(songs: Sequence[Song]) -> list[str]:
             if len(mark) >= 30:
                 parent[find(number)] = find(first.setdefault(mark, number))
     return [songs[find(number)].key for number in range(len(songs))]
-
-
-def read_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """The objects of a JSON-lines file, plain or .xz.
-
-    Raises:
-        BadInput: it cannot be read or is damaged.
-    """
-    opener = lzma.open if path.suffix == ".xz" else open
-    try:
-        with opener(path, "rt", encoding="utf-8-sig") as lines:
-            for line in lines:
-                if line.strip():
-                    yield json.loads(line)
-    except (lzma.LZMAError, EOFError) as error:
-        raise BadInput(f"{path} is not an intact .xz file.") from error
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path} is not UTF-8 text.") from error
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"{path} is not JSON lines: {error}.") from error
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror}.") from error

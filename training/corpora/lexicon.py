@@ -17,7 +17,8 @@ from model.keywords import KNOWN, STOPWORDS, sung
 from model.lexicon import Entry, Lexicon
 from model.text import fold, words
 from training.collecting.nltk_data import corpus
-from training.corpora.corpus import Song, read_rows, read_songs, split
+from training.collecting.rows import read_rows
+from training.corpora.corpus import Song, read_songs, split
 from training.corpora.flickr8k import read_captions, read_split
 from training.corpora.pronunciations import pronunciations
 from training.corpora.songbook import read_songbook, split_songbook

@@ -14,7 +14,8 @@ import numpy.typing as npt
 from model.errors import BadInput, BadOption
 from model.text import NEWLINE
 from model.thoughts import CAPTIONS
-from training.corpora.corpus import Song, cut, read_rows, read_songs, split, training_weight
+from training.collecting.rows import read_rows
+from training.corpora.corpus import Song, cut, read_songs, split, training_weight
 from training.corpora.flickr8k import read_split_captions
 from training.corpora.songbook import Verse, read_songbook, split_songbook
 

@@ -13,7 +13,8 @@ from model.mood import MOODS
 from model.plan import outline, plan_of
 from model.rhyme import FREE
 from model.text import fold, fold_lines
-from training.corpora.corpus import Song, read_rows, split
+from training.collecting.rows import read_rows
+from training.corpora.corpus import Song, split
 
 # How a voice's stanzas are called where a style is asked for.
 STYLES = {"plain": "modern", "witty": "witty"}

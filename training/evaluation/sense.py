@@ -18,7 +18,7 @@ from model.errors import BadInput
 from model.lexicon import Lexicon
 from model.reader import Reader, subject
 from model.text import NEWLINE, fold_lines
-from training.corpora.corpus import read_rows
+from training.collecting.rows import read_rows
 from training.evaluation.intervals import bootstrap, wilson
 
 

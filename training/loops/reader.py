@@ -31,7 +31,8 @@ from model.errors import BadInput
 from model.lexicon import Lexicon
 from model.reader import KIND, LINE_END, MAX_KEYWORDS, MAX_WORDS, Reader, WordTable
 from model.text import NEWLINE, fold_lines
-from training.corpora.corpus import cut, read_rows, read_songs, split
+from training.collecting.rows import read_rows
+from training.corpora.corpus import cut, read_songs, split
 from training.corpora.corruptions import About, Corruptor, about
 from training.corpora.songbook import Verse, read_songbook, split_songbook
 from training.loops.options import ReaderOptions

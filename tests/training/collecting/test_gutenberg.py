@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from bot.cli.prepare import gutenberg
 from training.collecting.gutenberg import blocks_of, is_verse, songs_of, strip_boilerplate
-from training.corpora.corpus import read_rows, read_songs
+from training.collecting.rows import read_rows
+from training.corpora.corpus import read_songs
 
 NEW_HEADER = """\ufeffThe Project Gutenberg eBook of Songs of a Kettle
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from bot.cli.prepare import stanzas
 from tests.refusals import refused
 from training.collecting.refine import archaic, refined, stanzas_of
-from training.corpora.corpus import read_rows, read_songs
+from training.collecting.rows import read_rows
+from training.corpora.corpus import read_songs
 
 VERSE = ["The kettle sings upon the stove", "The rain is at the door", "I put away my winter glove",
          "And sweep the kitchen floor"]  # fmt: skip
