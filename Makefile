@@ -15,10 +15,9 @@ IMAGE  ?= docs/images/cat.jpg
 sing: $(VENV)/base
 	@$(BIN)/songwriter sing "$(IMAGE)"
 
-# Two processes. Each takes a half of the tests in their order, so that what a file's tests share is made
-# once; who is done first takes over some of the other's.
+# Two processes that take a file at a time, so that what a file's tests share is made once.
 test: $(VENV)/dev
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .

@@ -14,11 +14,16 @@ from hypothesis import settings
 ROOT = Path(__file__).parent.parent
 # One thread a test process: the machines that run this are small and shared.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# The same examples in every run, so that a red run is about the change at hand;
-# HYPOTHESIS_PROFILE=search looks for new ones.
-settings.register_profile("repeatable", derandomize=True, print_blob=True)
-settings.register_profile("search", print_blob=True)
+# The same examples in every run, so that a red run is about the change at hand, and not too many of
+# them; HYPOTHESIS_PROFILE=search looks for new ones. None has a deadline: the machine may be busy.
+settings.register_profile("repeatable", derandomize=True, print_blob=True, deadline=None, max_examples=50)
+settings.register_profile("search", print_blob=True, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest file comes first: two processes that share the files end at about the same time."""
+    items.sort(key=lambda item: item.path.name != "test_walkthrough.py")
 
 
 def real_data() -> Path | None:

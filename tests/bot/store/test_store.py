@@ -679,11 +679,12 @@ async def test_only_the_first_of_many_writes_waits_for_a_lock(path: Path) -> Non
         assert [await store.get(key) for key in ("during", "after", "later")] == [None, "here", "here"]
 
 
-async def test_a_short_lock_is_waited_for(path: Path) -> None:
-    async with Store.open(path, busy_seconds=10) as store:
+async def test_a_short_lock_is_waited_for_while_the_loop_goes_on(path: Path) -> None:
+    async with Store.open(path, busy_seconds=60) as store:
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             writing = asyncio.create_task(store.put("key", "value"))
+            # A loop that waited with the database would be here only when that has given up.
             done, _ = await asyncio.wait({writing}, timeout=0.05)
             assert not done
             other.execute("COMMIT")
@@ -760,20 +761,6 @@ async def test_a_hundred_writers_at_once(store: Store, path: Path) -> None:
 
     await asyncio.gather(*(use(number) for number in range(100)))
     assert len(counted(path)) == 100
-
-
-async def test_the_loop_goes_on_while_the_database_waits(path: Path) -> None:
-    async with Store.open(path, busy_seconds=0.5) as store:
-        with closing(sqlite3.connect(path, isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
-            writing = asyncio.create_task(store.put("key", "value"))
-            ticks = 0
-            while not writing.done():
-                await asyncio.sleep(0.01)
-                ticks += 1
-            assert ticks >= 20
-            with pytest.raises(StoreError):
-                await writing
 
 
 async def test_an_error_in_a_job_undoes_it(store: Store) -> None:
