@@ -20,7 +20,7 @@ import pytest_asyncio
 
 from bot.cli.console import BAD_CONFIGURATION, BAD_DATA, UNAVAILABLE
 from tests.bot import reader
-from tests.bot.program import HIDDEN_ADDRESS, STUB, Program, by_connector, by_hosts, no_hosts, running
+from tests.bot.program import HIDDEN_ADDRESS, Program, by_connector, by_hosts, no_hosts, running
 from tests.bot.test_contract import BUTTONS
 from tests.conftest import ROOT
 from tests.discord import Channel, Guild, LoopbackDiscord, Message, User
@@ -82,9 +82,9 @@ async def hidden_place(tmp_path: Path) -> AsyncIterator[Place]:
         yield Place.on(server)
 
 
-def started(place: Place, config: Path, loader: str | None = STUB) -> Any:
+def started(place: Place, config: Path) -> Any:
     server = place.server
-    return running(by_connector(config, server, loader), config.parent, server.token, server.ca_file)
+    return running(by_connector(config, server), config.parent, server.token, server.ca_file)
 
 
 async def busy(place: Place, program: Program, seconds: float) -> Message:
@@ -150,15 +150,13 @@ async def looks_and_sings(place: Place, program: Program, photograph: Path) -> N
 async def test_the_normal_command_answers_a_photograph(
     hidden_place: Place, config: Path, photograph: Path
 ) -> None:
-    """Unmodified: it finds Discord by name, and trusts it by ``SSL_CERT_FILE``."""
+    """Unmodified: it finds Discord by name, and trusts it by ``SSL_CERT_FILE``.
+
+    Where that cannot be tried, ``test_light`` has a photograph and the shipped models, too.
+    """
     server = hidden_place.server
     async with running(by_hosts(config), config.parent, server.token, server.ca_file) as program:
         await looks_and_sings(hidden_place, program, photograph)
-
-
-async def test_a_photograph_gets_a_stanza_about_it(place: Place, config: Path, photograph: Path) -> None:
-    async with started(place, config, loader=None) as program:
-        await looks_and_sings(place, program, photograph)
 
 
 async def test_a_signal_lets_it_finish(place: Place, config: Path) -> None:
@@ -167,8 +165,8 @@ async def test_a_signal_lets_it_finish(place: Place, config: Path) -> None:
         posted = await busy(place, program, 1)
         program.signal(signal.SIGTERM)
         assert await program.ended(20) == 0
-        assert "temperature" in (await place.server.wait_for_reply(posted, 0.1)).content
-        assert len(place.server.replies(posted)) == 1
+        [reply] = place.server.replies(posted)
+        assert "temperature" in reply.content
         assert len(program.workers) == 1
         assert not place.server.gateway.connections
         assert " WARNING " not in program.log

@@ -26,7 +26,7 @@ from tests.discord.state import (
     User,
     World,
 )
-from tests.discord.traffic import wait_until
+from tests.discord.traffic import PATIENCE, wait_until
 from tests.discord.wire import BODY, FILES, answer
 
 COMMAND, COMPONENT, AUTOCOMPLETE, MODAL = 2, 3, 4, 5
@@ -83,12 +83,12 @@ class Interaction:
         """Whether the person has something else to look at than "is thinking"."""
         return self.callback is not None and not (self.original and self.original.loading)
 
-    async def answered(self, timeout: float = 5.0) -> Interaction:
+    async def answered(self, timeout: float = PATIENCE) -> Interaction:
         """Wait until it is finished."""
         await wait_until(lambda: self.finished, timeout)
         return self
 
-    async def acknowledgement(self, timeout: float = 5.0) -> float:
+    async def acknowledgement(self, timeout: float = PATIENCE) -> float:
         """Wait for the first answer; seconds it took."""
         await wait_until(lambda: self.acknowledged is not None, timeout)
         return self.acknowledged or 0.0

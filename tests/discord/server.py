@@ -36,7 +36,7 @@ from tests.discord.state import (
     now,
     walk,
 )
-from tests.discord.traffic import Exchange, Traffic, wait_until
+from tests.discord.traffic import PATIENCE, Exchange, Traffic, wait_until
 
 # A file to post: name, bytes, and what is not as usual (see ``World.attach``).
 Upload = Attachment | tuple[str, bytes] | tuple[str, bytes, dict[str, Any]]
@@ -132,7 +132,7 @@ class LoopbackDiscord:
         context = ssl.create_default_context(cafile=str(self.ca_file))
         return aiohttp.TCPConnector(resolver=self.resolver, ssl=context, limit=0)
 
-    async def ready(self, timeout: float = 10.0) -> None:
+    async def ready(self, timeout: float = PATIENCE) -> None:
         """Wait until every shard of a bot is connected."""
         await wait_until(lambda: len(self._connected()) >= self.portal.shards, timeout)
 
@@ -393,11 +393,11 @@ class LoopbackDiscord:
     def replies(self, message: Message) -> list[Message]:
         return [one for one in self.posted(message.channel) if one.reference is message]
 
-    async def wait_until(self, condition: Callable[[], Any], timeout: float = 5.0) -> Any:
+    async def wait_until(self, condition: Callable[[], Any], timeout: float = PATIENCE) -> Any:
         """See ``traffic.wait_until``."""
         return await wait_until(condition, timeout)
 
-    async def wait_for_reply(self, message: Message, timeout: float = 5.0) -> Message:
+    async def wait_for_reply(self, message: Message, timeout: float = PATIENCE) -> Message:
         """The bot's first reply to a message."""
         return (await wait_until(lambda: self.replies(message), timeout))[0]
 

@@ -91,9 +91,11 @@ class Traffic:
 
 # Short beside anything that is waited for, long beside a turn of the loop.
 _GLANCE_SECONDS = 0.005
+# Longer than anything takes on a busy machine; only a test that fails waits so long.
+PATIENCE = 20.0
 
 
-async def wait_until(condition: Callable[[], Any], timeout: float = 5.0) -> Any:
+async def wait_until(condition: Callable[[], Any], timeout: float = PATIENCE) -> Any:
     """What a condition gives once it gives something true.
 
     Raises:
