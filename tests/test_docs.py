@@ -24,6 +24,10 @@ DOCUMENTS = [
 ]
 # What waits for a word or a figure: "TODO", "XX.X %", "{forms.strict}", "{{ words }}".
 PLACEHOLDER = re.compile(r"\b(?:TODO|TBD|FIXME|XX+(?:\.X+)?|N\.N+)\b|\?\?+|\{+ ?[\w.:-]+ ?\}+|\{\.\.\.\}")
+CLI = ROOT / "docs/cli.md"
+SPAN = re.compile(r"`([^`\n]+)`")
+# A file or folder of this repository, as texts name them.
+FILE = re.compile(r"(?:bot|model|training|tests|docs|packaging|data)/[\w./-]*")
 BLOCK = re.compile(r"```(?:sh)?\n(.*?)```", re.DOTALL)
 
 
@@ -54,6 +58,14 @@ def commands(group: click.Group, name: str = "songwriter") -> list[tuple[str, cl
     return found
 
 
+each_command = pytest.mark.parametrize(
+    ("name", "command"), commands(main), ids=[name for name, _ in commands(main)]
+)
+each_document = pytest.mark.parametrize(
+    "path", DOCUMENTS, ids=[path.relative_to(ROOT).as_posix() for path in DOCUMENTS]
+)
+
+
 @pytest.mark.parametrize(("document", "line"), shown_commands())
 def test_every_command_shown_exists_with_its_options(document: str, line: str) -> None:
     words = shlex.split(line, comments=True)[1:]
@@ -69,15 +81,9 @@ def test_every_command_shown_exists_with_its_options(document: str, line: str) -
     assert not isinstance(command, click.Group) or "--help" in words
 
 
-@pytest.mark.parametrize(("name", "command"), commands(main))
+@each_command
 def test_every_command_has_help(name: str, command: click.Command) -> None:
     assert command.help, name
-
-
-CLI = ROOT / "docs/cli.md"
-SPAN = re.compile(r"`([^`\n]+)`")
-# A file or folder of this repository, as texts name them.
-FILE = re.compile(r"(?:bot|model|training|tests|docs|packaging|data)/[\w./-]*")
 
 
 def entries() -> dict[str, tuple[dict[str, str], set[str]]]:
@@ -117,7 +123,7 @@ def test_the_command_lines_page_has_every_command() -> None:
     assert sorted(entries()) == sorted(name for name, _ in commands(main))
 
 
-@pytest.mark.parametrize(("name", "command"), commands(main))
+@each_command
 def test_the_command_lines_page_has_every_option(name: str, command: click.Command) -> None:
     rows, shared = entries()[name]
     known = {one: parameter for parameter in command.params for one in names_of(parameter)}
@@ -141,7 +147,7 @@ def anchors(document: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+@each_document
 def test_every_link_leads_somewhere(path: Path) -> None:
     for name, anchor in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", path.read_text()):
         target = path.parent / name if name else path
@@ -162,7 +168,7 @@ def test_every_document_is_reachable_from_the_readme() -> None:
     assert found >= set((ROOT / "docs").glob("*.md"))
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+@each_document
 def test_every_file_and_module_named_exists(path: Path) -> None:
     text = re.sub(r"^```.*?^```$", "", path.read_text(), flags=re.MULTILINE | re.DOTALL)
     for span in SPAN.findall(text):
@@ -172,13 +178,13 @@ def test_every_file_and_module_named_exists(path: Path) -> None:
         assert (ROOT / module.replace(".", "/")).with_suffix(".py").exists(), module
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+@each_document
 def test_every_name_of_the_code_is_where_it_is_said_to_be(path: Path) -> None:
     for name, module in re.findall(r"`(\w+)` in `([\w/]+\.py)`", path.read_text()):
         assert re.search(rf"^(?:class |def |){name}\b", (ROOT / module).read_text(), re.MULTILINE), name
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+@each_document
 def test_nothing_waits_to_be_filled_in(path: Path) -> None:
     assert PLACEHOLDER.findall(path.read_text()) == []
 
