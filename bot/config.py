@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from model.conditioning import DEFAULT_STYLE, MAX_LINES, STYLES
+from model.conditioning import DEFAULT_STYLE, DEFAULT_TEMPERATURE, MAX_LINES, STYLES
 from model.text import fold, words
 
 TOKEN, TOKEN_FILE = "DISCORD_TOKEN", "DISCORD_TOKEN_FILE"
@@ -92,7 +92,7 @@ class Discord(_Table):
 class Lyrics(_Table):
     """What a stanza is like where nobody says otherwise."""
 
-    temperature: Annotated[float, Field(ge=MIN_TEMPERATURE, le=MAX_TEMPERATURE)] = 0.4
+    temperature: Annotated[float, Field(ge=MIN_TEMPERATURE, le=MAX_TEMPERATURE)] = DEFAULT_TEMPERATURE
     lines: Annotated[int, Field(ge=1, le=MAX_LINES)] = MAX_LINES
     style: str = DEFAULT_STYLE
 

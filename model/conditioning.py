@@ -2,8 +2,8 @@
 
 A header in front of the stanza has to be remembered for a hundred characters, and a
 character LSTM learns that late: after 7.5 million characters four keywords in a header
-lowered its loss by 0.0015 nats. So the wish is given anew with every character, and it is
-the part that is still open: lines left to write, keywords not yet written.
+lowered its loss by 0.0015 nats. So what is asked is given anew with every character, and only
+the part of it that is still open: lines left to write, keywords not yet written.
 """
 
 from __future__ import annotations
@@ -26,12 +26,13 @@ from model.text import IN_WORD, LETTERS, NEWLINE
 STYLES = ("song", "nursery", "hymn", "ballad", "poem", "modern", "witty")
 MODERN = ("modern", "witty")
 DEFAULT_STYLE = "modern"
+DEFAULT_TEMPERATURE = 0.4
 # What generators knew before there were the modern ones.
 FIRST_STYLES = 5
 MAX_LINES = 4
 # Of a line, as people may ask for them: shorter ones are shouts, longer ones prose.
 LEAST_SYLLABLES, MOST_SYLLABLES = 3, 14
-# Stanzas drawn for a wish, of which the best is kept.
+# Stanzas drawn for a request, of which the best is kept.
 CANDIDATES = 48
 # Letters of a keyword that the generator is shown.
 SPELLED = 10
@@ -41,7 +42,7 @@ BUCKETS = 8192
 
 
 class State(NamedTuple):
-    """What of a wish is open at a character; see ``ConditioningState``."""
+    """What of a conditioning is open at a character; see ``ConditioningState``."""
 
     lines_left: int
     waiting: tuple[bool, ...]
@@ -54,7 +55,7 @@ class State(NamedTuple):
 
 @dataclass(frozen=True)
 class Conditioning:
-    """A wish that the generator understands; every part may be missing.
+    """What a stanza is asked to be, as the generator understands it; every part may be missing.
 
     Attributes:
         style: one of ``STYLES``.
@@ -91,14 +92,14 @@ class Conditioning:
         mood: str | None = None,
         lines: int | None = None,
     ) -> Conditioning:
-        """A wish with the inflections that the lexicon knows."""
+        """With the inflections of the keywords that the lexicon knows."""
         kept = tuple(keywords[:MAX_KEYWORDS])
         forms = tuple(lexicon.forms(word) for word in kept)
         return cls(style, mood, lines, kept, forms, signs(mood, lexicon), sounds=lexicon.sounds)
 
 
 class ConditioningState:
-    """What of a wish is open, as a stanza grows by characters.
+    """What of a conditioning is open, as a stanza grows by characters.
 
     Attributes:
         lines_left: lines still to write, the one under way included; 0 where none were asked for.
@@ -118,7 +119,7 @@ class ConditioningState:
     def __init__(self, conditioning: Conditioning) -> None:
         self.conditioning = conditioning
         self.lines_left = conditioning.lines or 0
-        self.waiting = [True] * len(conditioning.keywords)
+        self.waiting = (True,) * len(conditioning.keywords)
         self.written = (0, 0)
         self.moody: frozenset[int] = frozenset()
         self.ends: tuple[str, ...] = ()
@@ -129,10 +130,11 @@ class ConditioningState:
 
     @property
     def state(self) -> State:
-        """What the generator is told."""
+        """What the generator is given."""
         line = min(self.line, MAX_LINES) if self.conditioning.plan else MAX_LINES
-        waiting = tuple(self.waiting)
-        return State(self.lines_left, waiting, self.written, self.syllables, self.rhyme, line, self.planned)
+        return State(
+            self.lines_left, self.waiting, self.written, self.syllables, self.rhyme, line, self.planned
+        )
 
     @property
     def syllables(self) -> int:
@@ -144,15 +146,13 @@ class ConditioningState:
         """The last whole word, or ""."""
         return self.words[-1] if self.words else ""
 
-    def copy(self) -> ConditioningState:
-        """The same progress, to go on from independently."""
-        twin = copy(self)
-        twin.waiting = list(self.waiting)
-        return twin
+    def fork(self) -> ConditioningState:
+        """The same progress, to go on from independently: no attribute is changed in place."""
+        return copy(self)
 
     def let_off(self) -> None:
         """Wait for no keyword any more."""
-        self.waiting = [False] * len(self.waiting)
+        self.waiting = (False,) * len(self.waiting)
 
     def add(self, character: str) -> None:
         """Take in the next character. A keyword is written once the character after it is there."""
@@ -173,14 +173,14 @@ class ConditioningState:
             self.moody |= {self.line}
         for number, forms in enumerate(self.conditioning.forms):
             if self.waiting[number] and word in forms:
-                self.waiting[number] = False
+                self.waiting = _ticked(self.waiting, number)
         self._tick_off(word)
 
     def _tick_off(self, word: str) -> None:
         """Wait no more for the first planned word that is spelt so."""
         for number, wanted in enumerate(self._line_plan.inner if any(self.planned) else ()):
             if self.planned[number] and wanted == word:
-                self.planned = (*self.planned[:number], False, *self.planned[number + 1 :])
+                self.planned = _ticked(self.planned, number)
                 return
 
     def _end_line(self) -> None:
@@ -209,12 +209,17 @@ class ConditioningState:
         return rhyme_bucket(found[0]) if found else 0
 
 
+def _ticked(waiting: tuple[bool, ...], number: int) -> tuple[bool, ...]:
+    return (*waiting[:number], False, *waiting[number + 1 :])
+
+
 def _at(values: Sequence[int], place: int) -> int:
     return values[place] if place < len(values) else 0
 
 
-# What a plan is told in: the word that is next, those after it in the line, the line's last one, and
-# all of the line to come; and the places of its words, line by line, a line's last one behind its others.
+# The roles in which the generator is given a plan's words: the word that is next, those after it in the
+# line, the line's last one, and all of the line to come. And the places of a plan's words, line by line,
+# a line's last one behind its others.
 ROLES = 4
 PLACES = MAX_LINES * (MAX_INNER + 1)
 

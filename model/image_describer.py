@@ -1,12 +1,12 @@
-"""From a picture or a seed to a stanza: the eye reads the picture, the pen writes."""
+"""What is on a picture: the captioner's words and a second opinion."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 from PIL import Image
 
 from model import onnx_captioner
@@ -14,16 +14,11 @@ from model.beam import BEAM, Caption
 from model.checkpoint import Checkpoint, load_checkpoint
 from model.extras import needing_torch
 from model.files import CHECKPOINTS
-from model.lyrics_generator import LyricsGenerator as LyricsGenerator
-from model.lyrics_generator import Song as Song
 from model.memory import given_back
+from model.mood import light
 from model.onnx_graph import Singles
 from model.pictures import Preprocessing, to_tensor
 from model.recognition import ImageNetClassifier, Recognition, look
-from model.request import GenerationRequest as GenerationRequest
-
-# More do not pay at these sizes.
-MAX_THREADS = 2
 
 
 class Captioner(Protocol):
@@ -41,17 +36,24 @@ class Captioner(Protocol):
 
 @dataclass(frozen=True)
 class Seen:
-    """What an eye sees on a picture.
+    """What is seen on a picture.
 
     Attributes:
         caption: the captioner's own.
-        sight: the second opinion.
-        told: what to say, and to sing of.
+        recognition: the second opinion.
+        text: what to say, and to sing of.
+        square: what was looked at.
     """
 
     caption: Caption
-    sight: Recognition
-    told: str
+    recognition: Recognition
+    text: str
+    square: Image.Image
+
+    @property
+    def light(self) -> tuple[float, float, float]:
+        """See ``model.mood.light``."""
+        return light(np.asarray(self.square))
 
 
 class ImageDescriber:
@@ -76,14 +78,14 @@ class ImageDescriber:
 
     @classmethod
     def load(
-        cls, folder: Path = CHECKPOINTS, device: str = "cpu", engine: str | None = None, threads: int = 1
+        cls, folder: Path = CHECKPOINTS, device: str = "cpu", backend: str | None = None, threads: int = 1
     ) -> ImageDescriber:
         """The captioner of a folder, with a second opinion where the folder has one.
 
         Args:
             folder: of the checkpoints.
             device: "cpu" or a GPU that torch knows.
-            engine: "onnx" or "torch"; None for "onnx" on a CPU where the captioner's backbone can run
+            backend: "onnx" or "torch"; None for "onnx" on a CPU where the captioner's backbone can run
                 in it, and "torch" elsewhere.
             threads: that share a picture's work, in ONNX Runtime.
 
@@ -95,7 +97,7 @@ class ImageDescriber:
         captioner: Captioner
         with given_back():
             checkpoint = load_checkpoint(path, "captioner")
-            if engine == "onnx" or (engine is None and device == "cpu" and onnx_captioner.fits(checkpoint)):
+            if backend == "onnx" or (backend is None and device == "cpu" and onnx_captioner.fits(checkpoint)):
                 captioner, preprocessing = onnx_captioner.build(checkpoint, path, threads)
             else:
                 captioner, preprocessing = _in_torch(checkpoint, path, device)
@@ -112,8 +114,8 @@ class ImageDescriber:
         square = self.preprocessing.square(picture)
         grid = self._grid(square)
         caption = self.captioner.describe(grid, beam)[0]
-        sight = look(square, grid[0].mean(0), self.names)
-        return Seen(caption, sight, sight.told(caption.text))
+        recognition = look(square, grid[0].mean(0), self.names)
+        return Seen(caption, recognition, recognition.description(caption.text), square)
 
     def _grid(self, square: Image.Image) -> Singles:
         """Region features (1, regions, channels)."""
@@ -126,19 +128,3 @@ def _in_torch(checkpoint: Checkpoint, path: Path, device: str) -> tuple[Captione
 
     captioner, preprocessing = build(checkpoint, path)
     return captioner.freeze(device), preprocessing
-
-
-def threads() -> int:
-    """How many share a picture's work where nothing else is to be done."""
-    try:
-        allowed = len(os.sched_getaffinity(0))
-    except AttributeError:  # Not on macOS and Windows.
-        allowed = os.cpu_count() or 1
-    return min(MAX_THREADS, allowed)
-
-
-def limit_threads() -> None:
-    """Keep torch from taking every core."""
-    import torch
-
-    torch.set_num_threads(threads())

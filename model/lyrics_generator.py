@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from model.planbook import PlanBook
 from model.planner import Planner
 from model.ranking import Candidate, Weights
 from model.reader import Reader
+from model.recipe import Recipe
 from model.request import GenerationRequest
 from model.rules import Spelling
 from model.sampling_jobs import FROM_CAPTION, ScoredJob, Tools, line_jobs, stanza_jobs
@@ -95,7 +96,7 @@ class LyricsGenerator:
         lexicon: what is known about words.
         digest: of the generator's checkpoint.
         weights: what makes a stanza the best of its candidates.
-        engine: what runs the generator, by name.
+        backend: what runs the generator, by name.
         novelty: tells copies of the training songs, or None.
         origin: digest of all that decides what is written, files and ``METHOD``, for recipes; ``digest``
             where it is "".
@@ -114,7 +115,7 @@ class LyricsGenerator:
         lexicon: Lexicon,
         digest: str,
         weights: Weights | None = None,
-        engine: str = "torch",
+        backend: str = "torch",
         novelty: Novelty | None = None,
         origin: str = "",
         planner: Planner | None = None,
@@ -125,7 +126,7 @@ class LyricsGenerator:
         planbook: PlanBook | None = None,
     ) -> None:
         self.stepper, self.vocabulary = stepper, vocabulary
-        self.lexicon, self.digest, self.engine = lexicon, digest, engine
+        self.lexicon, self.digest, self.backend = lexicon, digest, backend
         self.origin = origin or digest
         spelling = Spelling(lexicon, vocabulary)
         self.tools = Tools(
@@ -148,7 +149,7 @@ class LyricsGenerator:
         folder: Path = CHECKPOINTS,
         device: str = "cpu",
         lexicon: Path | None = None,
-        engine: str | None = None,
+        backend: str | None = None,
     ) -> LyricsGenerator:
         """The generator of a folder with its lexicon, or with another one.
 
@@ -156,22 +157,22 @@ class LyricsGenerator:
             folder: of the checkpoints.
             device: "cpu" or a GPU that torch knows.
             lexicon: file of another lexicon.
-            engine: one of ``request.BACKENDS``; None for "int8" on a CPU and "torch" elsewhere.
+            backend: one of ``request.BACKENDS``; None for "int8" on a CPU and "torch" elsewhere.
 
         Raises:
             BadCheckpoint: a file is missing or damaged.
-            BadInstallation: the engine needs torch, which is not installed, or a newer ONNX Runtime.
+            BadInstallation: the backend needs torch, which is not installed, or a newer ONNX Runtime.
         """
-        engine = engine or ("int8" if device == "cpu" else "torch")
+        backend = backend or ("int8" if device == "cpu" else "torch")
         path = folder / "generator.safetensors"
-        if engine == "torch":
+        if backend == "torch":
             with needing_torch("The engine torch"):
                 from model.generator import fast_stepper, load_generator
 
             model, vocabulary, checkpoint = load_generator(path)
             stepper: Stepper = fast_stepper(model.to(device))
         else:
-            stepper, vocabulary, checkpoint = load_stepper(path, int8=engine == "int8")
+            stepper, vocabulary, checkpoint = load_stepper(path, int8=backend == "int8")
         words = lexicon or folder / "lexicon.json.xz"
         known = Lexicon.load(words)
         with described(path):
@@ -184,7 +185,7 @@ class LyricsGenerator:
             known,
             checkpoint.digest,
             weights,
-            engine,
+            backend,
             origin=_digest([path, words, *files]),
             **parts,
         )
@@ -195,8 +196,8 @@ class LyricsGenerator:
         from_prompt = extract(whole, self.lexicon, FROM_PROMPT) if whole else []
         if not caption:
             return tuple(from_prompt)
-        packed = extract(caption, self.lexicon, MAX_KEYWORDS, unnamed(caption), filled=self.plans)
-        from_caption = packed if self.plans else packed[:FROM_CAPTION]
+        told = extract(caption, self.lexicon, MAX_KEYWORDS, unnamed(caption), filled=self.plans)
+        from_caption = told if self.plans else told[:FROM_CAPTION]
         return tuple(distinct([*from_prompt, *from_caption])[:MAX_KEYWORDS])
 
     @property
@@ -209,28 +210,8 @@ class LyricsGenerator:
         before, _, last = prompt.rpartition(" ")
         return before if last and self.tools.spelling.begins(fold(last)) else prompt
 
-    def song(self, caption: str | None, request: GenerationRequest, captioner: str = "") -> Song:
-        """A stanza about a caption, or about the seed alone.
-
-        Args:
-            caption: what a picture shows, or None.
-            request: what the stanza should be like.
-            captioner: digest of the captioner that wrote the caption.
-        """
-        return self.songs([(caption, request)], captioner)[0]
-
-    def songs(
-        self, wanted: Sequence[tuple[str | None, GenerationRequest]], captioner: str = ""
-    ) -> list[Song]:
-        """Several stanzas drawn in one batch; each is the one that ``song`` would write."""
-        found = self.sung([(self.keywords(caption, request.prompt), request) for caption, request in wanted])
-        return [
-            replace(song, caption=caption, captioner=captioner)
-            for song, (caption, _) in zip(found, wanted, strict=True)
-        ]
-
     def sung(self, wanted: Sequence[tuple[Sequence[str], GenerationRequest]]) -> list[Song]:
-        """The same from keywords that are known already, as those of a recipe; no caption is named.
+        """Keywords and requests -> a stanza for each, all drawn in one batch; no caption is named.
 
         Raises:
             BadOption: see ``candidates``.
@@ -240,20 +221,16 @@ class LyricsGenerator:
             for (keywords, request), found in zip(wanted, self.candidates(wanted), strict=True)
         ]
 
+    def recipe(self, song: Song) -> Recipe:
+        """What it takes to write a song of this generator's again."""
+        return Recipe.of(song.keywords, song.request, self.origin, self.backend)
+
     def shown(self, text: str) -> tuple[str, ...]:
         """A folded stanza as its lines are shown."""
         return tuple(print_lines(text, self.lexicon.names))
 
-    def write(self, wanted: Sequence[tuple[Sequence[str], GenerationRequest]]) -> list[tuple[str, ...]]:
-        """Keywords and wishes -> for each the best of its candidates, as lines to show.
-
-        Raises:
-            BadOption: see ``candidates``.
-        """
-        return [self.shown(one.text) for one in self.compose(wanted)]
-
     def compose(self, wanted: Sequence[tuple[Sequence[str], GenerationRequest]]) -> list[Candidate]:
-        """Keywords and wishes -> for each the best of its candidates.
+        """Keywords and requests -> for each the best of its candidates.
 
         Raises:
             BadOption: see ``candidates``.
@@ -261,7 +238,7 @@ class LyricsGenerator:
         return [found[0] for found in self.candidates(wanted)]
 
     def candidates(self, wanted: Sequence[tuple[Sequence[str], GenerationRequest]]) -> list[list[Candidate]]:
-        """Keywords and wishes -> for each the candidates of its last choice, folded, the best first.
+        """Keywords and requests -> for each the candidates of its last choice, folded, the best first.
 
         Raises:
             BadOption: nothing but punctuation came out, as it may at high temperatures.

@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 
 from model.errors import BadInput, BadOption
 from model.keywords import MAX_KEYWORDS
+from model.mood import NONE, PICTURE
 from model.prompts import MAX_PROMPT, check_prompt
 from model.request import BACKENDS, MAX_REWRITTEN, GenerationRequest
 from model.sampling import Sampling
@@ -74,21 +75,21 @@ class Recipe:
         keywords: lemmas that steered.
         request: what was asked for; its word filter is not in it, as that is a matter of the place.
         origin: digest of the models and of how they are used, ``LyricsGenerator.origin``.
-        engine: what ran it: another one rounds otherwise, and may draw other letters.
+        backend: what ran it: another one rounds otherwise, and may draw other letters.
         word_filter: ``filter_mark`` of the words that could not be written, 0 for none.
     """
 
     keywords: tuple[str, ...]
     request: GenerationRequest
     origin: str
-    engine: str = "int8"
+    backend: str = "int8"
     word_filter: int = 0
 
     @classmethod
-    def of(cls, keywords: Collection[str], request: GenerationRequest, origin: str, engine: str) -> Recipe:
+    def of(cls, keywords: Collection[str], request: GenerationRequest, origin: str, backend: str) -> Recipe:
         """The recipe of a stanza that was written."""
         plain = replace(request, forbidden=frozenset())
-        return cls(tuple(keywords), plain, origin, engine, filter_mark(request.forbidden))
+        return cls(tuple(keywords), plain, origin, backend, filter_mark(request.forbidden))
 
     @property
     def text(self) -> str:
@@ -122,16 +123,16 @@ class Recipe:
             raise NotARecipe
         return found
 
-    def check(self, origin: str, engine: str) -> None:
+    def check(self, origin: str, backend: str) -> None:
         """See whether models can write it again.
 
         Raises:
             OtherModels: they are others.
         """
-        if (self.origin, self.engine) != (origin, engine):
+        if (self.origin, self.backend) != (origin, backend):
             raise OtherModels(
-                f"That stanza was made by other models or another version ({self.origin}, {self.engine}) "
-                f"than these ({origin}, {engine}): they cannot write it again."
+                f"That stanza was made by other models or another version ({self.origin}, {self.backend}) "
+                f"than these ({origin}, {backend}): they cannot write it again."
             )
 
     def rewriting(self, line: int, seed: int) -> Recipe:
@@ -163,12 +164,12 @@ class Recipe:
             "lines": request.lines,
             "scheme": request.scheme or "",
             "syllables": request.syllables or 0,
-            "engine": self.engine,
+            "engine": self.backend,
             "word_filter": self.word_filter,
         }
         for tag in _TAGS:
             if tag == "rewritten":
-                yield from ((tag, prompt * _LINES + line) for line, prompt in request.rewritten)
+                yield from ((tag, line_seed * _LINES + line) for line, line_seed in request.rewritten)
             elif values[tag] != _PLAIN[tag]:
                 yield tag, values[tag]
 
@@ -186,11 +187,11 @@ class Recipe:
             seed=seed,
             candidates=numbers["candidates"],
             style=texts["style"],
-            mood=texts["mood"] or None,
+            mood=_mood(texts["mood"]),
             lines=numbers["lines"],
             scheme=texts["scheme"] or None,
             syllables=numbers["syllables"] or None,
-            rewritten=tuple((line, prompt) for prompt, line in rewritten),
+            rewritten=tuple((line, line_seed) for line_seed, line in rewritten),
         )
         keywords = tuple(texts["keywords"].split())
         _check_words(keywords, request.prompt)
@@ -203,6 +204,13 @@ def filter_mark(forbidden: Collection[str]) -> int:
     """A number that tells lists of forbidden words apart, 0 for an empty one."""
     listed = "\n".join(sorted(forbidden)).encode()
     return 1 + zlib.crc32(listed) % (_MARKS - 1) if forbidden else 0
+
+
+def _mood(written: str) -> str | None:
+    """A mood to write in: what only pictures decide has been decided where there is a recipe."""
+    if written in (PICTURE, NONE):
+        raise NotARecipe
+    return written or None
 
 
 def _check_words(keywords: Collection[str], prompt: str) -> None:

@@ -172,7 +172,7 @@ class Recognition:
     flat: bool
     light: str | None = None
 
-    def told(self, caption: str) -> str:
+    def description(self, caption: str) -> str:
         """What to say and to sing of: the caption, a thing's name, or colours and light.
 
         The caption is believed of pictures like those it comes from, unless the classifier denies

@@ -1,4 +1,7 @@
-"""What a stanza should be like: checked when it is said, before any network is loaded."""
+"""What somebody asks for, from a command or a button to the sampler in one object.
+
+It is checked when it is made, before any network is loaded.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from dataclasses import dataclass, field
 from model.conditioning import CANDIDATES, DEFAULT_STYLE, LEAST_SYLLABLES, MAX_LINES, STYLES
 from model.conditioning import MOST_SYLLABLES as MOST_SYLLABLES
 from model.errors import BadOption
-from model.mood import MOODS
+from model.mood import MOODS, NONE, PICTURE
 from model.prompts import MAX_SEED
 from model.rhyme import SCHEMES
 from model.sampling import Sampling
@@ -23,7 +26,7 @@ MAX_REWRITTEN = 8
 
 @dataclass(frozen=True)
 class GenerationRequest:
-    """What a stanza should be like.
+    """What a stanza should be like. Whoever adds a field has it wherever a request goes.
 
     Attributes:
         sampling: temperature and its companions.
@@ -31,7 +34,8 @@ class GenerationRequest:
         seed: 0 to 2**32 - 1; the same seed and checkpoints give the same stanza.
         candidates: stanzas drawn, of which the best is kept.
         style: one of ``conditioning.STYLES``.
-        mood: one of ``mood.MOODS``, or None to leave it to the words.
+        mood: one of ``mood.MOODS``; ``PICTURE`` for that of its pictures; ``NONE`` for none; None for that
+            of pictures on which nothing is named, and else for none.
         lines: 1 to 4.
         scheme: one of ``rhyme.SCHEMES``; None: rhymed where it is cheap, free otherwise.
         syllables: of every line, 3 to 14; None: the program chooses.
@@ -61,7 +65,7 @@ class GenerationRequest:
         _in_range("number of lines", self.lines, 1, MAX_LINES)
         _one_of("style", self.style, STYLES)
         if self.mood is not None:
-            _one_of("mood", self.mood, MOODS)
+            _one_of("mood", self.mood, (*MOODS, PICTURE, NONE))
         if self.scheme is not None:
             _one_of("rhyme scheme", self.scheme, SCHEMES)
         if self.syllables is not None:

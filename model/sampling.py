@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from model.conditioning import DEFAULT_TEMPERATURE
 from model.errors import BadOption
 
 Floats = npt.NDArray[np.float64]
@@ -32,7 +33,7 @@ class Sampling:
         BadOption: a value outside its range.
     """
 
-    temperature: float = 0.4
+    temperature: float = DEFAULT_TEMPERATURE
     top_k: int = 0
     top_p: float = 1.0
     max_characters: int = MAX_CHARACTERS

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     import sqlite3
 
     from bot.config import Config
-    from model.image_describer import ImageDescriber, LyricsGenerator
+    from model.image_describer import ImageDescriber
+    from model.lyrics_generator import LyricsGenerator
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -137,21 +138,22 @@ def needs_extra(*modules: str) -> None:
 def load_image_describer(checkpoints: Path | None) -> ImageDescriber:
     """The shipped captioner, or that of another folder."""
     from model.files import CHECKPOINTS
-    from model.image_describer import ImageDescriber, threads
+    from model.image_describer import ImageDescriber
+    from model.threads import threads
 
     return ImageDescriber.load(checkpoints or CHECKPOINTS, threads=threads())
 
 
-def load_lyrics_generator(checkpoints: Path | None, engine: str | None = None) -> LyricsGenerator:
+def load_lyrics_generator(checkpoints: Path | None, backend: str | None = None) -> LyricsGenerator:
     """The shipped generator and lexicon, or those of another folder; see ``LyricsGenerator.load``."""
     from model.files import CHECKPOINTS
-    from model.image_describer import LyricsGenerator
+    from model.lyrics_generator import LyricsGenerator
     from model.novelty import remark
 
     folder = checkpoints or CHECKPOINTS
     if said := remark(folder):
         click.echo(f"songwriter: {said}", err=True)
-    return LyricsGenerator.load(folder, engine=engine)
+    return LyricsGenerator.load(folder, backend=backend)
 
 
 def load_settings(path: Path | None) -> Config:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +47,7 @@ def replayed(options: Mapping[str, Any], checkpoints: Path | None) -> tuple[Lyri
         BadInput: it is of other models, or the bot keeps no song of that name.
     """
     from bot.store.records import is_id
+    from model.pipeline import write_again
     from model.recipe import Recipe
 
     name, config = options["replay"].strip("` \t\n"), None
@@ -59,10 +59,8 @@ def replayed(options: Mapping[str, Any], checkpoints: Path | None) -> tuple[Lyri
     first = check_seed(options["seed"])
     for number, line in enumerate(options["rewrite"]):
         recipe = recipe.rewriting(line, (first + number) % (MAX_SEED + 1))
-    writer = load_lyrics_generator(checkpoints, recipe.engine)
-    recipe.check(writer.origin, writer.engine)
-    request = replace(recipe.request, forbidden=_word_filter(recipe.word_filter, config))
-    return writer, writer.sung([(recipe.keywords, request)])
+    writer = load_lyrics_generator(checkpoints, recipe.backend)
+    return writer, [write_again(writer, recipe, _word_filter(recipe.word_filter, config))]
 
 
 def _check_alone(allowed: set[str]) -> None:

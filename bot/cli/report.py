@@ -22,6 +22,7 @@ from bot.cli.console import (
     path_type,
     polite,
 )
+from model.conditioning import DEFAULT_TEMPERATURE
 from model.errors import BadOption
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ MAX_STANZAS = 10
               help="Put the pictures into the page: only those that you may pass on.")  # fmt: skip
 @click.option("--stanzas", type=click.IntRange(0, MAX_STANZAS), default=2, show_default=True,
               help="How many for each picture.")  # fmt: skip
-@click.option("-t", "--temperature", type=Finite(), default=0.4, show_default=True)
+@click.option("-t", "--temperature", type=Finite(), default=DEFAULT_TEMPERATURE, show_default=True)
 @click.option("-r", "--random-seed", "seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True)
 @click.option("--beam", type=click.IntRange(1, 20), default=3, show_default=True)
 @click.option("--log", "logs", type=path_type, multiple=True, help="A run's log.csv; may be repeated.")
@@ -102,8 +103,8 @@ def report(
 
 
 def _photographs(options: dict[str, Any], seed: int) -> list[Photograph]:
-    from model.image_describer import GenerationRequest
     from model.prompts import MAX_SEED
+    from model.request import GenerationRequest
     from model.sampling import Sampling
     from training.evaluation.report.pictures import choose, look
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +19,18 @@ from bot.cli.console import (
     polite,
     with_options,
 )
-from model.conditioning import CANDIDATES, DEFAULT_STYLE, LEAST_SYLLABLES, MAX_LINES, MOST_SYLLABLES, STYLES
+from model.conditioning import (
+    CANDIDATES,
+    DEFAULT_STYLE,
+    DEFAULT_TEMPERATURE,
+    LEAST_SYLLABLES,
+    MAX_LINES,
+    MOST_SYLLABLES,
+    STYLES,
+)
+from model.description import Description
 from model.errors import BadOption
-from model.mood import MOODS, NONE, PICTURE, takes_picture
+from model.mood import MOODS, NONE, PICTURE
 from model.prompts import MAX_SEED, check_prompt, check_seed
 from model.request import LINES, MAX_CANDIDATES, GenerationRequest
 from model.rhyme import SCHEMES
@@ -35,7 +44,7 @@ if TYPE_CHECKING:
 def _asking(moods: Sequence[str], unsaid: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """The options that ``sing`` and ``lyrics`` share: moods to choose from, and what holds without one."""
     return with_options(
-        click.option("-t", "--temperature", type=float, default=0.4, show_default=True,
+        click.option("-t", "--temperature", type=float, default=DEFAULT_TEMPERATURE, show_default=True,
                      help="0.1 (safe) to 2 (wild)."),
         click.option("-s", "--seed", "prompt", default=None, help="A word or phrase the stanza starts with."),
         click.option("-n", "--count", type=click.IntRange(1, 100), default=1, show_default=True,
@@ -79,7 +88,7 @@ def _asking(moods: Sequence[str], unsaid: str) -> Callable[[Callable[..., Any]],
 @polite
 def sing(image: Path | None, as_json: bool, explain: bool, checkpoints: Path | None, **options: Any) -> None:
     """Write a stanza about the photograph IMAGE."""
-    from model.mood import picture_mood
+    from model import pipeline
     from model.pictures import open_picture
 
     caption = mood = None
@@ -91,18 +100,13 @@ def sing(image: Path | None, as_json: bool, explain: bool, checkpoints: Path | N
         context = click.get_current_context()
         raise click.MissingParameter(ctx=context, param_type="argument", param_hint="'IMAGE'")
     else:
-        asked = options["mood"]
-        requests = _requests(options | {"mood": asked if asked in MOODS else None})
+        requests = _requests(options)
         picture = open_picture(image)
-        describer, writer = (
-            load_image_describer(checkpoints),
-            load_lyrics_generator(checkpoints),
-        )
-        caption = describer.see(picture).told
-        if takes_picture(asked, caption):
-            mood = picture_mood(describer.preprocessing.square(picture), caption, writer.lexicon)
-            requests = [replace(request, mood=mood) for request in requests]
-        songs = [writer.song(caption, request, describer.digest) for request in requests]
+        describer, writer = load_image_describer(checkpoints), load_lyrics_generator(checkpoints)
+        described = pipeline.describe(describer, [picture])
+        songs = [pipeline.write(writer, [(described, request)])[0] for request in requests]
+        caption = described.text
+        mood = songs[0].request.mood if requests[0].mood not in MOODS else None
     if as_json:
         name = None if image is None else click.format_filename(image)
         click.echo(json.dumps({"image": name, "caption": caption, **_report(writer, songs, explain)}))
@@ -121,12 +125,14 @@ def sing(image: Path | None, as_json: bool, explain: bool, checkpoints: Path | N
 @polite
 def lyrics(as_json: bool, explain: bool, checkpoints: Path | None, **options: Any) -> None:
     """Write a stanza from a seed, or from nothing."""
+    from model import pipeline
+
     if replaying.wanted(options):
         writer, songs = replaying.replayed(options, checkpoints)
     else:
         requests = _requests(options)
         writer = load_lyrics_generator(checkpoints)
-        songs = [writer.song(None, request) for request in requests]
+        songs = [pipeline.write(writer, [(Description(), request)])[0] for request in requests]
     if as_json:
         click.echo(json.dumps(_report(writer, songs, explain)))
     else:
@@ -134,21 +140,13 @@ def lyrics(as_json: bool, explain: bool, checkpoints: Path | None, **options: An
 
 
 def _requests(options: Mapping[str, Any]) -> list[GenerationRequest]:
-    """A wish for each stanza, checked before the models are loaded."""
+    """A request for each song, checked before the models are loaded."""
     first = check_seed(options["seed"])
-    named = ("candidates", "style", "mood", "lines", "scheme", "syllables")
-    request = GenerationRequest(
-        Sampling(options["temperature"], options["top_k"], options["top_p"]),
-        "" if options["prompt"] is None else check_prompt(options["prompt"]),
-        **{name: options[name] for name in named},
-    )
+    said = {field.name: options[field.name] for field in fields(GenerationRequest) if field.name in options}
+    said["prompt"] = "" if options["prompt"] is None else check_prompt(options["prompt"])
+    sampling = Sampling(options["temperature"], options["top_k"], options["top_p"])
+    request = GenerationRequest(**said | {"sampling": sampling, "seed": first})
     return [replace(request, seed=(first + number) % (MAX_SEED + 1)) for number in range(options["count"])]
-
-
-def _recipe_text(writer: LyricsGenerator, song: Song) -> str:
-    from model.recipe import Recipe
-
-    return Recipe.of(song.keywords, song.request, writer.origin, writer.engine).text
 
 
 def _report(writer: LyricsGenerator, songs: Sequence[Song], explain: bool) -> dict[str, Any]:
@@ -165,7 +163,7 @@ def _stanza(writer: LyricsGenerator, song: Song, explain: bool) -> dict[str, Any
         "text": song.text,
         "random_seed": song.request.seed,
         "temperature": song.request.sampling.temperature,
-        "recipe": _recipe_text(writer, song),
+        "recipe": writer.recipe(song).text,
     }
     return report | ({"explanation": asdict(_explained(writer, song))} if explain else {})
 
@@ -180,7 +178,7 @@ def _print_songs(writer: LyricsGenerator, songs: Sequence[Song], explain: bool) 
     """Stanzas for people; the recipes go to stderr, so that ``> file`` gets nothing but verse."""
     for number, song in enumerate(songs):
         click.echo(f"\n{song.text}" if number else song.text)
-        click.echo(f"recipe {_recipe_text(writer, song)}", err=True)
+        click.echo(f"recipe {writer.recipe(song).text}", err=True)
         if explain:
             click.echo("\n" + _table(_explained(writer, song)))
 

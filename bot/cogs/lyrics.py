@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import discord
 from discord import app_commands
@@ -10,10 +11,10 @@ from discord.app_commands import Choice, Range
 from discord.ext import commands
 
 from bot.config import MAX_TEMPERATURE, MIN_TEMPERATURE
+from bot.engine.requests import SongRequest
 from bot.images import PictureRef, pictures_of
 from bot.prompt_words import starting_with
-from bot.request_factory import differences, once_more, read_recipe, recipe_of
-from bot.songs import Ask
+from bot.request_factory import differences, read_recipe, recipe_of
 from bot.ui.deferral import think
 from bot.ui.refusals import Refusal
 from model.conditioning import LEAST_SYLLABLES, MAX_LINES, MOST_SYLLABLES, STYLES
@@ -83,21 +84,12 @@ class Lyrics(commands.Cog):
         await think(interaction, ephemeral=private)
         if mood == PICTURE and picture is None:
             raise Refusal(_NO_MOOD)
-        ask = Ask(
-            interaction.user.id,
-            interaction.guild_id,
-            "lyrics",
-            pictures=[_attached(picture)] if picture else (),
-            prompt=prompt or "",
-            temperature=temp,
-            mood=mood,
-            style=style,
-            lines=lines,
-            scheme=scheme,
-            syllables=syllables,
-            author=interaction.user.id if picture else None,
-        )
-        await self._write(interaction, ask)
+        said = {
+            "prompt": prompt, "mood": mood, "style": style, "lines": lines, "scheme": scheme,
+            "syllables": syllables,
+        }  # fmt: skip
+        author, pictures = (interaction.user.id, [_attached(picture)]) if picture else (None, [])
+        await self._write(interaction, "lyrics", pictures, author=author, temperature=temp, said=said)
 
     @app_commands.command(name="seed", description="A stanza that starts with your word or phrase.")
     @app_commands.describe(words="a word or phrase to start with", temp="0.1 is safe, 1.2 is wild")
@@ -105,8 +97,7 @@ class Lyrics(commands.Cog):
         self, interaction: Interaction, words: Range[str, 1, MAX_PROMPT], temp: Temperature | None = None
     ) -> None:
         await think(interaction)
-        ask = Ask(interaction.user.id, interaction.guild_id, "seed", prompt=words, temperature=temp)
-        await self._write(interaction, ask)
+        await self._write(interaction, "seed", temperature=temp, said={"prompt": words})
 
     @lyrics.autocomplete("prompt")
     @prompt.autocomplete("words")
@@ -121,10 +112,7 @@ class Lyrics(commands.Cog):
         pictures = pictures_of(message, config.discord.pictures_per_message, config.pictures.hosts)
         if not pictures:
             raise Refusal(_NO_PICTURE)
-        ask = Ask(
-            interaction.user.id, interaction.guild_id, "menu", pictures=pictures, author=message.author.id
-        )
-        await self._write(interaction, ask)
+        await self._write(interaction, "menu", pictures, author=message.author.id)
 
     @app_commands.command(name="replay", description="The same song once more, letter by letter.")
     @app_commands.describe(
@@ -134,23 +122,27 @@ class Lyrics(commands.Cog):
         self, interaction: Interaction, recipe: Range[str, 1, LONGEST_RECIPE], private: bool = False
     ) -> None:
         await think(interaction, ephemeral=private)
-        ask = await self._named(interaction, recipe.strip("` "))
-        async with self.bot.songs.written(ask) as output:
-            await self.bot.poster.answer(interaction, output, differences(ask, output))
+        request = await self._named(interaction, recipe.strip("` "))
+        async with self.bot.songs.written(request) as output:
+            await self.bot.poster.answer(interaction, output, differences(request, output))
 
-    async def _write(self, interaction: Interaction, ask: Ask) -> None:
-        async with self.bot.songs.written(ask) as output:
+    async def _write(
+        self, interaction: Interaction, kind: str, pictures: Sequence[PictureRef] = (), **asked: Any
+    ) -> None:
+        songs = self.bot.songs
+        request = await songs.requests.new(kind, interaction.user.id, interaction.guild_id, **asked)
+        async with songs.written(request, pictures) as output:
             await self.bot.poster.answer(interaction, output)
 
-    async def _named(self, interaction: Interaction, name: str) -> Ask:
+    async def _named(self, interaction: Interaction, name: str) -> SongRequest:
         """What to write again: a song by its number, or what a recipe describes."""
+        requests = self.bot.songs.requests
         if len(name) < SHORTEST_RECIPE:
             before = await self.bot.store.output(name)
             if before is None:
                 raise Refusal(_UNKNOWN)
-            return once_more(before, interaction, "replay", recipe_of(before))
-        user, server = interaction.user.id, interaction.guild_id
-        return Ask(user, server, "replay", recipe=read_recipe(name))
+            return requests.once_more(before, interaction, "replay", recipe_of(before))
+        return requests.replay(read_recipe(name), interaction)
 
 
 def _attached(picture: discord.Attachment) -> PictureRef:

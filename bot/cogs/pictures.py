@@ -15,7 +15,6 @@ from discord.ext import commands
 from bot.images import PictureRef, pictures_of
 from bot.ops.log import request_id
 from bot.preferences import preferences_of
-from bot.songs import Ask
 from bot.store import new_id
 from bot.ui.permissions import may_reply
 from bot.ui.refusals import CoolingDown, is_ours, sentence
@@ -48,8 +47,7 @@ class Pictures(commands.Cog):
         if not pictures or await self.bot.store.opted_out(message.author.id) or not _may_write(message):
             return
         server = message.guild.id if message.guild else None
-        ask = Ask(message.author.id, server, "picture", pictures, author=author)
-        task = asyncio.create_task(self._answer(message, ask))
+        task = asyncio.create_task(self._answer(message, server, author, pictures))
         self._under_way[message.id] = task
         task.add_done_callback(lambda _: self._under_way.pop(message.id, None))
         with suppress(asyncio.CancelledError):
@@ -98,10 +96,14 @@ class Pictures(commands.Cog):
         parent = getattr(message.channel, "parent_id", None)
         return here.everywhere or not here.channels.isdisjoint({message.channel.id, parent})
 
-    async def _answer(self, message: discord.Message, ask: Ask) -> None:
+    async def _answer(
+        self, message: discord.Message, server: int | None, author: int, pictures: list[PictureRef]
+    ) -> None:
         typing = asyncio.create_task(_type(message.channel))
+        songs = self.bot.songs
         try:
-            async with self.bot.songs.written(ask) as output:
+            request = await songs.requests.new("picture", message.author.id, server, author=author)
+            async with songs.written(request, pictures) as output:
                 typing.cancel()
                 await self.bot.poster.reply(message, output)
         except CoolingDown:

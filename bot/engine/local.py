@@ -7,13 +7,15 @@ import hashlib
 import logging
 import os
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
 from bot.config import Engine, Filter, Limits, Pictures
 from bot.engine.admission import Admission, Pace
+from bot.engine.attempts import Order
 from bot.engine.batcher import Batcher
 from bot.engine.meter import Meter, Unmeasured
 from bot.engine.process import Died, Fault, Hung, Raised, WorkerProcess
@@ -21,7 +23,6 @@ from bot.engine.requests import (
     BadPicture,
     Broken,
     EngineError,
-    Fetch,
     SongRequest,
     SongResult,
     Stopping,
@@ -63,7 +64,8 @@ class QueuedRequest:
 
     Attributes:
         request: what is asked for.
-        digests: SHA-256 of its pictures.
+        pictures: files as they were posted.
+        digests: SHA-256 of the pictures.
         deadline: in the loop's time.
         outcome: a stanza or an error, once there is one; cancelled where nobody waits any more.
         alone: it must not share a batch.
@@ -71,13 +73,19 @@ class QueuedRequest:
         begun: when it first left the queue, or None; in the loop's time.
     """
 
-    def __init__(self, request: SongRequest, digests: Digests, deadline: float) -> None:
-        self.request, self.digests, self.deadline = request, digests, deadline
+    def __init__(
+        self, request: SongRequest, pictures: tuple[bytes, ...], digests: Digests, deadline: float
+    ) -> None:
+        self.request, self.pictures, self.digests, self.deadline = request, pictures, digests, deadline
         loop = asyncio.get_running_loop()
         self.outcome: asyncio.Future[SongResult | EngineError] = loop.create_future()
         self.entered = loop.time()
         self.begun: float | None = None
         self.alone, self.deaths = False, 0
+
+    def order(self, now: float) -> Order:
+        """What a worker is sent."""
+        return Order(self.request, self.pictures, self.deadline - now)
 
     def settle(self, outcome: SongResult | EngineError) -> None:
         if isinstance(outcome, SongResult):
@@ -85,6 +93,17 @@ class QueuedRequest:
             outcome = replace(outcome, seconds={"queue": queued, **outcome.seconds})
         if not self.outcome.done():
             self.outcome.set_result(outcome)
+
+
+class Ticket:
+    """A place in the queue of a local engine."""
+
+    def __init__(self, engine: LocalEngine, request: SongRequest, deadline: float) -> None:
+        self._engine, self._request, self._deadline = engine, request, deadline
+
+    async def write(self, pictures: Sequence[bytes] = ()) -> SongResult:
+        """Wait for the song; see ``bot.engine.requests.Ticket``."""
+        return await self._engine.write(self._request, pictures, self._deadline)
 
 
 class LocalEngine:
@@ -130,14 +149,17 @@ class LocalEngine:
         """Start the workers; return without waiting for them to be ready."""
         self._tasks = [asyncio.create_task(self._supervise(setup)) for setup in self._setups]
 
-    async def write(self, request: SongRequest, fetch: Fetch | None = None) -> SongResult:
-        """Queue a request and wait for its stanza; see ``bot.engine.requests.Engine``."""
+    @asynccontextmanager
+    async def admit(self, request: SongRequest) -> AsyncIterator[Ticket]:
+        """Hold a place for a request; see ``bot.engine.requests.Engine``."""
         self._check_open()
         async with self._admission.admit(request, self.wait) as deadline:
-            if fetch is not None:
-                request = replace(request, pictures=tuple(await fetch()))
-            digests = await self._digests(request.pictures)
-            result = await self._answer(QueuedRequest(request, digests, deadline))
+            yield Ticket(self, request, deadline)
+
+    async def write(self, request: SongRequest, pictures: Sequence[bytes], deadline: float) -> SongResult:
+        """Queue an admitted request and wait for its song; see ``bot.engine.requests.Ticket``."""
+        digests = await self._digests(pictures)
+        result = await self._answer(QueuedRequest(request, tuple(pictures), digests, deadline))
         self._meter.answered(result.seconds)
         return result
 
@@ -215,7 +237,7 @@ class LocalEngine:
     def _settle(self, job: QueuedRequest, outcome: SongResult | EngineError) -> None:
         if isinstance(outcome, WorkerFailed):
             notes = getattr(outcome, "__notes__", [])
-            logger.error("request %s failed: %s", job.request.request_id, "\n".join(notes) or outcome)
+            logger.error("request %s failed: %s", job.request.id, "\n".join(notes) or outcome)
         job.settle(outcome)
 
     async def _supervise(self, setup: Setup) -> None:
@@ -292,11 +314,7 @@ class LocalEngine:
         for job in jobs:
             job.begun = job.begun or began
         try:
-            outcomes = await process.run(
-                [job.request for job in jobs],
-                [job.deadline - began for job in jobs],
-                self._settings.hard_seconds,
-            )
+            outcomes = await process.run([job.order(began) for job in jobs], self._settings.hard_seconds)
         except Died:
             self._after_death(jobs)
             return False
@@ -305,7 +323,7 @@ class LocalEngine:
             return False
         except Raised as error:
             # Not its message, which may quote a request.
-            ids = " ".join(job.request.request_id for job in jobs)
+            ids = " ".join(job.request.id for job in jobs)
             logger.error("the batch of requests %s raised %s", ids, type(error.__cause__).__name__)
             self._again_or(WorkerFailed(FAILED), jobs)
             return True
@@ -324,7 +342,7 @@ class LocalEngine:
             if job.deaths < _MAX_DEATHS:
                 again.append(job)
                 continue
-            logger.error("request %s ended %d workers", job.request.request_id, job.deaths)
+            logger.error("request %s ended %d workers", job.request.id, job.deaths)
             if job.digests:
                 self._deny(job.digests)
             self._settle(job, BadPicture(CRASHED) if job.digests else WorkerFailed(FAILED))

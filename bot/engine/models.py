@@ -5,24 +5,23 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, TypeVar
 
+from bot.engine.attempts import RequestState, Written
 from bot.engine.requests import SongRequest
-from bot.engine.worker import RequestState, Setup, Written
+from bot.engine.worker import Setup
+from model.description import Description
 from model.explanation import explain
 from model.extras import needing_torch
 from model.files import CHECKPOINTS
-from model.mood import picture_mood
-from model.recipe import Recipe
 from model.request import GenerationRequest
-from model.sampling import Sampling
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from model.image_describer import ImageDescriber, LyricsGenerator, Song
+    from model.image_describer import ImageDescriber
+    from model.lyrics_generator import LyricsGenerator, Song
 
 T = TypeVar("T")
 
@@ -35,7 +34,7 @@ class NoDevice(Exception):
     """The configuration asks for a GPU, and there is none."""
 
 
-def load(setup: Setup) -> Songwriter:
+def load(setup: Setup) -> ServedModels:
     """Load both models on the worker's device.
 
     Raises:
@@ -43,36 +42,31 @@ def load(setup: Setup) -> Songwriter:
         BadInstallation: what the models run on is not installed, or too old.
         NoDevice: the configuration asks for a GPU, and there is none.
     """
-    from model.image_describer import ImageDescriber, LyricsGenerator
+    from model.image_describer import ImageDescriber
+    from model.lyrics_generator import LyricsGenerator
 
     device = _device(setup)
     folder = setup.checkpoints or CHECKPOINTS
-    return Songwriter(
-        ImageDescriber.load(folder, device), LyricsGenerator.load(folder, device), device, setup.max_pixels
-    )
+    describer, writer = ImageDescriber.load(folder, device), LyricsGenerator.load(folder, device)
+    return ServedModels(describer, writer, device, setup.max_pixels)
 
 
-class Songwriter:
-    """Eye and pen behind ``bot.engine.worker.Models``."""
+class ServedModels:
+    """Image describer and lyrics generator behind ``bot.engine.attempts.Models``."""
 
     def __init__(
         self, describer: ImageDescriber, writer: LyricsGenerator, device: str, max_pixels: int
     ) -> None:
-        self._describer, self._writer, self._max_pixels = (
-            describer,
-            writer,
-            max_pixels,
-        )
+        self._describer, self._writer, self._max_pixels = describer, writer, max_pixels
         self.device, self.captioner, self.generator = device, describer.digest, writer.digest
-        self.origin = writer.origin
-        self.engine = writer.engine
+        self.origin, self.backend = writer.origin, writer.backend
 
     def warm_up(self) -> None:
         from PIL import Image
 
-        caption = self.caption(Image.new("RGB", (64, 64), "white"))
-        request = SongRequest("warm-up", user=0, server=None, seed=0, temperature=0.4)
-        self.write([RequestState(request, until=0.0, keywords=tuple(self.keywords(caption, "")))])
+        request = SongRequest("warm-up", user=0, server=None, kind="", generation=GenerationRequest())
+        seen = self.describe([Image.new("RGB", (64, 64), "white")])
+        self.write([RequestState(request, 0.0, request.generation, seen)])
 
     def decode(self, picture: bytes) -> Image.Image:
         from model.pictures import open_picture
@@ -80,50 +74,25 @@ class Songwriter:
         # A square is all that is needed from here on; the whole picture may be 150 MB.
         return self._describer.preprocessing.square(open_picture(picture, self._max_pixels))
 
-    def caption(self, picture: Image.Image) -> str:
-        return self._run(lambda: self._describer.see(picture).told)
+    def describe(self, pictures: Sequence[Image.Image]) -> Description:
+        from model import pipeline
 
-    def mood(self, picture: Image.Image, caption: str) -> str | None:
-        return picture_mood(picture, caption, self._writer.lexicon)
-
-    def keywords(self, caption: str | None, prompt: str) -> Sequence[str]:
-        return self._writer.keywords(caption, prompt)
+        return self._run(lambda: pipeline.describe(self._describer, pictures))
 
     def write(self, states: Sequence[RequestState]) -> list[Written]:
-        wanted = [(state.keywords, _request(state)) for state in states]
-        songs = self._run(lambda: self._writer.sung(wanted))
-        return [self._written(state, song) for state, song in zip(states, songs, strict=True)]
+        from model import pipeline
+
+        wanted = [(state.description, state.generation) for state in states]
+        songs = self._run(lambda: pipeline.write(self._writer, wanted))
+        return [self._written(song, state.request.explain) for song, state in zip(songs, states, strict=True)]
 
     def _run(self, work: Callable[[], T]) -> T:
         return work() if self.device == CPU else _on_gpu(work)
 
-    def _written(self, state: RequestState, song: Song) -> Written:
-        recipe = Recipe.of(song.keywords, song.request, self.origin, self.engine).text
-        if not state.request.explain:
-            return Written(song.lines, recipe)
-        seen = replace(song, caption=state.caption)
-        return Written(
-            song.lines,
-            recipe,
-            explain(seen, self._writer.lexicon, self._writer.tools.novelty),
-        )
-
-
-def _request(state: RequestState) -> GenerationRequest:
-    request = state.request
-    if request.replay is not None:
-        return replace(request.replay.request, forbidden=request.forbidden)
-    return GenerationRequest(
-        sampling=Sampling(request.temperature),
-        prompt=request.prompt,
-        seed=state.seed,
-        style=request.style,
-        mood=state.mood,
-        lines=request.lines,
-        scheme=request.scheme,
-        syllables=request.syllables,
-        forbidden=request.forbidden,
-    )
+    def _written(self, song: Song, explained: bool) -> Written:
+        writer = self._writer
+        why = explain(song, writer.lexicon, writer.tools.novelty) if explained else None
+        return Written(song.lines, song.keywords, song.request, writer.recipe(song).text, why)
 
 
 def _device(setup: Setup) -> str:

@@ -14,7 +14,9 @@ from typing import TypeVar
 from pebble import CONSTS, ProcessExpired, ProcessPool
 
 from bot.engine import worker
-from bot.engine.requests import EngineError, SongRequest, SongResult
+from bot.engine.attempts import Order
+from bot.engine.confinement import confine
+from bot.engine.requests import EngineError, SongResult
 from bot.engine.worker import Ready, Setup
 
 T = TypeVar("T")
@@ -62,7 +64,7 @@ class WorkerProcess:
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
         context = multiprocessing.get_context("spawn")
-        self._pool = ProcessPool(max_workers=1, initializer=worker.confine, context=context)
+        self._pool = ProcessPool(max_workers=1, initializer=confine, context=context)
 
     @property
     def alive(self) -> bool:
@@ -81,21 +83,18 @@ class WorkerProcess:
             raise Died(f"The process could not be started: {error}.") from error
         return await _result(future, START_SECONDS)
 
-    async def run(
-        self, requests: Sequence[SongRequest], left: Sequence[float], seconds: float
-    ) -> list[SongResult | EngineError]:
+    async def run(self, orders: Sequence[Order], seconds: float) -> list[SongResult | EngineError]:
         """Have a batch written; see ``worker.write_batch``.
 
         Args:
-            requests: the batch.
-            left: seconds in which each has to be started.
+            orders: the batch.
             seconds: after so long the process is killed.
 
         Raises:
             Fault: there is no answer.
         """
         try:
-            future = self._pool.schedule(worker.write_batch, args=(requests, left), timeout=seconds)
+            future = self._pool.schedule(worker.write_batch, args=(orders,), timeout=seconds)
         except RuntimeError as error:
             raise Died("The worker had ended.") from error
         return await _result(future, seconds)

@@ -2,69 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from model.conditioning import DEFAULT_STYLE
 from model.explanation import Explanation
 from model.recipe import Recipe
+from model.request import GenerationRequest
 
 
 @dataclass(frozen=True)
 class SongRequest:
-    """One stanza to write.
+    """One song to write: who asks where, and for what.
 
     Attributes:
-        request_id: names the request in every log line.
+        id: names the request in every log line.
         user: who asks; for the caps.
         server: where, or None in a direct message; for the caps.
-        seed: 0 to 2**32 - 1; with the same models it gives the same stanza.
-        temperature: 0.1 to 1.2.
-        pictures: files as they were posted, unchecked beyond their size; the worker decodes
-            them. The stanza is about all of them.
-        caption: a caption known from before, instead of pictures ("another one").
-        prompt: the stanza starts with it; folded and checked, "" for none.
-        style: one of ``model.conditioning.STYLES``.
-        mood: one of ``model.mood.MOODS``, ``PICTURE`` to take that of its pictures, ``NONE`` for none,
-            or None to take it of those on which nothing is named.
-        lines: 1 to 4.
-        forbidden: folded words that the stanza must not contain.
-        scheme: one of ``model.rhyme.SCHEMES``, or None: rhymed where it is cheap.
-        syllables: of every line, 3 to 14, or None.
-        replay: a stanza to write again, instead of all that describes one above.
+        kind: how ("picture", "lyrics", "seed", "menu", "again", "rewrite", "replay", "why").
+        generation: what the song should be like, as the sampler gets it.
+        caption: of pictures that were looked at before ("another one"), None without.
+        captioner: digest of what wrote that caption, "" without one.
+        recipe: of a song to write again: ``generation`` is its request, and it brings its own keywords.
+        author: who posted the pictures, None without one.
         explain: say why it is as it is, too.
     """
 
-    request_id: str
+    id: str
     user: int
     server: int | None
-    seed: int
-    temperature: float
-    pictures: tuple[bytes, ...] = ()
+    kind: str
+    generation: GenerationRequest
     caption: str | None = None
-    prompt: str = ""
-    style: str = DEFAULT_STYLE
-    mood: str | None = None
-    lines: int = 4
-    forbidden: frozenset[str] = frozenset()
-    scheme: str | None = None
-    syllables: int | None = None
-    replay: Recipe | None = None
+    captioner: str = ""
+    recipe: Recipe | None = None
+    author: int | None = None
     explain: bool = False
 
 
 @dataclass(frozen=True)
 class SongResult:
-    """A stanza and everything needed to write it again.
+    """A song and everything needed to write it again.
 
     Attributes:
         caption: what the captioner saw; several pictures' captions are joined by "; ".
         keywords: lemmas that steered the stanza.
         lines: as they are shown; never empty.
-        seed: of the attempt that passed the word filter.
-        temperature: as asked.
-        mood: as asked, or the picture's.
+        generation: as it was written: with the seed of the attempt that passed the word filter, and the
+            mood that was asked for or is the picture's. The word filter itself stays behind.
         captioner: digest of the captioner's checkpoint, "" where no picture was read.
         generator: digest of the generator's checkpoint.
         seconds: how long each stage took ("queue", "decode", "caption", "write").
@@ -75,18 +61,12 @@ class SongResult:
     caption: str | None
     keywords: tuple[str, ...]
     lines: tuple[str, ...]
-    seed: int
-    temperature: float
+    generation: GenerationRequest
     captioner: str
     generator: str
     seconds: Mapping[str, float] = field(default_factory=dict)
     recipe: str = ""
-    mood: str | None = None
     explanation: Explanation | None = None
-
-
-# Downloads the pictures of a request, once it has its place in the queue.
-Fetch = Callable[[], Awaitable[Sequence[bytes]]]
 
 
 class EngineError(Exception):
@@ -141,22 +121,32 @@ class WorkerFailed(EngineError):
     """A fault of ours; the log has it under the request id."""
 
 
+class Ticket(Protocol):
+    """A place in the queue, which holds while the pictures of a request are on their way."""
+
+    async def write(self, pictures: Sequence[bytes] = ()) -> SongResult:
+        """Wait for the song of the request.
+
+        Args:
+            pictures: files as they were posted, unchecked beyond their size; the worker decodes them. The
+                song is about all of them.
+
+        Raises:
+            EngineError: see the classes above.
+        """
+
+
 class Engine(Protocol):
-    """Writes stanzas. Implementations: inline (tests), local worker processes, later a cluster."""
+    """Writes songs. Implementations: local worker processes, later a cluster."""
 
     async def start(self) -> None:
         """Start the workers; return without waiting for them to be ready."""
 
-    async def write(self, request: SongRequest, fetch: Fetch | None = None) -> SongResult:
-        """Queue a request and wait for its stanza.
-
-        Args:
-            request: what is asked for.
-            fetch: called for its pictures where they are still to be downloaded; only once the
-                request is admitted, and within its deadline.
+    def admit(self, request: SongRequest) -> AbstractAsyncContextManager[Ticket]:
+        """Hold a place for a request for the time of the block, which the request's deadline ends.
 
         Raises:
-            EngineError: see the classes above, or what ``fetch`` raised.
+            EngineError: see the classes above.
         """
 
     async def close(self, grace: float) -> None:

@@ -13,8 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bot.store import files, people
-from bot.store import rating_queries as judgements
+from bot.store import files, people, rating_queries
 from bot.store.executor import SqliteExecutor
 from bot.store.pseudonyms import Pseudonyms
 from bot.store.records import COLUMNS, JobRecord, Output, ServerSettings, Stats
@@ -274,7 +273,7 @@ class Store:
 
     async def stats(self, server: int | None) -> Stats:
         """Tallies of a server (None: of direct messages) and of everything."""
-        return await self._readers.run(partial(judgements.stats, server=server))
+        return await self._readers.run(partial(rating_queries.stats, server=server))
 
     async def purge(self, now: float, keep_outputs_days: int, keep_jobs_days: int) -> int:
         """Delete what has been kept long enough: outputs with their ratings, jobs, quotas of past days.

@@ -11,7 +11,7 @@ import discord
 from discord import ui
 
 from bot.ops.log import request_id
-from bot.request_factory import again, once_more, recipe_of
+from bot.request_factory import recipe_of
 from bot.store import Output, new_id
 from bot.ui.deferral import accept, delete_answer, think
 from bot.ui.error_replies import report
@@ -78,8 +78,9 @@ class SongButton(ui.DynamicItem[ui.Button[Any]], template=_CUSTOM_ID):
                 await _offer_lines(interaction, await _kept(interaction, self.output))
             case _:
                 await think(interaction, ephemeral=_is_private(interaction))
-                ask = again(await _kept(interaction, self.output), interaction, _STEPS[self.what])
-                async with interaction.client.songs.written(ask) as output:
+                songs, before = interaction.client.songs, await _kept(interaction, self.output)
+                request = songs.requests.again(before, interaction, _STEPS[self.what])
+                async with songs.written(request) as output:
                     await interaction.client.poster.answer(interaction, output)
 
 
@@ -117,8 +118,8 @@ class LineMenu(ui.DynamicItem[ui.Select[Any]], template=_MENU_ID):
         before = await _kept(interaction, self.output)
         [line] = self.item.values
         recipe = recipe_of(before).rewriting(int(line), secrets.randbelow(2**32))
-        ask = once_more(before, interaction, "rewrite", recipe)
-        async with interaction.client.songs.written(ask) as output:
+        songs = interaction.client.songs
+        async with songs.written(songs.requests.once_more(before, interaction, "rewrite", recipe)) as output:
             await interaction.client.poster.answer(interaction, output)
 
 
@@ -163,8 +164,9 @@ def _is_private(interaction: Interaction) -> bool:
 
 async def _explain(interaction: Interaction, output: Output) -> None:
     """Write a song again and say how it came about."""
-    ask = once_more(output, interaction, "why", recipe_of(output))
-    result = await interaction.client.songs.explained(ask)
+    songs = interaction.client.songs
+    request = songs.requests.once_more(output, interaction, "why", recipe_of(output))
+    result = await songs.explained(request)
     if result.lines != output.lines or result.explanation is None:
         raise Refusal(_CHANGED)
     text = panel(output.caption, result.recipe, result.explanation)

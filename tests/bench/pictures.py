@@ -21,8 +21,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from model.files import CHECKPOINTS
-from model.image_describer import ImageDescriber, LyricsGenerator
+from model.image_describer import ImageDescriber
 from model.keywords import extract
+from model.lyrics_generator import LyricsGenerator
 from model.mood import picture_mood, takes_picture
 from model.pictures import open_picture
 from model.sampling_jobs import FROM_CAPTION
@@ -144,6 +145,9 @@ drawn table: page paper screen; white; light
 drawn letter: page paper letter book; white; light
 """
 
+# Of docs/data/pictures.tsv.
+COLUMNS = ("picture", "keywords_of_captioner", "right_of_captioner", "told", "keywords", "right", "mood")
+
 
 class Row(NamedTuple):
     """A picture and what is right to say of it."""
@@ -164,8 +168,7 @@ def main() -> None:
     )
     found = rows()
     alone, beside, believed, moods = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
-    print("| picture | captioner's keywords | right | told | keywords | right | mood |")
-    print("|---|---|---|---|---|---|---|")
+    print(*COLUMNS, sep="\t")
     for row in found:
         picture = _open(row, options.debian)
         if picture is None:
@@ -173,19 +176,19 @@ def main() -> None:
         seen = describer.see(picture)
         before, after = (
             extract(seen.caption.text, writer.lexicon, FROM_CAPTION),
-            writer.keywords(seen.told, ""),
+            writer.keywords(seen.text, ""),
         )
         old, new = judge(row, before), judge(row, after)
         mood = None
-        if takes_picture(None, seen.told):
-            mood = picture_mood(describer.preprocessing.square(picture), seen.told, writer.lexicon)
+        if takes_picture(None, seen.text):
+            mood = picture_mood(describer.preprocessing.square(picture), seen.text, writer.lexicon)
             moods[mood or "none"] += 1
         alone[old] += 1
         beside[new] += 1
-        believed[new] += seen.told == seen.caption.text
+        believed[new] += seen.text == seen.caption.text
         name = Path(row.file).stem
-        cells = [name, ", ".join(before), old, seen.told, ", ".join(after), new, mood or ""]
-        print("| " + " | ".join(cells) + " |")
+        cells = [name, ", ".join(before), old, seen.text, ", ".join(after), new, mood or ""]
+        print(*cells, sep="\t")
     print(f"\n{alone.total()} pictures, {len(found) - alone.total()} absent")
     print("captioner alone:", dict(alone))
     print("with the second opinion:", dict(beside))

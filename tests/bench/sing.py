@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from model.lyrics_generator import LyricsGenerator
+    from model.lyrics_generator import LyricsGenerator, Song
+    from model.request import GenerationRequest
 
 THREADS = 2
 LIMITS = {"help": 0.3, "cold": 2.0, "caption": 0.035, "stanza": 0.2, "rhymed": 0.60, "memory": 350}
@@ -64,12 +65,14 @@ def lap(name):
     now = time.perf_counter(); print(f"{name}\\t{now - last}"); last = now
 import numpy; lap("import numpy")
 import onnxruntime; lap("import onnxruntime")
-import model.image_describer as s; lap("import the rest")
-describer = s.ImageDescriber.load(threads=2); lap("load the captioner")
-writer = s.LyricsGenerator.load(); lap("load the generator and the lexicon")
+from model.image_describer import ImageDescriber; from model.lyrics_generator import LyricsGenerator
+from model.pipeline import Description, describe, write; from model.request import GenerationRequest
+lap("import the rest")
+describer = ImageDescriber.load(threads=2); lap("load the captioner")
+writer = LyricsGenerator.load(); lap("load the generator and the lexicon")
 from PIL import Image
-describer.see(Image.new("RGB", (640, 480))); lap("first caption")
-writer.song("a dog in the snow", s.GenerationRequest()); lap("first stanza")
+describe(describer, [Image.new("RGB", (640, 480))]); lap("first caption")
+write(writer, [(Description("a dog in the snow"), GenerationRequest())]); lap("first stanza")
 """
     done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     rows = [line.split("\t") for line in done.stdout.splitlines()]
@@ -77,20 +80,22 @@ writer.song("a dog in the snow", s.GenerationRequest()); lap("first stanza")
 
 
 def _warm(photograph: Path) -> list[tuple[str, str, str]]:
-    from model.image_describer import GenerationRequest, ImageDescriber, LyricsGenerator
+    from model.image_describer import ImageDescriber
+    from model.lyrics_generator import LyricsGenerator
     from model.pictures import open_picture
+    from model.request import GenerationRequest
 
     describer, writer = ImageDescriber.load(threads=THREADS), LyricsGenerator.load()
     picture = open_picture(photograph)
     square = describer.preprocessing.square(picture)
     describer.see(square)
-    writer.song("a dog", GenerationRequest())
+    _song(writer, "a dog", GenerationRequest())
     seeds = iter(range(1000))
     captions = ["two dogs run through the snow", "a boy jumps into a lake", "a woman rides a horse"]
 
     def stanza(candidates: int) -> float:
         request = lambda: GenerationRequest(seed=next(seeds), candidates=candidates)  # noqa: E731
-        return _median(lambda: writer.song(captions[next(seeds) % 3], request()), 15)
+        return _median(lambda: _song(writer, captions[next(seeds) % 3], request()), 15)
 
     caption = _median(lambda: describer.see(open_picture(photograph)), 15)
     alone = _median(lambda: describer.caption(square), 15)
@@ -106,14 +111,20 @@ def _warm(photograph: Path) -> list[tuple[str, str, str]]:
 
 def _rhymed(writer: LyricsGenerator, captions: Sequence[str]) -> float:
     """The 95th percentile of 40 rhymed stanzas from 64 candidates each, seconds."""
-    from model.image_describer import GenerationRequest
+    from model.request import GenerationRequest
 
     seconds = []
     for seed in range(40):
         started = time.perf_counter()
-        writer.song(captions[seed % 3], GenerationRequest(seed=seed, candidates=64, scheme="AABB"))
+        _song(writer, captions[seed % 3], GenerationRequest(seed=seed, candidates=64, scheme="AABB"))
         seconds.append(time.perf_counter() - started)
     return statistics.quantiles(seconds, n=20)[-1]
+
+
+def _song(writer: LyricsGenerator, caption: str, request: GenerationRequest) -> Song:
+    from model.pipeline import Description, write
+
+    return write(writer, [(Description(caption), request)])[0]
 
 
 def _ms(seconds: float) -> str:

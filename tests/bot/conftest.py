@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import pytest_asyncio
 
 from bot.client import Resources, SongwriterBot
 from bot.config import Config, Pictures, parse
-from bot.engine.requests import Engine, Fetch, SongRequest, SongResult
+from bot.engine.requests import Engine, SongRequest, SongResult
 from bot.images import PictureFetcher
 from bot.limits import Quota
 from bot.ops.health import Metrics
@@ -30,6 +31,7 @@ class StubEngine:
     """Writes at once, and says what it was asked; ``failure`` is raised instead, if set."""
 
     asked: list[SongRequest] = field(default_factory=list)
+    pictures: list[tuple[bytes, ...]] = field(default_factory=list)
     failure: Exception | None = None
     ready: bool = True
     wait: float = 0.0
@@ -38,19 +40,30 @@ class StubEngine:
     async def start(self) -> None:
         pass
 
-    async def write(self, request: SongRequest, fetch: Fetch | None = None) -> SongResult:
-        if fetch is not None:
-            request = replace(request, pictures=tuple(await fetch()))
-        self.asked.append(request)
-        if self.gate is not None:
-            await self.gate.wait()
-        if self.failure is not None:
-            raise self.failure
-        caption = f"picture {zlib.crc32(b''.join(request.pictures))}" if request.pictures else request.caption
-        return song(request, caption, [f"Line {number} of a song" for number in range(1, request.lines + 1)])
+    @asynccontextmanager
+    async def admit(self, request: SongRequest) -> AsyncIterator[StubTicket]:
+        yield StubTicket(self, request)
 
     async def close(self, grace: float) -> None:
         pass
+
+
+@dataclass
+class StubTicket:
+    engine: StubEngine
+    request: SongRequest
+
+    async def write(self, pictures: Sequence[bytes] = ()) -> SongResult:
+        engine, request = self.engine, self.request
+        engine.asked.append(request)
+        engine.pictures.append(tuple(pictures))
+        if engine.gate is not None:
+            await engine.gate.wait()
+        if engine.failure is not None:
+            raise engine.failure
+        caption = f"picture {zlib.crc32(b''.join(pictures))}" if pictures else request.caption
+        lines = [f"Line {number} of a song" for number in range(1, request.generation.lines + 1)]
+        return song(request, caption, lines, pictures)
 
 
 class StubFetcher(PictureFetcher):

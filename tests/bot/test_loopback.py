@@ -15,7 +15,7 @@ import sqlite3
 import sys
 import threading
 import zipfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,7 +28,6 @@ from safetensors.numpy import save
 
 from bot.__main__ import serve
 from bot.config import BadConfiguration, Config, Log, parse
-from bot.engine.inline import InlineEngine
 from bot.engine.local import LocalEngine
 from bot.engine.requests import Engine, SongRequest, SongResult
 from bot.ops.log import configure
@@ -37,6 +36,7 @@ from model.errors import Unavailable
 from model.lexicon import Entry, Lexicon
 from tests.bot import reader
 from tests.bot.engine.harness import until_ready
+from tests.bot.engine.inline import InlineEngine
 from tests.bot.songs import song
 from tests.conftest import ROOT, real_data
 from tests.discord import Channel, Guild, Interaction, LoopbackDiscord, Message, User
@@ -60,16 +60,18 @@ class LyricsGenerator:
 
     caption: str = "a dog"
     asked: list[SongRequest] = field(default_factory=list)
+    pictures: list[tuple[bytes, ...]] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         self.gate.set()
 
-    def __call__(self, request: SongRequest) -> SongResult:
+    def __call__(self, request: SongRequest, pictures: Sequence[bytes]) -> SongResult:
         self.asked.append(request)
+        self.pictures.append(tuple(pictures))
         self.gate.wait(20)
-        lines = (f"{FIRST_LINE} {request.prompt}".strip(), "Line two")
-        return song(request, self.caption if request.pictures else request.caption, lines)
+        lines = (f"{FIRST_LINE} {request.generation.prompt}".strip(), "Line two")
+        return song(request, self.caption if pictures else request.caption, lines, pictures)
 
 
 @dataclass
@@ -202,7 +204,7 @@ async def test_typing_then_a_reply_then_reactions(scene: Scene) -> None:
     assert reply.content.splitlines()[:2] == [FIRST_LINE, "Line two"]
     assert "a dog" in reply.content.splitlines()[-1]
     await scene.server.wait_until(lambda: [*reply.reactions] == ["👍", "👎"])
-    assert scene.writer.asked[0].pictures == (PHOTO[1],)
+    assert scene.writer.pictures[0] == (PHOTO[1],)
     steps = [one.path.rsplit("/")[-1] for one in scene.server.requests("POST", "/channels/**")]
     assert steps == ["typing", "messages"]
 

@@ -79,7 +79,7 @@ def test_pictures_of_a_batch_do_not_mix() -> None:
 
 def test_the_eye_takes_it_where_it_can(tmp_path: Path) -> None:
     assert isinstance(ImageDescriber.load(saved(network(), tmp_path)).captioner, OnnxCaptioner)
-    assert isinstance(ImageDescriber.load(saved(network(), tmp_path), engine="torch").captioner, Captioner)
+    assert isinstance(ImageDescriber.load(saved(network(), tmp_path), backend="torch").captioner, Captioner)
     other = saved(network("mobilenetv3_small_050", 2), tmp_path)
     assert isinstance(ImageDescriber.load(other).captioner, Captioner)
 
@@ -97,7 +97,7 @@ def test_the_eye_takes_it_where_it_can(tmp_path: Path) -> None:
 )
 def test_a_header_that_does_not_fit(tmp_path: Path, changed: dict[str, object], engine: str) -> None:
     with pytest.raises(BadCheckpoint, match=str(tmp_path)):
-        ImageDescriber.load(saved(network(), tmp_path, **changed), engine=engine)
+        ImageDescriber.load(saved(network(), tmp_path, **changed), backend=engine)
 
 
 def test_a_runtime_that_lacks_an_operator_is_named() -> None:
@@ -110,10 +110,10 @@ def test_a_runtime_that_lacks_an_operator_is_named() -> None:
 def test_the_shipped_captioner_says_what_pytorch_says(data: Path, checkpoints: Path) -> None:
     """Of 20 held-back pictures; of all 1,000: docs/captioner.md."""
     flickr = data / "flickr8k"
-    ours, reference = ImageDescriber.load(checkpoints), ImageDescriber.load(checkpoints, engine="torch")
+    ours, reference = ImageDescriber.load(checkpoints), ImageDescriber.load(checkpoints, backend="torch")
     for name in read_split(flickr / "Flickr_8k.devImages.txt")[::50]:
         picture = open_picture(flickr / "images" / name)
         one, other = ours.see(picture), reference.see(picture)
-        assert one.told == other.told
+        assert one.text == other.text
         assert one.caption.text == other.caption.text
         assert one.caption.attention == pytest.approx(other.caption.attention, abs=NEAR)

@@ -10,6 +10,7 @@ from bot.cli.main import main
 from model.explanation import explain
 from model.known_lines import KnownLines
 from model.lyrics_generator import LyricsGenerator, Song
+from model.pipeline import Description, write
 from model.request import GenerationRequest
 from model.rhyme import last_word
 from model.rules import SLACK
@@ -23,12 +24,16 @@ def writer() -> LyricsGenerator:
     return LyricsGenerator.load(SHIPPED)
 
 
+def _song(writer: LyricsGenerator, caption: str | None, request: GenerationRequest) -> Song:
+    return write(writer, [(Description(caption), request)])[0]
+
+
 def planned(song: Song) -> tuple[str, ...] | None:
     return song.candidates[0].plan and tuple(line.end for line in song.candidates[0].plan)
 
 
 def test_lines_end_in_what_was_planned_and_are_nobodys(writer: LyricsGenerator) -> None:
-    song = writer.song("two dogs are running in the grass", GenerationRequest(seed=3))
+    song = _song(writer, "two dogs are running in the grass", GenerationRequest(seed=3))
     assert tuple(last_word(fold(line)) for line in song.lines) == planned(song)
     lines = KnownLines.load(SHIPPED / "lines.safetensors")
     assert not any(fold(line) in lines for line in song.lines)
@@ -39,15 +44,15 @@ def test_lines_end_in_what_was_planned_and_are_nobodys(writer: LyricsGenerator) 
 
 
 def test_a_seed_begins_a_planned_stanza(writer: LyricsGenerator) -> None:
-    song = writer.song(None, GenerationRequest(seed=3, prompt="a kiss"))
+    song = _song(writer, None, GenerationRequest(seed=3, prompt="a kiss"))
     assert song.lines[0].lower().startswith("a kiss")
     assert planned(song)
 
 
 def test_a_line_is_planned_anew(writer: LyricsGenerator) -> None:
     request = GenerationRequest(seed=3)
-    before = writer.song("a man rides a bike", request)
-    after = writer.song("a man rides a bike", GenerationRequest(seed=3, rewritten=((2, 9),)))
+    before = _song(writer, "a man rides a bike", request)
+    after = _song(writer, "a man rides a bike", GenerationRequest(seed=3, rewritten=((2, 9),)))
     assert [a == b for a, b in zip(before.lines, after.lines, strict=True)] == [True, False, True, True]
     line = after.candidates[0].plan[1]
     assert last_word(fold(after.lines[1])) == line.end
@@ -79,7 +84,7 @@ def test_a_generator_without_planner_writes(writer: LyricsGenerator) -> None:
         writer.vocabulary,
         writer.lexicon,
         writer.digest,
-        engine=writer.engine,
+        backend=writer.backend,
     )
     [song] = alone.sung([(("dog", "grass"), GenerationRequest(seed=3, candidates=8))])
     assert song.lines

@@ -47,7 +47,7 @@ def sight(*things: tuple[str, float], out_of_distribution: float = 1.1, flat: bo
     ],
 )
 def test_the_surest_is_told(seen: Recognition, told: str) -> None:
-    assert seen.told(CAPTION) == told
+    assert seen.description(CAPTION) == told
 
 
 @pytest.mark.parametrize(
@@ -63,13 +63,13 @@ def test_a_dog_that_the_classifier_denies_is_not_believed_of_a_picture_that_is_n
     seen: Recognition, believed: bool
 ) -> None:
     caption = "two dogs are running through a field"
-    assert seen.told(caption) == (caption if believed else "cattle")
+    assert seen.description(caption) == (caption if believed else "cattle")
 
 
 def test_light_takes_the_second_colours_place_and_both_steer() -> None:
     dark = Recognition((Thing("a cat", 0.4),), 1.1, ("golden", "white"), False, "dark")
-    assert dark.told(CAPTION) == "something golden in the dark"
-    assert set(extract(dark.told(CAPTION), LEXICON, 2, looks=True)) == {"golden", "dark"}
+    assert dark.description(CAPTION) == "something golden in the dark"
+    assert set(extract(dark.description(CAPTION), LEXICON, 2, looks=True)) == {"golden", "dark"}
     # Beside a thing colours and "dark" say nothing, as ever.
     assert extract("a golden dog in the dark", LEXICON, 2) == ["dog", "golden"]
     assert extract("a white dog in the dark", LEXICON, 2) == ["dog"]
@@ -152,7 +152,7 @@ def _nothing(channels: int) -> tuple[np.ndarray, np.ndarray, list[str]]:
 
 def test_without_a_classifier_nothing_is_strange() -> None:
     picture = Image.effect_noise((32, 32), 80).convert("RGB")
-    assert look(picture, np.zeros(3, np.float32), None).told(CAPTION) == CAPTION
+    assert look(picture, np.zeros(3, np.float32), None).description(CAPTION) == CAPTION
 
 
 def test_names_for_another_backbone_are_refused() -> None:
@@ -211,7 +211,7 @@ def test_photographs_from_elsewhere(
     describer: ImageDescriber, photograph: Path, file: str, told: str
 ) -> None:
     seen = describer.see(open_picture(photograph.with_name(file)))
-    assert seen.told == told
+    assert seen.text == told
     # The captioner's own caption is kept beside it, with its probability.
     assert seen.caption.text != told
     assert seen.caption.log_probability < 0
@@ -221,7 +221,7 @@ def test_photographs_from_elsewhere(
     ("name", "told"), [("blue", "something blue"), ("black", "something black in the night")]
 )
 def test_a_plain_picture_is_its_colour(describer: ImageDescriber, name: str, told: str) -> None:
-    assert describer.see(drawn(name)).told == told
+    assert describer.see(drawn(name)).text == told
 
 
 def test_captions_of_pictures_that_the_captioner_knows_are_believed(
@@ -230,7 +230,7 @@ def test_captions_of_pictures_that_the_captioner_knows_are_believed(
     flickr = data / "flickr8k"
     names = read_split(flickr / "Flickr_8k.devImages.txt")[::50]
     seen = [describer.see(open_picture(flickr / "images" / name)) for name in names]
-    assert sum(one.told == one.caption.text for one in seen) >= 0.9 * len(names)
+    assert sum(one.text == one.caption.text for one in seen) >= 0.9 * len(names)
 
 
 @pytest.mark.usefixtures("nltk_data")

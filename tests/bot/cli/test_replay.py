@@ -47,7 +47,7 @@ def loaded(writer: LyricsGenerator, monkeypatch: pytest.MonkeyPatch) -> list[Pat
     folders: list[Path | None] = []
 
     def load(checkpoints: Path | None, engine: str) -> LyricsGenerator:
-        assert engine == writer.engine
+        assert engine == writer.backend
         folders.append(checkpoints)
         return writer
 
@@ -86,7 +86,7 @@ def made(writer: LyricsGenerator, folder: Path, settings: Filter, recipe: bool =
     (folder / "models").symlink_to(CHECKPOINTS)
     request = GenerationRequest(seed=5, candidates=4, forbidden=forbidden_words(settings))
     [song] = writer.sung([(("sea",), request)])
-    text = Recipe.of(song.keywords, request, writer.origin, writer.engine).text
+    text = Recipe.of(song.keywords, request, writer.origin, writer.backend).text
     place = Place(config, song.lines, text)
     output = Output(
         id=NAME, user=BOB, server=None, channel=None, message=None, caption="the sea", keywords=song.keywords,

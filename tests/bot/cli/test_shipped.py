@@ -9,7 +9,7 @@ from bot.cli.main import main
 from model.generator import load_generator
 from training.corpora.corpus import pieces, read_songs, split
 from training.corpora.flickr8k import read_split
-from training.loops.generator import stanza_nats
+from training.evaluation.losses import stanza_nats
 
 
 def test_captions_of_held_back_photographs(data: Path, tmp_path: Path) -> None:

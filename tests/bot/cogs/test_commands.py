@@ -33,22 +33,22 @@ async def test_lyrics_takes_every_option(place, engine: StubEngine) -> None:
     )  # fmt: skip
     assert result.ephemeral
     assert result.response.content.startswith("Line 1 of a song\nLine 2 of a song\n-# picture")
-    asked = engine.asked[0]
-    assert (asked.temperature, asked.prompt, asked.mood, asked.style, asked.lines) == (
+    asked = engine.asked[0].generation
+    assert (asked.sampling.temperature, asked.prompt, asked.mood, asked.style, asked.lines) == (
         0.7, "kiss me", "sad", "ballad", 2,
     )  # fmt: skip
-    assert len(asked.pictures) == 1
+    assert len(engine.pictures[0]) == 1
 
 
 async def test_the_mood_can_be_the_pictures(simcord_env, place, store: Store, engine: StubEngine) -> None:
     _, channel, ann, _ = place
     song = await ann.slash(channel, "lyrics", mood="picture", picture=("a.png", b"x"))
-    assert engine.asked[0].mood == "picture"
+    assert engine.asked[0].generation.mood == "picture"
     assert (await store.export_user(ann.id))["outputs"][0]["mood"] == "dreamy"
     await ann.click(song.response, label="Another one")
-    assert engine.asked[1].mood == "dreamy"
+    assert engine.asked[1].generation.mood == "dreamy"
     await ann.slash(channel, "lyrics", mood="none", picture=("a.png", b"x"))
-    assert engine.asked.pop().mood == "none"
+    assert engine.asked.pop().generation.mood == "none"
     refused = await ann.slash(channel, "lyrics", mood="picture")
     assert simcord_env.errors
     assert "no picture whose mood" in refused.followups[0].content
@@ -59,7 +59,7 @@ async def test_lyrics_alone_uses_the_servers_settings(place, store: Store, engin
     guild, channel, ann, _ = place
     await store.change_settings(guild.id, lambda _: ServerSettings(temperature=0.9, reactions=("❤️", "💩")))
     result = await ann.slash(channel, "lyrics")
-    assert engine.asked[0].temperature == 0.9
+    assert engine.asked[0].generation.sampling.temperature == 0.9
     assert [str(one.emoji) for one in channel.last_message.reactions] == ["❤️", "💩"]
     assert result.response.flags.ephemeral is False
 
@@ -72,7 +72,7 @@ async def test_seed_starts_the_song_and_is_completed(place, engine: StubEngine) 
     assert [choice["value"] for choice in phrase] == ["my kiss"]
     assert len(await ann.autocomplete(channel, "seed", "words", "a" * 96 + " ki")) == 0
     await ann.slash(channel, "seed", words="kiss")
-    assert engine.asked[0].prompt == "kiss"
+    assert engine.asked[0].generation.prompt == "kiss"
 
 
 @pytest.mark.parametrize("prompt", ["✨✨", "...", "1234"])
@@ -149,7 +149,7 @@ async def test_privacy_shows_exports_deletes(simcord_env, place, store: Store, e
     exported = await ann.slash(channel, "privacy export")
     assert exported.ephemeral
     [file] = exported.response.attachments
-    assert json.loads(await file.read())["outputs"][0]["random_seed"] == engine.asked[0].seed
+    assert json.loads(await file.read())["outputs"][0]["random_seed"] == engine.asked[0].generation.seed
     await ann.slash(channel, "privacy delete")
     assert (await store.export_user(ann.id))["outputs"] == []
     await ann.slash(channel, "privacy opt-out")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, fields, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -13,20 +14,44 @@ from bot.config import Engine, Filter, Limits, Pictures
 from bot.engine.local import LocalEngine
 from bot.engine.requests import Engine as RequestEngine
 from bot.engine.requests import SongRequest, SongResult
+from model.request import GenerationRequest
 
 STUB = "tests.bot.engine.stub"
 
 _numbers = count(1)
 
 
-def request(*pictures: str, **options: Any) -> SongRequest:
-    """A request like no other, from somebody else each time."""
+@dataclass(frozen=True)
+class Posted:
+    """A request with its pictures."""
+
+    request: SongRequest
+    pictures: tuple[bytes, ...] = ()
+
+    @property
+    def generation(self) -> GenerationRequest:
+        return self.request.generation
+
+
+def request(*pictures: str | bytes, **options: Any) -> Posted:
+    """A request like no other, from somebody else each time; options are of either request."""
     number = next(_numbers)
-    wanted: dict[str, Any] = {
-        "request_id": f"r{number}", "user": number, "server": number, "seed": number,
-        "temperature": 0.4, "pictures": tuple(picture.encode() for picture in pictures),
-    }  # fmt: skip
-    return SongRequest(**(wanted | options))
+    own = {field.name for field in fields(SongRequest)}
+    about = {name: value for name, value in options.items() if name in own}
+    wanted = {name: value for name, value in options.items() if name not in own}
+    recipe = about.get("recipe")
+    made = recipe.request if recipe else GenerationRequest(seed=number)
+    known: dict[str, Any] = {"id": f"r{number}", "user": number, "server": number, "kind": "test"}
+    files = tuple(one.encode() if isinstance(one, str) else one for one in pictures)
+    return Posted(SongRequest(**(known | about), generation=replace(made, **wanted)), files)
+
+
+async def write(
+    made: RequestEngine, posted: Posted, fetch: Callable[[], Awaitable[Sequence[bytes]]] | None = None
+) -> SongResult:
+    """Have a request written, with its own pictures or with those that are fetched once it has its place."""
+    async with made.admit(posted.request) as ticket:
+        return await ticket.write(await fetch() if fetch else posted.pictures)
 
 
 class Counts:
@@ -63,7 +88,7 @@ async def running(*args: Any, **kwargs: Any) -> AsyncIterator[LocalEngine]:
     await made.start()
     try:
         await until_ready(made)
-        await made.write(request("hello"))
+        await write(made, request("hello"))
         yield made
     finally:
         await made.close(0)
@@ -79,9 +104,9 @@ async def until_ready(made: LocalEngine, workers: int = 1, seconds: float = 10) 
     await until(lambda: len(made.workers) >= workers, seconds)
 
 
-async def outcomes(made: RequestEngine, *requests: SongRequest) -> list[SongResult | BaseException]:
+async def outcomes(made: RequestEngine, *requests: Posted) -> list[SongResult | BaseException]:
     """Everything at once; errors are values."""
-    return await asyncio.gather(*map(made.write, requests), return_exceptions=True)
+    return await asyncio.gather(*(write(made, one) for one in requests), return_exceptions=True)
 
 
 def gone(process: int) -> bool:

@@ -9,11 +9,11 @@ import sys
 import time
 from collections.abc import Sequence
 
-from bot.engine.worker import RequestState, Setup, Written
+from bot.engine.attempts import RequestState, Written
+from bot.engine.worker import Setup
+from model.description import Description
 from model.errors import BadInput
 from model.recipe import Recipe
-from model.request import GenerationRequest
-from model.sampling import Sampling
 
 
 class Stub:
@@ -21,12 +21,12 @@ class Stub:
 
     def __init__(self, setup: Setup) -> None:
         self.device = "cpu" if setup.device == "auto" else setup.device
-        self.captioner, self.generator, self.engine = "captioner", "0123456789ab", "torch"
+        self.captioner, self.generator, self.backend = "captioner", "0123456789ab", "torch"
         self.origin = self.generator
         self.written = 0
 
     def warm_up(self) -> None:
-        self.caption(self.decode(b"blank"))
+        self.describe([self.decode(b"blank")])
 
     def decode(self, picture: bytes) -> str:
         command, _, value = picture.decode().partition(" ")
@@ -51,26 +51,19 @@ class Stub:
                     pass
         return picture.decode()
 
-    def caption(self, picture: str) -> str:
-        return picture[:40]
-
-    def mood(self, picture: str, caption: str) -> str | None:
-        """Night is dreamy, everything else is nothing."""
-        return "dreamy" if "night" in picture else None
-
-    def keywords(self, caption: str | None, prompt: str) -> Sequence[str]:
-        return [*prompt.split(), *(caption or "").split()]
+    def describe(self, pictures: Sequence[str]) -> Description:
+        return Description("; ".join(picture[:40] for picture in pictures), self.captioner)
 
     def write(self, states: Sequence[RequestState]) -> list[Written]:
-        return [Written(self.lines(state), self.recipe(state).text) for state in states]
+        return [self.song(state) for state in states]
 
-    def recipe(self, state: RequestState) -> Recipe:
-        request = state.request
-        if request.replay is not None:
-            return request.replay
-        sampling = Sampling(request.temperature)
-        kept = GenerationRequest(sampling, request.prompt, state.seed, forbidden=request.forbidden)
-        return Recipe.of(("stub",), kept, self.generator, self.engine)
+    def song(self, state: RequestState) -> Written:
+        recipe = state.request.recipe or Recipe.of(("stub",), state.generation, self.origin, self.backend)
+        return Written(self.lines(state), self.keywords(state), state.generation, recipe.text)
+
+    def keywords(self, state: RequestState) -> tuple[str, ...]:
+        known, text = state.description.keywords, state.description.text or ""
+        return (*state.generation.prompt.split(), *text.split()) if known is None else known
 
     def lines(self, state: RequestState) -> Sequence[str]:
         """The keywords, then which process wrote it and how many it wrote so far.
@@ -78,10 +71,10 @@ class Stub:
         An angry stanza always swears, a sad one only with the random seed that was asked for.
         """
         self.written += 1
-        request = state.request
-        if request.mood == "angry" or (request.mood == "sad" and state.seed == request.seed):
+        mood, first = state.generation.mood, state.request.generation.seed
+        if mood == "angry" or (mood == "sad" and state.generation.seed == first):
             return ["Oh", "damn-ation"]
-        return [" ".join(state.keywords) or "la", f"{os.getpid()} {self.written}"]
+        return [" ".join(self.keywords(state)) or "la", f"{os.getpid()} {self.written}"]
 
 
 def load(setup: Setup) -> Stub:
@@ -98,10 +91,10 @@ def die(setup: Setup) -> Stub:
 
 
 class Nosy(Stub):
-    """Tells what it may do, and dies of a seed."""
+    """Tells what it may do, and dies of a prompt."""
 
     def lines(self, state: RequestState) -> Sequence[str]:
-        if state.request.prompt == "crash":
+        if state.generation.prompt == "crash":
             os.kill(os.getpid(), signal.SIGKILL)
         core, memory, file = (
             resource.getrlimit(kind)[1]

@@ -18,9 +18,9 @@ async def test_a_place_is_free_again_after_the_answer_or_an_error() -> None:
     admission = Admission(Limits(user_in_flight=1))
     for _ in range(3):
         with pytest.raises(ZeroDivisionError):
-            async with admission.admit(request(user=1), 0):
+            async with admission.admit(request(user=1).request, 0):
                 raise ZeroDivisionError
-    async with admission.admit(request(user=1), 0):
+    async with admission.admit(request(user=1).request, 0):
         assert len(admission) == 1
     assert len(admission) == 0
 
@@ -28,19 +28,22 @@ async def test_a_place_is_free_again_after_the_answer_or_an_error() -> None:
 @pytest.mark.asyncio
 async def test_a_direct_message_counts_for_no_server() -> None:
     admission = Admission(Limits(server_in_flight=1))
-    async with admission.admit(request(server=None), 0), admission.admit(request(server=None), 0):
+    async with (
+        admission.admit(request(server=None).request, 0),
+        admission.admit(request(server=None).request, 0),
+    ):
         pass
 
 
 @pytest.mark.asyncio
 async def test_what_would_miss_its_deadline_is_refused_unless_nothing_is_in_front() -> None:
     admission = Admission(Limits(deadline_seconds=10))
-    async with admission.admit(request(), 11):
+    async with admission.admit(request().request, 11):
         with pytest.raises(Busy) as caught:
-            async with admission.admit(request(), 11):
+            async with admission.admit(request().request, 11):
                 pass
         assert caught.value.wait == 11
-        async with admission.admit(request(), 9):
+        async with admission.admit(request().request, 9):
             pass
 
 
@@ -49,7 +52,7 @@ async def test_a_deadline_ends_its_block_and_frees_the_place() -> None:
     admission = Admission(Limits(deadline_seconds=0.1, queue=1))
     for _ in range(2):
         with pytest.raises(TooSlow):
-            async with admission.admit(request(), 0):
+            async with admission.admit(request().request, 0):
                 await asyncio.sleep(5)
     assert await admission.empty(0)
 
@@ -59,7 +62,7 @@ async def test_the_end_reaches_everybody() -> None:
     admission = Admission(Limits())
 
     async def wait() -> None:
-        async with admission.admit(request(), 0):
+        async with admission.admit(request().request, 0):
             await asyncio.sleep(5)
 
     waiting = [asyncio.create_task(wait()) for _ in range(3)]
@@ -91,7 +94,9 @@ def test_no_cap_is_ever_exceeded(
                     or len(inside) == queue
                 )
                 with pytest.raises(Busy) if full else nullcontext():
-                    await held.enter_async_context(admission.admit(request(user=user, server=place), 1))
+                    await held.enter_async_context(
+                        admission.admit(request(user=user, server=place).request, 1)
+                    )
                     inside.append((user, place))
                 assert len(admission) == len(inside)
 

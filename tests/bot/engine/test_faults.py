@@ -37,6 +37,7 @@ from tests.bot.engine.harness import (
     running,
     until,
     until_ready,
+    write,
 )
 
 pytestmark = pytest.mark.asyncio
@@ -65,12 +66,12 @@ async def test_a_picture_that_crashes_the_worker_fails_alone_and_is_remembered()
         assert isinstance(results[1], BadPicture)
         assert isinstance(results[3], BadPicture)
         assert "crashed the reader" in str(results[1])
-        assert (await made.write(request("c"))).caption == "c"
+        assert (await write(made, request("c"))).caption == "c"
         reader = made.workers[0].process
         for poison in (request("crash"), request("crash", "innocent"), request("crash", "c")):
             with pytest.raises(BadPicture, match="crashed the reader"):
-                await made.write(poison)
-        assert isinstance(await made.write(request("d")), SongResult)
+                await write(made, poison)
+        assert isinstance(await write(made, request("d")), SongResult)
         assert made.workers[0].process == reader
 
 
@@ -81,7 +82,7 @@ async def test_a_hung_worker_is_killed_and_the_next_request_served() -> None:
         assert isinstance(hung, TooSlow)
         assert [type(result) for result in good] == [SongResult] * 2
         assert time.monotonic() - began < 8
-        assert isinstance(await made.write(request("c")), SongResult)
+        assert isinstance(await write(made, request("c")), SongResult)
 
 
 async def test_an_idle_worker_that_dies_is_replaced() -> None:
@@ -91,7 +92,7 @@ async def test_an_idle_worker_that_dies_is_replaced() -> None:
         await until(lambda: not made.ready)
         await until(lambda: made.ready)
         assert made.workers[0].process != victim
-        assert isinstance(await made.write(request("a")), SongResult)
+        assert isinstance(await write(made, request("a")), SongResult)
 
 
 async def test_a_worker_that_dies_with_a_large_request_half_sent_is_replaced() -> None:
@@ -124,7 +125,7 @@ async def test_a_person_and_a_server_have_only_so_much_in_flight() -> None:
         server = await outcomes(made, *(request(f"slow 0.1 {n}", server=9) for n in range(5)))
         assert [type(result) for result in server] == [SongResult] * 3 + [Busy] * 2
         assert str(server[-1]).startswith("This server is waiting for 3 requests already")
-        assert isinstance(await made.write(request("later", user=1, server=9)), SongResult)
+        assert isinstance(await write(made, request("later", user=1, server=9)), SongResult)
 
 
 async def test_a_hundred_pictures_at_once_are_all_answered_or_refused() -> None:
@@ -143,11 +144,11 @@ async def test_a_hundred_pictures_at_once_are_all_answered_or_refused() -> None:
 
 async def test_the_deadline_also_passes_in_the_queue() -> None:
     async with running(Limits(deadline_seconds=0.3), max_batch=1) as made:
-        first = asyncio.create_task(made.write(request("slow 0.6")))
+        first = asyncio.create_task(write(made, request("slow 0.6")))
         await until(lambda: made.depth == 0 and made.in_flight == 1)
         began = time.monotonic()
         with pytest.raises(TooSlow):
-            await made.write(request("never"))
+            await write(made, request("never"))
         assert 0.2 < time.monotonic() - began < 0.5
         assert made.depth == 0
         with pytest.raises(TooSlow):
@@ -177,7 +178,7 @@ async def test_who_is_not_admitted_downloads_nothing() -> None:
             request(user=1, server=1), request(user=1, server=2), request(user=2, server=1),
             request(user=3, server=1), request(), request(), request(),
         ]  # fmt: skip
-        work = [asyncio.create_task(made.write(one, downloads)) for one in asked]
+        work = [asyncio.create_task(write(made, one, downloads)) for one in asked]
         await until(lambda: downloads.begun == 4)
         refused = [task for task in work if task.done()]
         assert [str(task.exception()).split(":")[0] for task in refused] == [
@@ -196,9 +197,9 @@ async def test_the_deadline_counts_the_download_and_frees_the_place() -> None:
         downloads = Downloads()
         for _ in range(2):
             with pytest.raises(TooSlow):
-                await made.write(request(), downloads)
+                await write(made, request(), downloads)
         assert (downloads.begun, downloads.ended) == (2, 2)
-        assert isinstance(await made.write(request("a")), SongResult)
+        assert isinstance(await write(made, request("a")), SongResult)
 
 
 async def test_a_download_that_fails_is_the_outcome_and_frees_the_place() -> None:
@@ -207,15 +208,15 @@ async def test_a_download_that_fails_is_the_outcome_and_frees_the_place() -> Non
 
     async with running(Limits(queue=1)) as made:
         with pytest.raises(BadPicture, match="Expired"):
-            await made.write(request(), fail)
-        assert isinstance(await made.write(request("a")), SongResult)
+            await write(made, request(), fail)
+        assert isinstance(await write(made, request("a")), SongResult)
 
 
 async def test_downloads_end_with_the_engine() -> None:
     async with running() as made:
         downloads = Downloads()
         work = asyncio.create_task(outcomes(made, request("a")))
-        late = asyncio.create_task(made.write(request(), downloads))
+        late = asyncio.create_task(write(made, request(), downloads))
         await until(lambda: downloads.begun == 1)
         await made.close(0.2)
         with pytest.raises(Stopping):
@@ -230,10 +231,10 @@ async def test_workers_that_do_not_start_are_given_up(loader: str, caplog: pytes
     await made.start()
     try:
         with pytest.raises(WarmingUp):
-            await made.write(request("a"))
+            await write(made, request("a"))
         await until(lambda: "not tried again" in caplog.text, 20)
         with pytest.raises(Broken, match="log"):
-            await made.write(request("a"))
+            await write(made, request("a"))
         assert not made.ready
         assert caplog.text.count("did not start") == 3
         if loader == "fail":
@@ -262,7 +263,7 @@ async def test_an_error_in_the_supervision_is_survived(
         assert counts.restarts == 1
         assert "worker 0 was lost to an error" in caplog.text
         assert "RuntimeError: injected" in caplog.text
-        assert isinstance(await made.write(request("a")), SongResult)
+        assert isinstance(await write(made, request("a")), SongResult)
 
 
 async def test_an_error_that_comes_again_and_again_is_given_up(
@@ -278,7 +279,7 @@ async def test_an_error_that_comes_again_and_again_is_given_up(
         assert not made.ready
         assert caplog.text.count("was lost to an error") == MAX_FAILED_STARTS
         with pytest.raises(Broken):
-            await made.write(request("a"))
+            await write(made, request("a"))
 
 
 @pytest.mark.parametrize(
@@ -306,7 +307,7 @@ async def test_work_in_flight_is_finished_within_the_grace() -> None:
         closing = asyncio.create_task(made.close(5))
         await asyncio.sleep(0)
         with pytest.raises(Stopping):
-            await made.write(request("late"))
+            await write(made, request("late"))
         assert not made.ready
         await closing
         assert [type(result) for result in await work] == [SongResult] * 3
@@ -342,14 +343,14 @@ async def test_an_engine_can_be_closed_while_it_starts(pause: float | None) -> N
 
 PARENT = """if 1:
     import asyncio
-    from tests.bot.engine.harness import engine, request, until_ready
+    from tests.bot.engine.harness import engine, request, until_ready, write
 
     async def main():
         made = engine(workers=2)
         await made.start()
         await until_ready(made, 2)
         print(*(worker.process for worker in made.workers), flush=True)
-        await made.write(request("hang"))
+        await write(made, request("hang"))
 
     asyncio.run(main())
 """
@@ -370,12 +371,12 @@ async def test_a_worker_has_few_rights_and_no_token(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("DISCORD_TOKEN", "t0ken")
     monkeypatch.setenv("DISCORD_TOKEN_FILE", "/t0ken")
     async with running(loader=f"{STUB}:load_nosy") as made:
-        told = (await made.write(request("tell"))).lines[0]
+        told = (await write(made, request("tell"))).lines[0]
     assert told == "core=0 token=False discord=False torch=False memory=True file=True"
 
 
 async def test_a_request_without_a_picture_that_kills_is_a_fault_of_ours() -> None:
     async with running(loader=f"{STUB}:load_nosy") as made:
         with pytest.raises(WorkerFailed):
-            await made.write(request(prompt="crash"))
-        assert isinstance(await made.write(request("a")), SongResult)
+            await write(made, request(prompt="crash"))
+        assert isinstance(await write(made, request("a")), SongResult)

@@ -18,7 +18,7 @@ import pytest_asyncio
 
 from bot.engine.local import LocalEngine
 from bot.engine.requests import BadPicture, Declined, SongResult, WorkerFailed
-from tests.bot.engine.harness import Counts, outcomes, request, running, until, until_ready
+from tests.bot.engine.harness import Counts, outcomes, request, running, until, until_ready, write
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -39,18 +39,18 @@ async def engine(counts: Counts) -> AsyncIterator[LocalEngine]:
 
 async def process_of(engine: LocalEngine) -> int:
     """The process that would write the next stanza."""
-    return int((await engine.write(request())).lines[1].split()[0])
+    return int((await write(engine, request())).lines[1].split()[0])
 
 
 async def test_a_picture_becomes_a_stanza_with_everything_to_write_it_again(
     engine: LocalEngine, counts: Counts
 ) -> None:
     asked = request("dog in snow", prompt="kiss", seed=7)
-    result = await engine.write(asked)
+    result = await write(engine, asked)
     assert result.caption == "dog in snow"
     assert result.keywords == ("kiss", "dog", "in", "snow")
     assert result.lines[0] == "kiss dog in snow"
-    assert (result.seed, result.temperature) == (7, 0.4)
+    assert (result.generation.seed, result.generation.prompt) == (7, "kiss")
     assert (result.captioner, result.generator) == ("captioner", "0123456789ab")
     assert set(result.seconds) == {"queue", "decode", "caption", "write"}
     assert all(0 <= seconds < 1 for seconds in result.seconds.values())
@@ -58,17 +58,17 @@ async def test_a_picture_becomes_a_stanza_with_everything_to_write_it_again(
 
 
 async def test_several_pictures_are_one_stanza(engine: LocalEngine) -> None:
-    assert (await engine.write(request("a dog", "a cat"))).caption == "a dog; a cat"
+    assert (await write(engine, request("a dog", "a cat"))).caption == "a dog; a cat"
 
 
 async def test_a_known_caption_needs_no_picture(engine: LocalEngine) -> None:
-    result = await engine.write(request(caption="a dog"))
+    result = await write(engine, request(caption="a dog"))
     assert (result.caption, result.captioner) == ("a dog", "")
     assert "decode" not in result.seconds
 
 
 async def test_both_workers_work(engine: LocalEngine) -> None:
-    results = await asyncio.gather(*(engine.write(request(f"slow 0.2 {n}")) for n in range(4)))
+    results = await asyncio.gather(*(write(engine, request(f"slow 0.2 {n}")) for n in range(4)))
     assert len({result.lines[1].split()[0] for result in results}) == 2
 
 
@@ -78,7 +78,7 @@ async def test_an_item_that_raises_fails_alone(engine: LocalEngine, caplog: pyte
     assert isinstance(failed, WorkerFailed)
     assert isinstance(good, SongResult)
     assert isinstance(other, SongResult)
-    assert f"request {poison.request_id} failed" in caplog.text
+    assert f"request {poison.request.id} failed" in caplog.text
     assert "KeyError" in caplog.text
     assert "in decode" in caplog.text
     assert "secret" not in caplog.text
@@ -93,30 +93,30 @@ async def test_what_ends_a_batch_fails_alone(engine: LocalEngine, counts: Counts
 
 async def test_a_damaged_picture_is_the_askers_fault(engine: LocalEngine) -> None:
     with pytest.raises(BadPicture, match=r"^The picture is damaged"):
-        await engine.write(request("bad"))
+        await write(engine, request("bad"))
     with pytest.raises(BadPicture, match=r"^Picture 2 is damaged"):
-        await engine.write(request("good", "bad"))
+        await write(engine, request("good", "bad"))
 
 
 async def test_a_picture_that_needs_too_much_memory_is_refused(engine: LocalEngine, counts: Counts) -> None:
     before = counts.restarts
     with pytest.raises(BadPicture, match="too much memory"):
-        await engine.write(request(f"allocate {3 * 2**30}"))
+        await write(engine, request(f"allocate {3 * 2**30}"))
     assert counts.restarts == before
 
 
 async def test_the_word_filter_tries_again_then_declines(engine: LocalEngine) -> None:
     forbidden = frozenset({"damn"})
     asked = request("dog", mood="sad", forbidden=forbidden)
-    result = await engine.write(asked)
+    result = await write(engine, asked)
     assert result.lines[0] == "dog"
-    assert result.seed != asked.seed
+    assert result.generation.seed != asked.generation.seed
     with pytest.raises(Declined):
-        await engine.write(request("dog", mood="angry", forbidden=forbidden))
+        await write(engine, request("dog", mood="angry", forbidden=forbidden))
 
 
 async def test_a_cancelled_request_does_not_disturb_its_batch(engine: LocalEngine) -> None:
-    tasks = [asyncio.create_task(engine.write(request(f"slow 0.05 {n}"))) for n in range(6)]
+    tasks = [asyncio.create_task(write(engine, request(f"slow 0.05 {n}"))) for n in range(6)]
     await asyncio.sleep(0.02)
     tasks[0].cancel()
     tasks[4].cancel()
@@ -127,9 +127,9 @@ async def test_a_cancelled_request_does_not_disturb_its_batch(engine: LocalEngin
 
 
 async def test_a_cancelled_request_leaves_the_queue(engine: LocalEngine) -> None:
-    busy = [asyncio.create_task(engine.write(request(f"slow 0.3 {n}"))) for n in range(2)]
+    busy = [asyncio.create_task(write(engine, request(f"slow 0.3 {n}"))) for n in range(2)]
     await until(lambda: engine.in_flight == 2 and engine.depth == 0)
-    queued = asyncio.create_task(engine.write(request("never")))
+    queued = asyncio.create_task(write(engine, request("never")))
     await until(lambda: engine.depth == 1)
     queued.cancel()
     await until(lambda: engine.depth == 0, 0.2)
@@ -138,7 +138,7 @@ async def test_a_cancelled_request_leaves_the_queue(engine: LocalEngine) -> None
 
 async def test_workers_are_deaf_to_the_signals_of_a_terminal(engine: LocalEngine) -> None:
     before = await process_of(engine)
-    working = asyncio.create_task(engine.write(request("slow 0.2")))
+    working = asyncio.create_task(write(engine, request("slow 0.2")))
     await until(lambda: engine.depth == 0 and engine.in_flight == 1)
     for worker in engine.workers:
         os.kill(worker.process, signal.SIGINT)
@@ -162,7 +162,7 @@ async def test_no_batch_blocks_the_loop(engine: LocalEngine, monkeypatch: pytest
     monkeypatch.setattr(asyncio.Handle, "_run", timed)
     gc.disable()
     try:
-        results = await asyncio.gather(*map(engine.write, asked))
+        results = await asyncio.gather(*(write(engine, one) for one in asked))
     finally:
         gc.enable()
     assert len({result.lines[1].split()[0] for result in results}) == 2
@@ -176,7 +176,7 @@ async def test_no_batch_blocks_the_loop(engine: LocalEngine, monkeypatch: pytest
 async def test_the_parent_never_imports_torch_and_a_worker_no_discord() -> None:
     script = """if 1:
         import json, sys
-        import bot.engine.inline, bot.engine.local, bot.engine.models, bot.engine.worker
+        import bot.engine.local, bot.engine.models, bot.engine.worker
         print(json.dumps(sorted(sys.modules)))"""
     ended = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True

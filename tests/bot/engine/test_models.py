@@ -15,7 +15,7 @@ from bot.engine import models
 from bot.engine.local import LocalEngine
 from bot.engine.requests import BadPicture, Unrepeatable
 from model.recipe import Recipe
-from tests.bot.engine.harness import request, until_ready
+from tests.bot.engine.harness import request, until_ready, write
 
 pytestmark = pytest.mark.asyncio
 
@@ -32,34 +32,34 @@ async def test_a_photograph_becomes_a_stanza_that_can_be_written_again(photograp
     try:
         await until_ready(engine, seconds=120)
         assert engine.workers[0].device == "cpu"
-        first = await engine.write(request(pictures=(photograph.read_bytes(),), seed=5, lines=3))
+        first = await write(engine, request(photograph.read_bytes(), seed=5, lines=3))
         assert first.caption
         assert first.keywords
         assert 1 <= len(first.lines) <= 3
         assert len(first.captioner) == len(first.generator) > 8
-        again = await engine.write(request(caption=first.caption, seed=5, lines=3))
+        again = await write(engine, request(caption=first.caption, seed=5, lines=3))
         assert again.lines == first.lines
         recipe = Recipe.parse(first.recipe)
         assert (recipe.keywords, recipe.request.lines) == (first.keywords, 3)
-        why = await engine.write(request(caption=first.caption, seed=5, replay=recipe, explain=True))
+        why = await write(engine, request(caption=first.caption, recipe=recipe, explain=True))
         assert (why.lines, why.recipe) == (first.lines, first.recipe)
         assert why.explanation is not None
         assert [word.keyword for word in why.explanation.words] == list(first.keywords)
         assert why.explanation.rivals
         anew = recipe.rewriting(2, 7)
-        other = await engine.write(request(replay=anew, seed=5))
+        other = await write(engine, request(recipe=anew))
         assert [a == b for a, b in zip(other.lines, first.lines, strict=True)] == [True, False, True]
         assert other.recipe == anew.text
         foreign = replace(recipe, origin="0123456789ab")
         with pytest.raises(Unrepeatable, match="other models"):
-            await engine.write(request(replay=foreign))
-        seeded = await engine.write(request(prompt="kiss me", seed=5, mood="picture"))
-        assert seeded.mood is None
+            await write(engine, request(recipe=foreign))
+        seeded = await write(engine, request(prompt="kiss me", seed=5, mood="picture"))
+        assert seeded.generation.mood is None
         assert seeded.lines[0].lower().startswith("kiss me")
         with pytest.raises(BadPicture, match=r"more than 0\.5 million pixels"):
-            await engine.write(request(pictures=(png(1000, 1000),)))
+            await write(engine, request(png(1000, 1000)))
         with pytest.raises(BadPicture, match="not a JPEG"):
-            await engine.write(request("no picture"))
+            await write(engine, request("no picture"))
     finally:
         await engine.close(0)
 
@@ -70,13 +70,13 @@ async def test_the_mood_of_a_picture_told_by_its_looks_is_in_the_recipe() -> Non
     try:
         await until_ready(engine, seconds=120)
         black = png(64, 64)
-        first = await engine.write(request(pictures=(black,), seed=5, lines=2))
-        assert (first.caption, first.mood) == ("something black in the night", "dreamy")
+        first = await write(engine, request(black, seed=5, lines=2))
+        assert (first.caption, first.generation.mood) == ("something black in the night", "dreamy")
         recipe = Recipe.parse(first.recipe)
         assert recipe.request.mood == "dreamy"
-        assert (await engine.write(request(replay=recipe, seed=5))).lines == first.lines
-        plain = await engine.write(request(pictures=(black,), seed=5, lines=2, mood="none"))
-        assert (plain.mood, Recipe.parse(plain.recipe).request.mood) == (None, None)
+        assert (await write(engine, request(recipe=recipe))).lines == first.lines
+        plain = await write(engine, request(black, seed=5, lines=2, mood="none"))
+        assert (plain.generation.mood, Recipe.parse(plain.recipe).request.mood) == (None, None)
     finally:
         await engine.close(0)
 

@@ -61,7 +61,7 @@ async def test_several_pictures_get_one_reply(simcord_env, place, store: Store, 
     await opt_in(store, guild, channel)
     await ann.send(channel, attachments=[(f"{n}.png", b"x") for n in range(6)])
     assert len(engine.asked) == 1
-    assert len(engine.asked[0].pictures) == 4
+    assert len(engine.pictures[0]) == 4
 
 
 async def test_edits_do_not_trigger_again(place, store: Store, engine: StubEngine) -> None:
@@ -197,11 +197,11 @@ async def test_another_one_keeps_the_picture_and_changes_the_song(
         result = await ann.click(first, label=label)
         assert result.response.content.startswith("Line 1")
         assert engine.asked[-1].caption is not None
-        assert engine.asked[-1].pictures == ()
-        assert engine.asked[-1].temperature == pytest.approx(temperature)
+        assert engine.pictures[-1] == ()
+        assert engine.asked[-1].generation.sampling.temperature == pytest.approx(temperature)
     outputs = (await store.export_user(ann.id))["outputs"]
     assert {output["captioner"] for output in outputs} == {"eye"}
-    assert len({one.seed for one in engine.asked}) == len(engine.asked)
+    assert len({one.generation.seed for one in engine.asked}) == len(engine.asked)
 
 
 async def test_who_asked_and_moderators_may_delete(simcord_env, place, store: Store) -> None:

@@ -65,7 +65,7 @@ async def test_the_number_under_a_song_writes_it_again(place, store: Store, engi
     )
     kept = await store.output(number_of(song))
     assert kept is not None
-    assert engine.asked[-1].replay == Recipe.parse(kept.recipe or "")
+    assert engine.asked[-1].recipe == Recipe.parse(kept.recipe or "")
     again = await store.output(number_of(result.response))
     assert again is not None
     assert (again.user, again.author, again.recipe) == (bob.id, ann.id, kept.recipe)
@@ -79,8 +79,9 @@ async def test_a_recipe_from_elsewhere_is_written_by_the_rules_of_this_place(
     result = await ann.slash(channel, "replay", recipe=f"`{recipe.text}`", private=True)
     assert result.ephemeral
     asked = engine.asked[-1]
-    assert (asked.replay, asked.seed, asked.temperature, asked.scheme) == (recipe, 5, 0.9, "ABAB")
-    assert "arse" in asked.forbidden
+    wanted = asked.generation
+    assert (asked.recipe, wanted.seed, wanted.sampling.temperature, wanted.scheme) == (recipe, 5, 0.9, "ABAB")
+    assert "arse" in wanted.forbidden
     # It was written without a word filter, and here is one.
     assert "temperature 0.9 · another word filter · `" in result.response.content
 
@@ -217,9 +218,9 @@ async def test_a_private_songs_new_line_is_private(place) -> None:
 async def test_another_one_keeps_scheme_and_syllables(place, engine: StubEngine) -> None:
     _, channel, ann, _ = place
     song = (await ann.slash(channel, "lyrics", scheme="ABBA", syllables=9)).response
-    assert (engine.asked[-1].scheme, engine.asked[-1].syllables) == ("ABBA", 9)
+    assert (engine.asked[-1].generation.scheme, engine.asked[-1].generation.syllables) == ("ABBA", 9)
     await ann.click(song, label="Warmer")
-    assert (engine.asked[-1].scheme, engine.asked[-1].syllables) == ("ABBA", 9)
+    assert (engine.asked[-1].generation.scheme, engine.asked[-1].generation.syllables) == ("ABBA", 9)
 
 
 @pytest.mark.parametrize("who", ["the person", "whose picture it is"])

@@ -16,8 +16,11 @@ from tqdm import tqdm
 
 from model.beam import Caption
 from model.errors import BadInput
-from model.image_describer import GenerationRequest, ImageDescriber, LyricsGenerator
+from model.image_describer import ImageDescriber
+from model.lyrics_generator import LyricsGenerator
 from model.pictures import open_picture
+from model.pipeline import describe, write
+from model.request import GenerationRequest
 from training.corpora.flickr8k import read_captions, read_split, read_split_captions
 from training.evaluation.metrics import CiderD, tokenize
 
@@ -140,22 +143,23 @@ def look(
         except BadInput as error:
             yield Photograph(name, error=str(error))
             continue
-        seen = describer.see(picture, beam)
+        described = describe(describer, [picture], beam)
+        [seen] = described.seen
         found = seen.caption
-        songs = writer.songs([(seen.told, request) for request in requests], describer.digest)
+        songs = write(writer, [(described, request) for request in requests])
         small = _small(picture)
         yield Photograph(
             name=name,
             size=small.size if embed else (THUMBNAIL, THUMBNAIL),
             thumbnail=_uri(small, "JPEG", quality=_QUALITY) if embed else None,
             caption=found.text,
-            told=seen.told if seen.told != found.text else "",
+            told=seen.text if seen.text != found.text else "",
             log_probability=found.log_probability,
             certainty=math.exp(found.log_probability / (len(found.words) + 1)),
             cider=judge.score(name, found.text),
             words=tuple(_words(found, embed)),
             references=tuple(references.get(name, ())),
-            keywords=writer.keywords(seen.told, ""),
+            keywords=songs[0].keywords if songs else writer.keywords(seen.text, ""),
             stanzas=tuple(song.lines for song in songs),
         )
 
