@@ -1,8 +1,9 @@
-"""Sampling from a character model: free of torch, so that any backend can serve.
+"""Drawing stanzas from a character model: free of torch, so that any backend can serve.
 
-A backend is anything that steps a batch of rows by one symbol and returns logits; every
-row has its own state in the backend and its own random generator here, so a row's text
-does not depend on its neighbours' draws.
+A backend is anything that steps a batch of rows by one symbol and returns logits. A row is a
+stanza that grows and a random generator. The stanza is a value: what is to be gone on with more
+than once is forked, and each fork grows by itself. The generator stays with the row, whichever
+stanza that goes on with. So a row's text does not depend on its neighbours' draws.
 """
 
 from __future__ import annotations
@@ -34,10 +35,10 @@ MAX_LINE = 72
 PATIENCE = 45
 # Rows of a job that are gone on with after each line.
 SURVIVORS = 4
-# Rows that are drawn again among themselves after each word: few enough that a job has
-# several such islands, which do not all write the same line.
+# Rows that are resampled among themselves after each word: few enough that a job has several
+# such groups, which do not all write the same line.
 PARTICLE_GROUP = 8
-# Symbols are proposed at this temperature at least. Much lower, and the rows of an island all
+# Symbols are proposed at this temperature at least. Much lower, and the rows of a group all
 # propose the same word; at 1 hardly one proposes a likely word.
 PROPOSAL = 0.6
 # A word that was asked for costs its row no more than this, in nats at the job's temperature:
@@ -50,9 +51,12 @@ _LAST = re.compile("([a-z']+)([^a-z']*)$")
 
 
 class Context(NamedTuple):
-    """What a batch is told beside the symbols: whose wish a row follows, and its ``State``."""
+    """What the model is given beside the symbols: for each row its conditioning, and what of it is open.
 
-    asked: Ids  # (rows,) which of the steerings
+    The columns are those of ``model.conditioning.State``.
+    """
+
+    conditioning: Ids  # (rows,) which of those that ``Stepper.start`` was given
     lines_left: Ids  # (rows,)
     waiting: Floats  # (rows, MAX_KEYWORDS), 0 where fewer were asked for
     written: Ids  # (rows, 2)
@@ -63,18 +67,18 @@ class Context(NamedTuple):
 
     @classmethod
     def of(cls, packed: Sequence[Packed]) -> Context:
-        """What ``packed`` said of each row."""
+        """The context of a batch, from one packed row after the other."""
         table = np.array(packed)
-        asked, left, syllables, rhyme, line = table[:, :5].T
+        conditioning, left, syllables, rhyme, line = table[:, :5].T
         written, waiting, planned = np.split(table[:, 5:], [2, 2 + MAX_KEYWORDS], axis=1)
-        return cls(asked, left, waiting.astype(float), written, syllables, rhyme, line, planned)
+        return cls(conditioning, left, waiting.astype(float), written, syllables, rhyme, line, planned)
 
 
-def packed(asked: int, state: State) -> Packed:
-    """A row's part of a ``Context``, flat."""
+def packed(conditioning: int, state: State) -> Packed:
+    """One row of a ``Context`` as a flat tuple, which costs less to make than arrays."""
     waiting = *state.waiting, *[0] * (MAX_KEYWORDS - len(state.waiting))
     planned = *state.planned, *[0] * (MAX_INNER - len(state.planned))
-    numbers = asked, state.lines_left, state.syllables, state.rhyme, state.line
+    numbers = conditioning, state.lines_left, state.syllables, state.rhyme, state.line
     return (*numbers, *state.written, *waiting, *planned)
 
 
@@ -82,13 +86,13 @@ class Stepper(Protocol):
     """A batch of independent rows, each with its own recurrent state."""
 
     def start(self, conditionings: Sequence[Conditioning]) -> list[object]:
-        """Forget the steerings of before; return the fresh state of a row of each."""
+        """Forget the conditionings of before; return a row's fresh state for each of these."""
 
     def resume(self, states: Sequence[object]) -> None:
-        """Go on with one row a state; a state may be named more than once."""
+        """Go on with one row a state; the same state may come more than once."""
 
     def step(self, ids: Ids, context: Context) -> Floats:
-        """Feed one symbol a row, (rows,), and what is so after it -> logits (rows, symbols)."""
+        """Feed one symbol a row, (rows,), and the context after it -> logits (rows, symbols)."""
 
     def states(self, rows: Sequence[int]) -> list[object]:
         """The states of these rows, to come back to with ``resume``."""
@@ -99,12 +103,12 @@ class Sample:
     """One drawn text.
 
     Attributes:
-        text: folded characters, the prime included.
+        text: folded characters, the prompt included.
         ended: the model ended it.
         cut: it met a limit before that. A stanza that is neither is still being written.
-        nats: mean negative log-likelihood a drawn symbol at temperature 1.
+        nats: mean negative log-likelihood a drawn symbol at temperature 1; infinite after a dead end.
         endings: the last word of each drawn line, and its negative log-likelihood there, with that of
-            the symbol behind it, where the model is told of no keyword, length or rhyme.
+            the symbol behind it, where the model is given no keyword, length or rhyme.
     """
 
     text: str
@@ -116,7 +120,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class SamplingJob:
-    """Stanzas to draw for one wish.
+    """Stanzas to draw for one request.
 
     Attributes:
         conditioning: what every stanza is asked to be.
@@ -144,7 +148,7 @@ def sample(stepper: Stepper, vocabulary: CharVocabulary, job: SamplingJob) -> li
     drawing = _Drawing(stepper, vocabulary)
     [rows] = drawing.begin([job])
     drawing.draw(rows)
-    return [row.sample for row in rows]
+    return [row.stanza.sample for row in rows]
 
 
 def compose(
@@ -155,7 +159,7 @@ def compose(
     The temperature is that of words. Divided logits of characters at 0.4 favour the commonest
     beginnings ("st...") over the likeliest words, because a beginning has the probability of
     all words that share it. So characters are proposed at a higher temperature, and after each
-    word the rows of an island are drawn again with weights that make the words come with
+    word the rows of a particle group are resampled with weights that make the words come with
     ``p(word) ** (1 / temperature)``: sequential Monte Carlo (Doucet, de Freitas and Gordon,
     2001; for language models Lew et al., 2023).
 
@@ -172,146 +176,204 @@ def compose(
         for each job its last candidates, at most one a seed, the best first.
     """
     drawing = _Drawing(stepper, vocabulary)
-    batch = [_islands(rows) for rows in drawing.begin([job for job, _ in jobs])]
+    batch = [_grouped(rows) for rows in drawing.begin([job for job, _ in jobs])]
     while True:
-        islands = [island for islands in batch for island in islands]
-        writing = [row for island in islands for row in island if not row.over]
-        drawing.draw_lines(islands)
-        drawing.weigh_endings(writing)
-        ranked = [_ranked(islands, rate) for islands, (_, rate) in zip(batch, jobs, strict=True)]
-        if all(row.over for rows in ranked for row in rows):
-            return [[row.sample for row in rows] for rows in ranked]
-        batch = [_branch(rows) for rows in ranked]
+        drawing.draw_lines([group for groups in batch for group in groups])
+        ranked = [_ranked(groups, rate) for groups, (_, rate) in zip(batch, jobs, strict=True)]
+        if all(row.stanza.over for rows in ranked for row in rows):
+            return [[row.stanza.sample for row in rows] for rows in ranked]
+        batch = [_branched(rows) for rows in ranked]
 
 
-def _islands(rows: Sequence[_Row]) -> list[list[_Row]]:
-    islands = [list(rows[start : start + PARTICLE_GROUP]) for start in range(0, len(rows), PARTICLE_GROUP)]
-    for island in islands:
-        for row in island:
-            # Too few rows to choose among: they draw at the temperature itself.
-            row.propose(PROPOSAL if len(island) == PARTICLE_GROUP else 0)
-    return islands
+def _grouped(rows: Sequence[_Row]) -> list[_ParticleGroup]:
+    starts = range(0, len(rows), PARTICLE_GROUP)
+    return [_ParticleGroup(rows[start : start + PARTICLE_GROUP]) for start in starts]
 
 
-def _ranked(islands: Sequence[Sequence[_Row]], rate: Rate) -> list[_Row]:
-    rows = [row for island in islands for row in island]
-    scores = rate([row.sample for row in rows])
+def _ranked(groups: Sequence[_ParticleGroup], rate: Rate) -> list[_Row]:
+    rows = [row for group in groups for row in group.rows]
+    scores = rate([row.stanza.sample for row in rows])
     return [rows[number] for number in sorted(range(len(rows)), key=lambda number: -scores[number])]
 
 
-def _branch(ranked: Sequence[_Row]) -> list[list[_Row]]:
-    """As many rows as before: the best that are over, and islands that go on with the best others."""
-    if all(row.over for row in ranked):
-        return [list(ranked)]
+def _branched(ranked: Sequence[_Row]) -> list[_ParticleGroup]:
+    """As many rows as before: the best that are over, and groups that go on with the best others."""
+    if all(row.stanza.over for row in ranked):
+        return [_ParticleGroup(ranked)]
     distinct: dict[str, _Row] = {}
     for row in ranked:
-        if not row.dead:
-            distinct.setdefault(row.text, row)
+        if not row.stanza.dead:
+            distinct.setdefault(row.stanza.text, row)
     kept = list(distinct.values())[:SURVIVORS]
-    over, growing = [row for row in kept if row.over], [row for row in kept if not row.over]
+    over = [row for row in kept if row.stanza.over]
+    growing = [row.stanza for row in kept if not row.stanza.over]
     if not growing:
-        return [over]
+        return [_ParticleGroup(over)]
     slots = enumerate(ranked[len(over) :])
-    rows = [growing[slot // PARTICLE_GROUP % len(growing)].child(row.random) for slot, row in slots]
-    return [over, *_islands(rows)]
+    rows = [row.going_on_with(growing[slot // PARTICLE_GROUP % len(growing)]) for slot, row in slots]
+    return [_ParticleGroup(over), *_grouped(rows)]
 
 
-class _Island:
-    """Rows that are drawn again among themselves, for the time of a line.
+class _ParticleGroup:
+    """Rows that are resampled among themselves after each word, for the time of a line.
 
-    A first word that is likely is "and": drawn anew, too, hardly a line would begin otherwise.
+    The first word is let be: a likely one is "and", and resampled hardly a line would begin otherwise.
+
+    Attributes:
+        rows: all of them; a place keeps its random generator and changes its stanza.
+        wrote: places of those that were not over before the line.
+        in_line: places of those whose line goes on.
+        in_word: places of those whose word goes on; the others wait for them.
     """
 
     def __init__(self, rows: Sequence[_Row]) -> None:
-        self.rows = [row for row in rows if not row.over]
-        self.beginning = any(row.at_line_start for row in self.rows)
-        for row in self.rows:
-            row.resting = False
+        # Too few rows to choose among draw at the temperature itself.
+        least = PROPOSAL if len(rows) == PARTICLE_GROUP else 0.0
+        self.rows = [row.proposing(least) for row in rows]
+        self.wrote = [place for place, row in enumerate(rows) if not row.stanza.over]
+        self.in_line = self.in_word = self.wrote
+        self.first_word = any(rows[place].stanza.at_line_start for place in self.wrote)
 
-    def draw_again(self) -> None:
-        """Replace rows after a word by their weights; where it begins the line, only the dead ones."""
-        if self.beginning:
-            for row in self.rows:
-                row.weight = -math.inf if row.dead else 0.0
-        if not self.beginning or any(row.dead for row in self.rows):
-            _resample(self.rows)
-        for row in self.rows:
-            row.weight, row.resting = 0.0, False
-        self.rows = [row for row in self.rows if not (row.over or row.at_line_end)]
-        self.beginning = False
+    def at(self, places: Sequence[int]) -> list[_Row]:
+        """The rows at some places."""
+        return [self.rows[place] for place in places]
+
+    def stepped(self) -> None:
+        """Take note that the rows in a word drew a symbol; resample once all have a word more."""
+        self.in_word = [place for place in self.in_word if self.rows[place].stanza.in_word]
+        if not self.in_word:
+            self._end_word()
+
+    def _end_word(self) -> None:
+        """Go on with resampled rows; where the word began the line, only the dead ones are replaced."""
+        rows = self.at(self.in_line)
+        if self.first_word:
+            for row in rows:
+                row.stanza.weight = -math.inf if row.stanza.dead else 0.0
+        if not self.first_word or any(row.stanza.dead for row in rows):
+            rows = _resampled(rows)
+        for place, row in zip(self.in_line, rows, strict=True):
+            row.stanza.weight = 0.0
+            self.rows[place] = row
+        done = (row.stanza.over or row.stanza.at_line_end for row in rows)
+        self.in_line = [place for place, is_done in zip(self.in_line, done, strict=True) if not is_done]
+        self.in_word, self.first_word = self.in_line, False
 
 
-def _resample(rows: Sequence[_Row]) -> None:
-    """Draw the rows again by their weights, in place (systematic resampling)."""
-    if all(row.dead for row in rows):
-        return
-    weights = np.exp(log_probabilities(np.array([[row.weight for row in rows]]))[0])
+def _resampled(rows: Sequence[_Row]) -> list[_Row]:
+    """As many rows, their stanzas drawn from these by weight (systematic resampling)."""
+    if all(row.stanza.dead for row in rows):
+        return list(rows)
+    weights = np.exp(log_probabilities(np.array([[row.stanza.weight for row in rows]]))[0])
     marks = (rows[0].random.random() + np.arange(len(rows))) / len(rows)
     chosen = np.searchsorted(np.cumsum(weights), marks).clip(max=len(rows) - 1)
-    twins = [rows[number].child(row.random) for number, row in zip(chosen, rows, strict=True)]
-    for row, twin in zip(rows, twins, strict=True):
-        row.become(twin)
+    return [row.going_on_with(rows[number].stanza) for row, number in zip(rows, chosen, strict=True)]
 
 
+@dataclass(frozen=True)
 class _Row:
-    """A stanza as it grows."""
+    """A place in the batch.
 
-    def __init__(self, job: SamplingJob, asked: int, random: np.random.Generator) -> None:
-        self.asked, self.random, self.rules, self.stop = asked, random, job.rules, job.stop
-        self.progress = ConditioningState(job.conditioning)
-        self.lines = self.progress.lines_left
-        # How symbols are drawn, and the temperature that words are to have.
-        self.sampling, self.temperature = job.sampling, job.sampling.temperature
-        # Log weight of the word under way: its wanted probability over that of its proposal.
-        self.weight = 0.0
-        self.text = ""
-        self.nats, self.drawn, self.line = 0.0, 0, 0
-        # Dead is what ran into a place where no symbol may follow.
-        self.ended = self.cut = self.dead = False
-        # Whether it has its word and waits for the others of its island.
-        self.resting = False
-        # Where the text leads in the trie.
-        self.place = Trie.START
-        # The model's state before the last symbol, which is yet to be fed, and the one before that.
-        self.state: object = None
-        self.state_before: object = None
-        self.symbol = BOS
-        # Where the last word began, None where that was given.
-        self.began: _Beginning | None = None
-        self.endings: tuple[tuple[str, float], ...] = ()
-        self.packed = packed(asked, self.state_asked)
+    Attributes:
+        stanza: what grows there.
+        random: draws its symbols, and the next stanza's that takes the place.
+        proposal: how symbols are proposed. Words have the temperature of the job.
+    """
 
-    def child(self, random: np.random.Generator) -> _Row:
-        """The same stanza so far, to be continued by other draws."""
-        twin = _Row.__new__(_Row)
-        vars(twin).update(vars(self))
-        twin.random, twin.progress = random, self.progress.copy()
-        return twin
+    stanza: _Stanza
+    random: np.random.Generator
+    proposal: Sampling
 
-    def become(self, other: _Row) -> None:
-        """Be the other row from now on, its random generator included."""
-        vars(self).update(vars(other))
+    def going_on_with(self, stanza: _Stanza) -> _Row:
+        """The same place with a fork of another stanza."""
+        return replace(self, stanza=stanza.fork())
+
+    def proposing(self, least: float) -> _Row:
+        """The same, but symbols are proposed at the job's temperature or this one, the higher of both."""
+        sampling = self.stanza.job.sampling
+        return replace(self, proposal=replace(sampling, temperature=max(least, sampling.temperature)))
+
+
+class _WordStart(NamedTuple):
+    """Where a word began: the state before the symbol in front of it, and what the model is given there."""
+
+    model_state: object
+    symbol: int
+    lines_left: int
+    written: tuple[int, int]
+
+
+@dataclass
+class _Stanza:
+    """A stanza as it grows, by ``add``; ``fork`` gives another one that grows by itself.
+
+    Attributes:
+        job: what it is drawn for; never changed.
+        number: of the job in the batch, by which the model knows its conditioning.
+        progress: what of the conditioning is open.
+        model_state: the model's before ``symbol``, which is yet to be fed.
+        model_before: the model's state one symbol earlier.
+        symbol: the last one, or ``BOS``.
+        packed: what the model is given with it.
+        trie_state: where the text leads in the trie of known words.
+        text: so far, the prompt included.
+        line_length: drawn characters of the line under way.
+        nats: negative log-likelihood of the drawn symbols at temperature 1, summed up.
+        drawn: how many they are.
+        weight: log of the wanted probability of the word under way over that of its proposal.
+        word_start: of the last word, None where that was given.
+        endings: see ``Sample``.
+        ended: the model ended it.
+        cut: it met a limit.
+        dead: it ran into a place where no symbol may follow.
+    """
+
+    job: SamplingJob
+    number: int
+    progress: ConditioningState
+    model_state: object
+    model_before: object = None
+    symbol: int = BOS
+    packed: Packed = ()
+    trie_state: int = Trie.START
+    text: str = ""
+    line_length: int = 0
+    nats: float = 0.0
+    drawn: int = 0
+    weight: float = 0.0
+    word_start: _WordStart | None = None
+    endings: tuple[tuple[str, float], ...] = ()
+    ended: bool = False
+    cut: bool = False
+    dead: bool = False
+
+    @classmethod
+    def begun(cls, job: SamplingJob, number: int, model_state: object) -> _Stanza:
+        """Nothing written yet."""
+        stanza = cls(job, number, ConditioningState(job.conditioning), model_state)
+        stanza._pack()
+        return stanza
+
+    def fork(self) -> _Stanza:
+        """The same so far. Only ``progress`` can change in place, all else is replaced as it grows."""
+        return replace(self, progress=self.progress.fork())
+
+    @property
+    def key(self) -> tuple[int, str]:
+        """The same for stanzas that the model cannot tell apart."""
+        return self.number, self.text
 
     @property
     def over(self) -> bool:
         return self.ended or self.cut
 
     @property
-    def at_line_end(self) -> bool:
-        return self.text.endswith(NEWLINE)
+    def in_word(self) -> bool:
+        return not self.over and self.text[-1] in IN_WORD
 
     @property
-    def state_asked(self) -> State:
-        """What the model is told. Keywords fall due one after the other, spread over the lines.
-
-        Told of all from the start, it crams them into the first line.
-        """
-        state = self.progress.state
-        if not self.lines:
-            return state
-        begun = (self.lines - state.lines_left) * len(state.waiting)
-        due = (begun >= number * self.lines for number in range(len(state.waiting)))
-        return state._replace(waiting=tuple(w and d for w, d in zip(state.waiting, due, strict=True)))
+    def at_line_end(self) -> bool:
+        return self.text.endswith(NEWLINE)
 
     @property
     def at_line_start(self) -> bool:
@@ -323,31 +385,15 @@ class _Row:
         return Sample(self.text, self.ended, self.cut, nats, self.endings)
 
     def die(self) -> None:
-        """End where nothing may follow: drawing again replaces the row."""
+        """End where nothing may follow: resampling replaces it."""
         self.dead = self.cut = True
         self.weight = -math.inf
 
-    def propose(self, temperature: float) -> None:
-        """Draw symbols at this temperature at least."""
-        self.sampling = replace(self.sampling, temperature=max(temperature, self.temperature))
-
     def weigh(self, loss: float, proposed: float) -> None:
-        """Take in what a symbol costs, in nats: at temperature 1, and as it was drawn."""
+        """Take in what a symbol costs, in nats: at temperature 1, and as it was proposed."""
         self.nats += loss
         self.drawn += 1
-        self.weight += proposed - loss / self.temperature
-
-    def write(self, symbol: int, character: str) -> None:
-        if character in IN_WORD and self.text[-1:] not in IN_WORD:
-            asked = self.progress.lines_left, self.progress.written
-            self.began = _Beginning(self.state_before, self.symbol, *asked)
-        self.symbol = symbol
-        self.text += character
-        self.progress.add(character)
-        if self.rules:
-            self.place = self.rules.spelling.trie.after(self.place, symbol)
-        if character not in IN_WORD:
-            self.packed = packed(self.asked, self.state_asked)
+        self.weight += proposed - loss / self.job.sampling.temperature
 
     def add(self, symbol: int, character: str | None) -> None:
         """Take in a drawn character, or None for the end token.
@@ -368,41 +414,57 @@ class _Row:
             self.weight = max(self.weight, -KEYWORD_COST)
         elif len(self.progress.moody) > moody:
             self.weight = max(self.weight, -MOOD_COST)
-        self.line = 0 if character == NEWLINE else self.line + 1
-        if self.line == PATIENCE and self.progress.lines_left == 1:
+        self.line_length = 0 if character == NEWLINE else self.line_length + 1
+        if self.line_length == PATIENCE and self.progress.lines_left == 1:
             self.progress.let_off()
-            self.packed = packed(self.asked, self.state_asked)
-        self.cut = len(self.text) >= self.sampling.max_characters or self.line > MAX_LINE
+            self._pack()
+        self.cut = len(self.text) >= self.job.sampling.max_characters or self.line_length > MAX_LINE
+
+    def write(self, symbol: int, character: str) -> None:
+        """Take in a character, whoever chose it."""
+        if character in IN_WORD and self.text[-1:] not in IN_WORD:
+            open_ = self.progress.lines_left, self.progress.written
+            self.word_start = _WordStart(self.model_before, self.symbol, *open_)
+        self.symbol = symbol
+        self.text += character
+        self.progress.add(character)
+        if self.job.rules:
+            self.trie_state = self.job.rules.spelling.trie.after(self.trie_state, symbol)
+        if character not in IN_WORD:
+            self._pack()
+
+    def _pack(self) -> None:
+        """Note what the model is given. Keywords fall due one after the other, spread over the lines.
+
+        Given all from the start, it crams them into the first line.
+        """
+        state, lines = self.progress.state, self.job.conditioning.lines
+        if lines:
+            begun = (lines - state.lines_left) * len(state.waiting)
+            due = (begun >= number * lines for number in range(len(state.waiting)))
+            state = state._replace(waiting=tuple(w and d for w, d in zip(state.waiting, due, strict=True)))
+        self.packed = packed(self.number, state)
 
     @property
     def _in_last_line(self) -> bool:
-        return self.progress.lines_left == 1 or self.progress.line + 1 == self.stop
-
-
-class _Beginning(NamedTuple):
-    """Where a word began: the state before the symbol in front of it, and what the model is told there."""
-
-    state: object
-    symbol: int
-    lines_left: int
-    written: tuple[int, int]
+        return self.progress.lines_left == 1 or self.progress.line + 1 == self.job.stop
 
 
 class _Ending:
-    """The last word of a row's line, on its way through the model once more."""
+    """A line's last word, which the model reads once more to say how likely it is."""
 
-    def __init__(self, row: _Row, began: _Beginning, vocabulary: CharVocabulary) -> None:
-        found = _LAST.search(row.text)
+    def __init__(self, stanza: _Stanza, start: _WordStart, vocabulary: CharVocabulary) -> None:
+        found = _LAST.search(stanza.text)
         self.word, behind = found.groups() if found else ("", "")
-        last = EOS if row.progress.lines_left == 1 else vocabulary.ids[NEWLINE]
-        self.state, self.symbol = began.state, began.symbol
-        self.packed = packed(row.asked, State(began.lines_left, (), began.written, 0, 0))
+        last = EOS if stanza.progress.lines_left == 1 else vocabulary.ids[NEWLINE]
+        self.model_state, self.symbol = start.model_state, start.symbol
+        self.packed = packed(stanza.number, State(start.lines_left, (), start.written, 0, 0))
         # The last one first.
         self.coming = [vocabulary.ids[behind[0]] if behind else last, *reversed(vocabulary.encode(self.word))]
         self.nats = 0.0
 
-    def read(self, log_probabilities: Floats, state: object) -> None:
-        self.symbol, self.state = self.coming.pop(), state
+    def read(self, log_probabilities: Floats, model_state: object) -> None:
+        self.symbol, self.model_state = self.coming.pop(), model_state
         self.nats -= float(log_probabilities[self.symbol])
 
 
@@ -413,39 +475,43 @@ class _Drawing:
         self.stepper, self.vocabulary = stepper, vocabulary
 
     def begin(self, jobs: Sequence[SamplingJob]) -> list[list[_Row]]:
-        """Rows of each job, its prime written: that is run once, its state is every row's."""
+        """Rows of each job, its prompt written: that is run once, and its stanza forked for every row."""
         states = self.stepper.start([job.conditioning for job in jobs])
         batch = []
         for number, (job, state) in enumerate(zip(jobs, states, strict=True)):
-            first = _Row(job, number, np.random.default_rng())
-            first.state = state
-            self._prompt(first, job.prompt)
-            batch.append([first.child(np.random.default_rng(prompt)) for prompt in job.seeds])
+            first = _Stanza.begun(job, number, state)
+            self._prompt(first)
+            generators = map(np.random.default_rng, job.seeds)
+            batch.append([_Row(first.fork(), random, job.sampling) for random in generators])
         return batch
 
-    def draw_lines(self, islands: Sequence[Sequence[_Row]]) -> None:
-        """Draw one line in every row; an island's rows anew whenever all of them have a word more."""
-        writing = [_Island(rows) for rows in islands]
-        while writing := [island for island in writing if island.rows]:
-            self._step([row for island in writing for row in island.rows if not row.resting])
-            for island in writing:
-                if all(row.resting for row in island.rows):
-                    island.draw_again()
+    def draw(self, rows: Sequence[_Row]) -> None:
+        """Draw every row to its end."""
+        while alive := [row for row in rows if not row.stanza.over]:
+            self._step(alive)
 
-    def weigh_endings(self, rows: Sequence[_Row]) -> None:
-        """Note how likely the last words of the rows' lines are where nobody asks for anything.
+    def draw_lines(self, groups: Sequence[_ParticleGroup]) -> None:
+        """Draw one line in every row; a group is resampled whenever all of its rows have a word more."""
+        while writing := [group for group in groups if group.in_line]:
+            self._step([row for group in writing for row in group.at(group.in_word)])
+            for group in writing:
+                group.stepped()
+        self._weigh_endings([row.stanza for group in groups for row in group.at(group.wrote)])
 
-        Told of a rhyme, the model finds a word that rhymes likely, whether or not it makes sense.
-        What it remembers from before the word is of a stanza with a wish, but the wish is told anew
-        with every symbol: left out, it hardly counts.
+    def _weigh_endings(self, stanzas: Sequence[_Stanza]) -> None:
+        """Note how likely the last words of the stanzas' lines are where nobody asks for anything.
+
+        Given a rhyme, the model finds a word that rhymes likely, whether or not it makes sense.
+        What it remembers from before the word is of a stanza with a request, but the request is given
+        anew with every symbol: left out, it hardly counts.
         """
         found: dict[tuple[int, str], _Ending] = {}
-        for row in rows:
-            if row.began and not row.dead and (row.asked, row.text) not in found:
-                found[row.asked, row.text] = _Ending(row, row.began, self.vocabulary)
+        for stanza in stanzas:
+            if stanza.word_start and not stanza.dead and stanza.key not in found:
+                found[stanza.key] = _Ending(stanza, stanza.word_start, self.vocabulary)
         reading = list(found.values())
         while reading:
-            self.stepper.resume([one.state for one in reading])
+            self.stepper.resume([one.model_state for one in reading])
             context = Context.of([one.packed for one in reading])
             logits = self.stepper.step(np.array([one.symbol for one in reading]), context)
             logits[:, :EOS] = -np.inf
@@ -453,78 +519,75 @@ class _Drawing:
             for one, logs, state in zip(reading, log_probabilities(logits), states, strict=True):
                 one.read(logs, state)
             reading = [one for one in reading if one.coming]
-        for row in rows:
-            if read := found.get((row.asked, row.text)):
-                row.endings = (*row.endings, (read.word, read.nats))
-
-    def draw(self, rows: Sequence[_Row]) -> None:
-        """Draw every row to its end."""
-        while alive := [row for row in rows if not row.over]:
-            self._step(alive)
+        for stanza in stanzas:
+            if read := found.get(stanza.key):
+                stanza.endings = (*stanza.endings, (read.word, read.nats))
 
     def _step(self, rows: Sequence[_Row]) -> None:
         """Draw a symbol for each row. Rows that have the same text so far share the model's step."""
-        first: dict[tuple[int, str], _Row] = {}
-        for row in rows:
-            first.setdefault((row.asked, row.text), row)
+        first: dict[tuple[int, str], _Stanza] = {}
+        keys = [row.stanza.key for row in rows]
+        for key, row in zip(keys, rows, strict=True):
+            first.setdefault(key, row.stanza)
         places = {key: place for place, key in enumerate(first)}
-        which = [places[row.asked, row.text] for row in rows]
-        models = list(first.values())
-        self.stepper.resume([row.state for row in models])
-        logits = self.stepper.step(np.array([row.symbol for row in models]), _context(models))
-        states = self.stepper.states(range(len(models)))
+        which = [places[key] for key in keys]
+        self.stepper.resume([stanza.model_state for stanza in first.values()])
+        logits = self._logits(list(first.values()))
+        states = self.stepper.states(range(len(first)))
         for row, place in zip(rows, which, strict=True):
-            row.state_before, row.state = row.state, states[place]
-        self._add(rows, logits[which])
+            row.stanza.model_before, row.stanza.model_state = row.stanza.model_state, states[place]
+        self._draw_symbols(rows, logits[which])
 
-    def _prompt(self, row: _Row, prompt: str) -> None:
+    def _logits(self, stanzas: Sequence[_Stanza]) -> Floats:
+        """Feed the last symbol of each -> (stanzas, symbols)."""
+        context = Context.of([stanza.packed for stanza in stanzas])
+        return self.stepper.step(np.array([stanza.symbol for stanza in stanzas]), context)
+
+    def _prompt(self, stanza: _Stanza) -> None:
+        prompt = stanza.job.prompt
         if not prompt:
             return
-        self.stepper.resume([row.state])
-        for character, number in zip(prompt, self.vocabulary.encode(prompt), strict=True):
-            self.stepper.step(np.array([row.symbol]), _context([row]))
-            row.write(number, character)
-        [row.state] = self.stepper.states([0])
-        row.began = None
+        self.stepper.resume([stanza.model_state])
+        for character, symbol in zip(prompt, self.vocabulary.encode(prompt), strict=True):
+            self._logits([stanza])
+            stanza.write(symbol, character)
+        [stanza.model_state] = self.stepper.states([0])
+        stanza.word_start = None
 
-    def _add(self, rows: Sequence[_Row], logits: Floats) -> None:
+    def _draw_symbols(self, rows: Sequence[_Row], logits: Floats) -> None:
         logits[:, :EOS] = -np.inf
-        allowed = self._allowed(rows, logits)
+        allowed = self._allowed([row.stanza for row in rows], logits)
         dead = [not any(some) for some in allowed.tolist()]
         allowed[dead] = True
         uniforms = np.array([row.random.random() for row in rows])
-        weights = _weights(rows, np.where(allowed, logits, -np.inf))
+        weights = _proposed([row.proposal for row in rows], np.where(allowed, logits, -np.inf))
         ids = draw(weights, uniforms).tolist()
         drawn = np.arange(len(rows)), ids
-        losses, proposed = -log_probabilities(logits)[drawn], -np.log(weights[drawn])
+        losses, costs = -log_probabilities(logits)[drawn], -np.log(weights[drawn])
         for number, row in enumerate(rows):
             if dead[number]:
-                row.die()
-            else:
-                row.weigh(float(losses[number]), float(proposed[number]))
-                row.add(ids[number], self.vocabulary.tokens[ids[number]] if ids[number] != EOS else None)
-            row.resting = row.over or row.text[-1] not in IN_WORD
+                row.stanza.die()
+                continue
+            row.stanza.weigh(float(losses[number]), float(costs[number]))
+            row.stanza.add(ids[number], self.vocabulary.tokens[ids[number]] if ids[number] != EOS else None)
 
-    def _allowed(self, rows: Sequence[_Row], logits: Floats) -> Mask:
+    def _allowed(self, stanzas: Sequence[_Stanza], logits: Floats) -> Mask:
+        """Which symbols may follow each stanza, (stanzas, symbols)."""
         allowed: Mask = np.isfinite(logits)
-        for number, row in enumerate(rows):
-            if row.rules:
-                allowed[number] &= row.rules.allowed(row.place, row.progress, row.text)
-            elif not row.text:
+        for number, stanza in enumerate(stanzas):
+            if stanza.job.rules:
+                allowed[number] &= stanza.job.rules.allowed(stanza.trie_state, stanza.progress, stanza.text)
+            elif not stanza.text:
                 allowed[number, EOS] = False
         return allowed
 
 
-def _weights(rows: Sequence[_Row], logits: Floats) -> Floats:
-    """Each row's probabilities by its own sampling, (rows, symbols)."""
+def _proposed(proposals: Sequence[Sampling], logits: Floats) -> Floats:
+    """Each row's probabilities by its own proposal, (rows, symbols)."""
     alike: dict[Sampling, list[int]] = {}
-    for number, row in enumerate(rows):
-        alike.setdefault(row.sampling, []).append(number)
+    for number, proposal in enumerate(proposals):
+        alike.setdefault(proposal, []).append(number)
     weights = np.empty_like(logits)
-    for sampling, numbers in alike.items():
-        weights[numbers] = probabilities(logits[numbers], sampling)
+    for proposal, numbers in alike.items():
+        weights[numbers] = probabilities(logits[numbers], proposal)
     return weights
-
-
-def _context(rows: Sequence[_Row]) -> Context:
-    return Context.of([row.packed for row in rows])

@@ -302,7 +302,7 @@ class TorchStepper:
         symbols, asked, left, written, syllables, rhyme = (
             torch.from_numpy(array).to(self.device)
             for array in (
-                ids, context.asked, context.lines_left, context.written, context.syllables, context.rhyme,
+                ids, context.conditioning, context.lines_left, context.written, context.syllables, context.rhyme,
             )
         )  # fmt: skip
         inputs = self._symbols[symbols] + self._lines[left] + self._constant[asked]
@@ -331,7 +331,7 @@ class TorchStepper:
     def _told_plans(self, context: Context) -> Tensor:
         """What each row's plan adds to the first layer's gates, (rows, gates)."""
         progress = zip(
-            context.asked.tolist(), context.line.tolist(), map(tuple, context.planned.tolist()), strict=True
+            context.conditioning.tolist(), context.line.tolist(), map(tuple, context.planned.tolist()), strict=True
         )
         return torch.stack([self._told_plan(*one) for one in progress])
 
@@ -347,7 +347,7 @@ class TorchStepper:
         """Which of all the steerings' keywords each row still has to write, (rows, steerings x keywords)."""
         rows, count = context.waiting.shape
         spread = np.zeros((rows, len(self._constant), count), dtype=np.float32)
-        spread[np.arange(rows), context.asked] = context.waiting
+        spread[np.arange(rows), context.conditioning] = context.waiting
         return torch.from_numpy(spread.reshape(rows, -1)).to(self.device)
 
 

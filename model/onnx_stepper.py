@@ -155,13 +155,13 @@ class OnnxStepper:
         """Take in what the rows are told, unless it is as at the last step, which within a word it is."""
         told = b"".join([part.tobytes() for part in context])
         if told != self._told:
-            rows = len(context.asked)
+            rows = len(context.conditioning)
             self._written[:rows], self._places[:rows] = context.written, self._find(context)
             self._told = told
 
     def _find(self, context: Context) -> list[int]:
         """Each row's place among the wishes' parts of the first layer's gates; few differ in a batch."""
-        parts = (context.asked, context.lines_left, context.syllables, context.rhyme, context.line)
+        parts = (context.conditioning, context.lines_left, context.syllables, context.rhyme, context.line)
         limits = (MAX_LINES + 1, MAX_SYLLABLES + 2, RHYMES + 1, MAX_LINES + 1)
         sizes = (len(self._constant), *limits, *[2] * (MAX_KEYWORDS + MAX_INNER))
         waiting, planned = context.waiting.T.astype(np.int64), context.planned.T

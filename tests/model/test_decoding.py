@@ -179,10 +179,10 @@ def test_a_longer_word_is_not_the_keyword() -> None:
     progress = ConditioningState(Conditioning(keywords=("sea",), forms=(frozenset({"sea"}),)))
     for character in "the season, ":
         progress.add(character)
-    assert progress.waiting == [True]
+    assert progress.waiting == (True,)
     for character in "sea-green":
         progress.add(character)
-    assert progress.waiting == [False]
+    assert progress.waiting == (False,)
 
 
 def test_no_more_lines_than_asked_for() -> None:

@@ -19,8 +19,8 @@ from model.plan import LinePlan
 from model.rhyme import RHYMES
 from model.sampling import Sampling
 from model.vocabulary import BOS, CharVocabulary
-from training.evaluation.evaluation import stepped_nats
-from training.loops.generator import stanza_nats
+from training.evaluation.losses import stanza_nats
+from training.evaluation.lyrics import stepped_nats
 
 VOCABULARY = CharVocabulary()
 LEMMAS = ["dog", "sea"]
