@@ -5,20 +5,24 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bot.cli.console import config_option, load_settings, polite, reading_database
+from model.errors import BadInput
 from model.files import write_whole
 
-# The default temperature, 0.4, is the middle of its bucket.
-_FIRST_BUCKET, _BUCKET = 0.1, 0.2
+if TYPE_CHECKING:
+    from training.evaluation.ratings import Counted, Rating, Scale
+
+# https://sqlite.org/fileformat2.html#magic_header_string
+_SQLITE = b"SQLite format 3\0"
+
+# The rating reactions of the servers that chose their own, the best first.
+Chosen = Mapping[str | None, Sequence[str]]
 
 
 @click.group()
@@ -71,13 +75,13 @@ def summary(config_path: Path | None, as_json: bool) -> None:
     those with other reactions are left out and counted. The intervals are Wilson's at 95 %
     and take ratings as independent, which several by one person are not quite.
     """
-    from bot.store.rating_queries import rating_rows, reactions_by_server
+    from training.evaluation.ratings import Scale
 
     config = load_settings(config_path)
-    with reading_database(config.store.path) as connection:
-        chosen = reactions_by_server(connection)
-        found = summarise(rating_rows(connection), chosen, config.discord.reactions)
-    click.echo(json.dumps(found) if as_json else _table(found))
+    found, chosen = _read_database(config.store.path)
+    best, *others = config.discord.reactions
+    summarised = summarise(found, Scale(chosen, (best,), others))
+    click.echo(json.dumps(summarised) if as_json else _table(summarised))
 
 
 @click.command()
@@ -92,84 +96,66 @@ def backup(config_path: Path | None, target: Path) -> None:
         back_up(connection, target)
 
 
-@dataclass(frozen=True)
-class Share:
-    """How many of some ratings are positive."""
-
-    ratings: int
-    positive: int
-
-    def report(self) -> dict[str, float | int | None]:
-        """The counts, their quotient and its interval; None where there are no ratings."""
-        from training.evaluation.intervals import wilson
-
-        low, high = wilson(self.positive, self.ratings) if self.ratings else (None, None)
-        share = self.positive / self.ratings if self.ratings else None
-        return {
-            "ratings": self.ratings,
-            "positive": self.positive,
-            "share": share,
-            "low": low,
-            "high": high,
-        }
-
-
-def summarise(
-    rows: Iterable[Mapping[str, Any]],
-    chosen: Mapping[str | None, Sequence[str]],
-    default: Sequence[str],
-) -> dict[str, Any]:
-    """Rating rows -> shares of positive ratings.
-
-    Args:
-        rows: as `bot.store.rating_queries.rating_rows` gives them.
-        chosen: rating reactions by server, for those that chose their own; the best first.
-        default: the others' reactions.
+def read_ratings(file: Path) -> tuple[list[Rating], Chosen]:
+    """The ratings of a file: the bot's database, or an export of it.
 
     Returns:
-        What ``ratings summary --json`` prints.
+        the ratings, and the reactions of the servers that chose their own; an export does not
+        know of these.
+
+    Raises:
+        BadInput: the file cannot be read, or is neither.
+        BadStore: the database cannot be used.
     """
-    left_out = Counter({"self": 0, "bot": 0, "other_reaction": 0})
-    by_temperature: Counter[tuple[int, bool]] = Counter()
-    by_mood: Counter[tuple[str | None, bool]] = Counter()
-    outputs = set()
-    for row in rows:
-        reactions = chosen.get(row["server"], default)
-        if row["bot"] or row["self_rating"]:
-            left_out["bot" if row["bot"] else "self"] += 1
-        elif row["reaction"] not in reactions:
-            left_out["other_reaction"] += 1
-        else:
-            positive = row["reaction"] == reactions[0]
-            by_temperature[_bucket(row["temperature"]), positive] += 1
-            by_mood[row["mood"], positive] += 1
-            outputs.add(row["output"])
+    from training.evaluation.ratings import read_export
+
+    return _read_database(file) if _is_database(file) else (read_export(file), {})
+
+
+def _is_database(file: Path) -> bool:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(len(_SQLITE)) == _SQLITE
+    except OSError as error:
+        raise BadInput(f"{file} cannot be read: {error.strerror}.") from error
+
+
+def _read_database(file: Path) -> tuple[list[Rating], Chosen]:
+    from bot.store.rating_queries import rating_rows, reactions_by_server
+    from training.evaluation.ratings import ratings_of
+
+    with reading_database(file) as connection:
+        return ratings_of(rating_rows(connection), file), reactions_by_server(connection)
+
+
+def summarise(found: Iterable[Rating], scale: Scale) -> dict[str, Any]:
+    """Ratings -> what ``ratings summary --json`` prints: shares of positive ones."""
+    from training.evaluation.ratings import Count, cells, temperature_range
+
+    count = Count.of(found, scale)
     return {
-        "outputs": len(outputs),
-        **Share(by_mood.total(), sum(by_mood[key] for key in by_mood if key[1])).report(),
-        "left_out": dict(left_out),
+        "outputs": count.stanzas,
+        **_share(count.counted),
+        "left_out": {
+            "self": count.self_ratings,
+            "bot": count.bots,
+            "other_reaction": sum(count.other_reactions.values()),
+        },
         "by_temperature": [
-            {
-                "from": round(_FIRST_BUCKET + number * _BUCKET, 1),
-                "to": round(_FIRST_BUCKET + (number + 1) * _BUCKET, 1),
-                **_share(by_temperature, number).report(),
-            }
-            for number in sorted({number for number, _ in by_temperature})
+            {"from": low, "to": high, **_share(cell)}
+            for (low, high), cell in cells(count.counted, temperature_range).items()
         ],
         "by_mood": [
-            {"mood": mood, **_share(by_mood, mood).report()}
-            for mood in sorted({mood for mood, _ in by_mood}, key=lambda mood: mood or "")
+            {"mood": mood or None, **_share(cell)}
+            for mood, cell in cells(count.counted, lambda rating: rating.mood).items()
         ],
     }
 
 
-def _share(counts: Counter[Any], key: object) -> Share:
-    return Share(counts[key, True] + counts[key, False], counts[key, True])
+def _share(counted: Counted) -> dict[str, Any]:
+    from training.evaluation.ratings import positive_share
 
-
-def _bucket(temperature: float) -> int:
-    # 0.3 is stored a hair below three tenths and still belongs to the bucket that starts there.
-    return math.floor((temperature - _FIRST_BUCKET) / _BUCKET + 1e-9)
+    return {"ratings": len(counted), **positive_share(counted)}
 
 
 def _table(found: Mapping[str, Any]) -> str:

@@ -1,27 +1,32 @@
-"""What people's reactions say: how stanzas are rated, by what was asked for and by what came out."""
+"""What ratings say of stanzas: shares by what was asked for, correlations with what came out."""
 
 from __future__ import annotations
 
 import csv
 import io
-import json
-import math
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from model.errors import BadInput, BadOption
 from model.files import replacing, write_whole
 from model.keywords import used
 from model.lexicon import Lexicon
 from model.text import fold, words
 from training.corpora.rhymes import Rhymes
-from training.evaluation.intervals import CONFIDENCE, rank_correlation, rank_correlation_interval, wilson
+from training.evaluation.intervals import CONFIDENCE, rank_correlation, rank_correlation_interval
+from training.evaluation.ratings import (
+    Count,
+    Counted,
+    Rating,
+    Scale,
+    cells,
+    positive_share,
+    temperature_range,
+)
 from training.evaluation.results import save, table
 from training.evaluation.verse import Dictionary, describe
 
@@ -31,148 +36,7 @@ from training.evaluation.verse import Dictionary, describe
 MIN_RATINGS, MIN_PEOPLE, MIN_STANZAS = 30, 5, 50
 TOO_FEW, CONSTANT = "too few", "always the same"
 
-# The default temperature, 0.4, is the middle of its cell.
-_FIRST, _STEP = 0.1, 0.2
-_TRUTH = {"true": True, "false": False}
-
 Measures = Mapping[str, float | None]
-
-
-@dataclass(frozen=True)
-class Rating:
-    """What one person thought of one stanza, as ``songwriter ratings export`` tells it.
-
-    Attributes:
-        output: which stanza.
-        person: a pseudonym.
-        server: a pseudonym, "" for a direct message.
-        reaction: an emoji.
-        self_rating: by who asked for the stanza.
-        bot: by a bot.
-        text: the stanza.
-        keywords: lemmas that steered it.
-        picture: whether it is about a picture.
-        seed: whether it had to start with a given word or phrase.
-        mood: that was asked for, "" for none.
-        temperature: 0.1 to 1.2.
-        captioner: digest, "" without a picture.
-        generator: digest.
-    """
-
-    output: str
-    person: str
-    server: str
-    reaction: str
-    self_rating: bool
-    bot: bool
-    text: str
-    keywords: tuple[str, ...]
-    picture: bool
-    seed: bool
-    mood: str
-    temperature: float
-    captioner: str
-    generator: str
-
-    @classmethod
-    def of(cls, row: Mapping[str, Any]) -> Rating:
-        """One row of an export, of either format.
-
-        Raises:
-            KeyError: a column is missing.
-            TypeError, ValueError: a value is of the wrong kind.
-        """
-        keywords, temperature = row["keywords"], float(row["temperature"])
-        if not math.isfinite(temperature):
-            raise ValueError(temperature)
-        named = ("output", "person", "server", "reaction", "text", "mood", "captioner", "generator")
-        texts = {name: str(row[name] or "") for name in named}
-        keywords = tuple(filter(None, keywords.split(", ") if isinstance(keywords, str) else keywords))
-        # Fails for keywords that are no texts, and for half a surrogate pair, which nothing can print.
-        "".join((*texts.values(), *keywords)).encode()
-        return cls(
-            **texts,
-            self_rating=_truth(row["self_rating"]),
-            bot=_truth(row["bot"]),
-            keywords=keywords,
-            picture=bool(row["captioner"]),
-            seed=bool(row["seed"]),
-            temperature=temperature,
-        )
-
-
-def _truth(value: Any) -> bool:
-    found = _TRUTH.get(str(value).lower())
-    if found is None:
-        raise ValueError(value)
-    return found
-
-
-def read_export(path: Path) -> list[Rating]:
-    """Read what ``songwriter ratings export`` wrote, CSV or JSON lines.
-
-    Raises:
-        BadInput: the file cannot be read, or is something else.
-    """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        if text.startswith("{"):
-            return ratings_of([json.loads(line) for line in text.split("\n") if line.strip()], path)
-        return ratings_of(csv.DictReader(io.StringIO(text, newline=""), strict=True), path)
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
-    except (ValueError, csv.Error, RecursionError) as error:
-        raise BadInput(f"{path} is no export of ratings: it is neither CSV nor JSON lines.") from error
-
-
-def ratings_of(rows: Iterable[Mapping[str, Any]], path: Path) -> list[Rating]:
-    """Rows with the columns of the export -> ratings; messages name ``path``.
-
-    Raises:
-        BadInput: a column or value is missing or wrong, or there are no ratings.
-    """
-    found = []
-    for number, row in enumerate(rows, start=1):
-        try:
-            found.append(Rating.of(row))
-        except KeyError as error:
-            raise BadInput(f"{path} is no export of ratings: it has no column {error}.") from error
-        except (TypeError, ValueError) as error:
-            raise BadInput(f"{path}, rating {number}: a value is missing or of the wrong kind.") from error
-    if not found:
-        raise BadInput(f"{path} holds no ratings.")
-    return found
-
-
-@dataclass(frozen=True)
-class Scale:
-    """Which reactions are praise and which are not.
-
-    Attributes:
-        chosen: the reactions of the servers that chose their own, the best first.
-        positive: elsewhere.
-        negative: elsewhere.
-
-    Raises:
-        BadOption: a reaction is both.
-    """
-
-    chosen: Mapping[str | None, Sequence[str]]
-    positive: Sequence[str]
-    negative: Sequence[str]
-
-    def __post_init__(self) -> None:
-        if both := sorted({*self.positive} & {*self.negative}):
-            raise BadOption(f"{both[0]} cannot be praise and no praise: leave out one of them.")
-
-    def positively(self, rating: Rating) -> bool | None:
-        """Whether a rating is positive; None for a reaction that is none of the scale."""
-        chosen = self.chosen.get(rating.server)
-        good, bad = (chosen[:1], chosen[1:]) if chosen else (self.positive, self.negative)
-        return True if rating.reaction in good else False if rating.reaction in bad else None
-
-
-Counted = Sequence[tuple[Rating, bool]]
 
 
 def study(ratings: Sequence[Rating], scale: Scale, lexicon: Lexicon) -> dict[str, Any]:
@@ -196,43 +60,33 @@ def study(ratings: Sequence[Rating], scale: Scale, lexicon: Lexicon) -> dict[str
     Raises:
         BadInput: NLTK's word lists are not here.
     """
-    left_out = Counter({"self_rating": 0, "bot": 0, "other_reaction": 0})
-    other: Counter[str] = Counter()
-    counted = []
-    for rating in ratings:
-        positive = scale.positively(rating)
-        if rating.bot or rating.self_rating:
-            left_out["bot" if rating.bot else "self_rating"] += 1
-        elif positive is None:
-            left_out["other_reaction"] += 1
-            other[rating.reaction] += 1
-        else:
-            counted.append((rating, positive))
+    count = Count.of(ratings, scale)
     return {
-        "stanzas": len({rating.output for rating, _ in counted}),
-        **_share(counted),
-        "left_out": dict(left_out),
-        "other_reactions": dict(other.most_common()),
+        "stanzas": count.stanzas,
+        **_share(count.counted),
+        "left_out": {
+            "self_rating": count.self_ratings,
+            "bot": count.bots,
+            "other_reaction": sum(count.other_reactions.values()),
+        },
+        "other_reactions": dict(count.other_reactions),
         "minimum": {"ratings": MIN_RATINGS, "people": MIN_PEOPLE, "stanzas": MIN_STANZAS},
-        **{f"by_{name}": _by(name, cell_of, counted) for name, cell_of in _CELLS.items()},
-        "correlations": _correlations(counted, lexicon),
+        **{
+            f"by_{name}": [{name: cell, **_share(some)} for cell, some in cells(count.counted, key).items()]
+            for name, key in _KEYS.items()
+        },
+        "correlations": _correlations(count.counted, lexicon),
     }
 
 
 def _seed_kind(rating: Rating) -> str:
     if rating.picture:
-        return "picture and seed" if rating.seed else "picture"
-    return "seed" if rating.seed else "neither"
+        return "picture and seed" if rating.prompt else "picture"
+    return "seed" if rating.prompt else "neither"
 
 
-def _temperature_cell(rating: Rating) -> str:
-    # 0.3 is stored a hair below three tenths and still belongs to the cell that starts there.
-    low = _FIRST + _STEP * math.floor((rating.temperature - _FIRST) / _STEP + 1e-9)
-    return f"{low:.1f} to {low + _STEP:.1f}"
-
-
-_CELLS: dict[str, Callable[[Rating], str]] = {
-    "temperature": _temperature_cell,
+_KEYS: dict[str, Callable[[Rating], str]] = {
+    "temperature": lambda rating: "{:.1f} to {:.1f}".format(*temperature_range(rating)),
     "mood": lambda rating: rating.mood or "none",
     "seed_kind": _seed_kind,
     "generator": lambda rating: rating.generator,
@@ -240,21 +94,12 @@ _CELLS: dict[str, Callable[[Rating], str]] = {
 }
 
 
-def _by(name: str, cell_of: Callable[[Rating], str], counted: Counted) -> list[dict[str, Any]]:
-    cells: dict[str, list[tuple[Rating, bool]]] = defaultdict(list)
-    for rating, positive in counted:
-        cells[cell_of(rating)].append((rating, positive))
-    return [{name: cell, **_share(cells[cell])} for cell in sorted(cells)]
-
-
 def _share(cell: Counted) -> dict[str, Any]:
     people = len({rating.person for rating, _ in cell})
     size = {"ratings": len(cell), "people": people}
     if len(cell) < MIN_RATINGS or people < MIN_PEOPLE:
         return {**size, "positive": None, "share": None, "low": None, "high": None, "note": TOO_FEW}
-    positive = sum(good for _, good in cell)
-    low, high = wilson(positive, len(cell))
-    return {**size, "positive": positive, "share": positive / len(cell), "low": low, "high": high}
+    return {**size, **positive_share(cell)}
 
 
 def _correlations(counted: Counted, lexicon: Lexicon) -> list[dict[str, Any]]:
