@@ -7,8 +7,11 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from bot.cli.main import main
+from model.image_describer import ImageDescriber
 from training.corpora.flickr8k import read_captions, read_split
 from training.evaluation import meteor as module
+from training.evaluation.captions import caption_all
+from training.evaluation.journal import Journal
 from training.evaluation.meteor import NoMeteor, meteor
 from training.evaluation.metrics import tokenize
 
@@ -51,6 +54,20 @@ def test_captions_are_scored_and_kept(flickr: dict[str, Path], tmp_path: Path) -
     assert all(row["candidate"] and row["log_probability"] < 0 for row in rows)
     lines = [json.loads(line) for line in (tmp_path / "captions.jsonl").open()]
     assert [line["caption"] for line in lines] == [row["candidate"] for row in rows]
+
+
+def test_captions_go_on_and_what_could_not_be_read_is_still_known(
+    flickr: dict[str, Path], checkpoints: Path, tmp_path: Path
+) -> None:
+    names = ["a.jpg", "none.jpg", "b.jpg"]
+    (flickr["--images"] / "none.jpg").write_bytes(b"no picture")
+    describer, result = ImageDescriber.load(checkpoints), tmp_path / "result.json"
+    first = caption_all(describer, flickr["--images"], names[:2], 1, Journal(result, {}))
+    assert list(first) == ["a.jpg"]
+    (flickr["--images"] / "a.jpg").unlink()
+    found = caption_all(describer, flickr["--images"], names, 1, Journal(result, {}))
+    assert list(found) == ["a.jpg", "b.jpg"]
+    assert found["a.jpg"] == first["a.jpg"]
 
 
 def test_without_java_meteor_is_left_out(

@@ -6,14 +6,13 @@ are ranked by their human captions. The scorers are none that generation uses.
 
 from __future__ import annotations
 
-import json
 import math
 import random
 import re
 import statistics
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,16 +21,16 @@ import numpy as np
 from nltk.stem import PorterStemmer
 
 from model.errors import BadInput, BadOption
-from model.files import write_whole
-from model.image_describer import GenerationRequest, ImageDescriber, LyricsGenerator
+from model.image_describer import ImageDescriber
+from model.lyrics_generator import LyricsGenerator
 from model.plan import COMMONPLACE
+from model.request import GenerationRequest
 from model.text import NEWLINE, fold, words
-from training.corpora.flickr8k import read_split_captions
-from training.evaluation.evaluation import caption_all
+from training.evaluation.captions import Photographs, caption_all
 from training.evaluation.intervals import bootstrap
 from training.evaluation.journal import Journal
-from training.evaluation.results import table
-from training.evaluation.samples import write_all
+from training.evaluation.results import table, write_rows
+from training.evaluation.samples import SampleOptions, write_all
 
 CHOICES = (10, 100)
 # A place among the first ten of a hundred counts, too.
@@ -53,11 +52,8 @@ class _Sung(NamedTuple):
 def evaluate_context(
     describer: ImageDescriber,
     writer: LyricsGenerator,
-    images: Path,
-    captions: Path,
-    split_list: Path,
-    count: int,
-    request: GenerationRequest,
+    photographs: Photographs,
+    options: SampleOptions,
     beam: int,
     output: Path | None = None,
     journal: Journal | None = None,
@@ -67,11 +63,9 @@ def evaluate_context(
     Args:
         describer: the captioner.
         writer: generator and lexicon.
-        images: folder of pictures.
-        captions: ``Flickr8k.token.txt`` or ``captions.txt``, at least two captions a picture.
-        split_list: picture names, one a line, at least 100.
-        count: stanzas, at least 2, each about another picture of the list.
-        request: what all of them should be like; its random seed decides pictures, draws and intervals.
+        photographs: at least 100, with at least two captions each.
+        options: how many stanzas, at least 2, each about another photograph, and how; the random seed
+            decides photographs, draws and intervals.
         beam: of the captioner.
         output: where to write picture, caption, keywords, stanza and ranks as JSON lines.
         journal: of captions and stanzas.
@@ -86,15 +80,15 @@ def evaluate_context(
         BadInput: a file is missing or malformed, or there are too few pictures or captions.
         BadOption: more stanzas than pictures.
     """
-    references = read_split_captions(captions, split_list)
-    _check(references, count, captions, split_list)
-    draw = random.Random(request.seed)
-    names = draw.sample(list(references), count)
+    references = photographs.references()
+    _check(photographs, references, options.count)
+    draw = random.Random(options.seed)
+    names = draw.sample(list(references), options.count)
     journal = journal or Journal()
-    seen = caption_all(describer, images, names, beam, journal)
+    seen = caption_all(describer, photographs.images, names, beam, journal)
     # Without those that cannot be read.
     names = list(seen)
-    requests = [replace(request, seed=draw.randrange(2**32)) for _ in names]
+    requests = options.requests(draw)[: len(names)]
     songs = _sung(writer, [one.text for one in seen.values()], requests, journal)
     scorers = {"minilm": sentence_vectors(), "tfidf": term_vectors(list(references.values()))}
     rankings = {
@@ -102,19 +96,19 @@ def evaluate_context(
         for scorer, embed in scorers.items()
     }
     if output is not None:
-        write_whole(output, "".join(_rows(names, songs, rankings)).encode())
+        write_rows(output, _rows(names, songs, rankings))
     return {
         "stanzas": len(names),
         "pictures": len(references),
-        "temperature": request.sampling.temperature,
-        "candidates": request.candidates,
+        "temperature": options.temperature,
+        "candidates": options.candidates,
         "beam": beam,
         "captioner": describer.digest,
         "generator": writer.digest,
         "stock": stock_share([(song.caption, song.text) for song in songs]),
         "chance": {f"of_{choices}": 1 / choices for choices in CHOICES},
         **{
-            scorer: found and {kind: one.report(request.seed) for kind, one in found.items()}
+            scorer: found and {kind: one.report(options.seed) for kind, one in found.items()}
             for scorer, found in rankings.items()
         },
     }
@@ -130,13 +124,15 @@ def stock_share(pairs: Sequence[tuple[str, str]]) -> float:
     return statistics.fmean(bool(said) and not shown for shown, said in found)
 
 
-def _check(references: Mapping[str, Sequence[str]], count: int, captions: Path, split_list: Path) -> None:
+def _check(photographs: Photographs, references: Mapping[str, Sequence[str]], count: int) -> None:
     if len(references) < max(CHOICES):
-        raise BadInput(f"{split_list} lists {len(references)} pictures: {max(CHOICES)} are needed.")
+        raise BadInput(f"{photographs.split} lists {len(references)} pictures: {max(CHOICES)} are needed.")
     if min(map(len, references.values())) < 2:
-        raise BadInput(f"{captions} has pictures with one caption only: two are needed.")
+        raise BadInput(f"{photographs.captions} has pictures with one caption only: two are needed.")
     if count > len(references):
-        raise BadOption(f"--count {count} is more than the {len(references)} pictures of {split_list}.")
+        raise BadOption(
+            f"--count {count} is more than the {len(references)} pictures of {photographs.split}."
+        )
 
 
 def _sung(
@@ -298,12 +294,12 @@ def _human(vectors: np.ndarray) -> Ranking:
 
 def _rows(
     names: Sequence[str], songs: Sequence[_Sung], rankings: Mapping[str, Mapping[str, Ranking] | None]
-) -> Iterator[str]:
+) -> Iterator[dict[str, Any]]:
     ranks = {
         scorer: found["stanza"].ranks(CHOICES[-1])[0].tolist() for scorer, found in rankings.items() if found
     }
     for place, (name, song) in enumerate(zip(names, songs, strict=True)):
-        row = {
+        yield {
             "image": name,
             "caption": song.caption,
             "keywords": song.keywords,
@@ -311,7 +307,6 @@ def _rows(
             "random_seed": song.seed,
             "rank_of_100": {scorer: found[place] for scorer, found in ranks.items()},
         }
-        yield json.dumps(row) + "\n"
 
 
 def context_table(result: Mapping[str, Any]) -> str:

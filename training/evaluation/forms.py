@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import re
 import statistics
 from collections import Counter
@@ -13,15 +12,13 @@ from typing import Any
 
 from model.keywords import extract, used
 from model.lyrics_generator import LyricsGenerator
-from model.request import GenerationRequest
 from model.rhyme import FREE, SCHEMES, partner
 from model.rules import SLACK
-from model.sampling import Sampling
 from model.text import NEWLINE
 from training.corpora.rhymes import LAST_SYLLABLE, STRICT, Rhymes, line_ends
-from training.evaluation.evaluation import stepped_nats
 from training.evaluation.journal import Journal
-from training.evaluation.samples import Songs, lexicon_of, write_all
+from training.evaluation.lyrics import stepped_nats
+from training.evaluation.samples import SampleOptions, Songs, lexicon_of, write_all
 from training.evaluation.verse import Dictionary, dictionary_share
 
 # A last word that a pause parts from its line.
@@ -35,10 +32,7 @@ _KEYWORDS = 2
 def evaluate_forms(
     checkpoints: Path,
     corpus: Path,
-    count: int,
-    temperature: float,
-    candidates: int,
-    seed: int,
+    options: SampleOptions,
     journal: Journal | None = None,
 ) -> dict[str, Any]:
     """Write stanzas in each scheme, for the same keywords and random seeds, and measure them.
@@ -46,10 +40,7 @@ def evaluate_forms(
     Args:
         checkpoints: folder with ``generator.safetensors``; see ``samples.lexicon_of``.
         corpus: the corpus that the generator was trained on.
-        count: stanzas a scheme.
-        temperature: as in ``Sampling``.
-        candidates: drawn for each stanza.
-        seed: decides keywords and draws.
+        options: how many stanzas a scheme, and how.
         journal: of the stanzas.
 
     Returns:
@@ -61,11 +52,9 @@ def evaluate_forms(
     """
     writer = LyricsGenerator.load(checkpoints, lexicon=lexicon_of(checkpoints))
     rhymes, dictionary = Rhymes(), Dictionary()
-    about = Songs.read(corpus).some(count, seed)
+    about = Songs.read(corpus).some(options.count, options.seed)
     keywords = [extract(text, writer.lexicon, _KEYWORDS) for text in about]
-    draw = random.Random(seed)
-    request = GenerationRequest(Sampling(temperature), candidates=candidates)
-    wanted = [(asked, replace(request, seed=draw.randrange(2**32))) for asked in keywords]
+    wanted = list(zip(keywords, options.requests(), strict=True))
     found: dict[str, Any] = {}
     for name in (DEFAULT, *SCHEMES):
         scheme = None if name == DEFAULT else name
@@ -75,13 +64,13 @@ def evaluate_forms(
     for figures in found.values():
         figures["cost"] = figures["nats"] - found[FREE]["nats"]
     return {
-        "stanzas": count,
-        "temperature": temperature,
-        "candidates": candidates,
+        "stanzas": options.count,
+        "temperature": options.temperature,
+        "candidates": options.candidates,
         "schemes": found,
         "generator": writer.digest,
-        "engine": writer.engine,
-        "random_seed": seed,
+        "engine": writer.backend,
+        "random_seed": options.seed,
     }
 
 

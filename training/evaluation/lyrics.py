@@ -1,155 +1,36 @@
-"""Measuring the shipped models on files."""
+"""What songs cost the generator, in nats and bits a character, beside two baselines."""
 
 from __future__ import annotations
 
-import json
 import lzma
 import math
-import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from model.conditioning import Conditioning, ConditioningState
 from model.decoding import Context, Stepper, packed
 from model.errors import BadInput
-from model.files import write_whole
 from model.generator import load_generator
-from model.image_describer import ImageDescriber
 from model.onnx_stepper import load_stepper
 from model.sampling import log_probabilities
 from model.text import ALPHABET
 from model.vocabulary import BOS, EOS, CharVocabulary
 from training.corpora.corpus import Song, pieces, read_songs, split
-from training.corpora.features import Gallery
-from training.corpora.flickr8k import read_split_captions
 from training.evaluation.journal import Journal
-from training.evaluation.meteor import NoMeteor, meteor
-from training.evaluation.metrics import score_captions, tokenize
+from training.evaluation.losses import stanza_nats
 from training.evaluation.ngram import AdaptiveNgram
-from training.loops.generator import stanza_nats
 
 # Stands for the end token where plain text is compressed or counted.
 _END = "\x03"
-_BATCH = 8
 # Stanzas after which a journal is written: some seconds' work.
 _KEPT = 512
 # Stanzas that are stepped through side by side.
 _ROWS = 256
-
-
-class Said(NamedTuple):
-    """What the captioner said of a picture, and its natural logarithm's probability by the captioner."""
-
-    text: str
-    log_probability: float
-
-
-def evaluate_captions(
-    describer: ImageDescriber,
-    images: Path,
-    captions: Path,
-    split_list: Path,
-    beam: int,
-    output: Path | None = None,
-    results: Path | None = None,
-    with_meteor: bool = True,
-    journal: Journal | None = None,
-) -> dict[str, Any]:
-    """Caption the listed pictures and score them (times 100) against their raw references.
-
-    Args:
-        describer: the captioner.
-        images: folder of pictures.
-        captions: ``Flickr8k.token.txt`` or ``captions.txt``.
-        split_list: picture names, one a line.
-        beam: beam size.
-        output: where to write picture, caption and log-probability as JSON lines.
-        results: where to write a JSON list of pictures, each with ``image``, ``candidate``,
-            ``log_probability`` and ``references``, after NeuralTalk's result_struct.json.
-        with_meteor: METEOR 1.5, too, where Java and pycocoevalcap are here; ``meteor`` is None
-            where they are not.
-        journal: of the captions.
-
-    Raises:
-        BadInput: a file is missing or malformed, a listed picture has no captions, or too many
-            pictures cannot be read; a few are reported, left out and counted as ``skipped``.
-    """
-    references = read_split_captions(captions, split_list)
-    found = caption_all(describer, images, list(references), beam, journal)
-    if output is not None:
-        rows = [
-            {"image": name, "caption": c.text, "log_probability": c.log_probability}
-            for name, c in found.items()
-        ]
-        write_whole(output, "".join(json.dumps(row) + "\n" for row in rows).encode())
-    if results is not None:
-        write_whole(results, (json.dumps(_result_list(found, references), indent=1) + "\n").encode())
-    texts = {name: caption.text for name, caption in found.items()}
-    return {
-        **score_captions(texts, references),
-        **({"meteor": _meteor(texts, references)} if with_meteor else {}),
-        "pictures": len(found),
-        "skipped": len(references) - len(found),
-        "beam": beam,
-        "captioner": describer.digest,
-    }
-
-
-def _result_list(found: dict[str, Said], references: dict[str, list[str]]) -> list[dict[str, Any]]:
-    return [
-        {
-            "image": name,
-            "candidate": caption.text,
-            "log_probability": caption.log_probability,
-            "references": references[name],
-        }
-        for name, caption in found.items()
-    ]
-
-
-def _meteor(texts: dict[str, str], references: dict[str, list[str]]) -> float | None:
-    try:
-        return 100 * meteor(
-            [tokenize(text) for text in texts.values()],
-            [[tokenize(reference) for reference in references[name]] for name in texts],
-        )
-    except NoMeteor as reason:
-        tqdm.write(f"METEOR is left out: {reason}.", file=sys.stderr)
-        return None
-
-
-def caption_all(
-    describer: ImageDescriber,
-    images: Path,
-    names: Sequence[str],
-    beam: int,
-    journal: Journal | None = None,
-) -> dict[str, Said]:
-    """Caption pictures of a folder; by name, in the order of the names.
-
-    Those that cannot be read are reported and left out; see ``Gallery``.
-    """
-    journal, stage = journal or Journal(), "captions"
-    gallery = Gallery(images, describer.preprocessing, len(names))
-    gallery.unreadable = [name for name, said in zip(names, journal.done(stage), strict=False) if not said]
-
-    def work(some: Sequence[str]) -> list[Said | None]:
-        readable, pictures = gallery.load(some)
-        seen = describer.captioner
-        captions = seen.describe(seen.features(pictures.numpy()), beam) if readable else []
-        found = {
-            name: Said(one.text, one.log_probability) for name, one in zip(readable, captions, strict=True)
-        }
-        return [found.get(name) for name in some]
-
-    said = journal.each(stage, names, work, _BATCH, "picture")
-    return {name: Said(*one) for name, one in zip(names, said, strict=True) if one}
 
 
 def evaluate_lyrics(

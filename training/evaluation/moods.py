@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -18,19 +17,18 @@ from typing import Any
 import numpy as np
 
 from model.errors import BadInput
-from model.files import write_whole
-from model.image_describer import GenerationRequest, LyricsGenerator
 from model.lexicon import Lexicon
+from model.lyrics_generator import LyricsGenerator
 from model.mood import MOODS, SIGNS, signs
-from model.sampling import Sampling
+from model.request import GenerationRequest
 from model.text import NEWLINE, words
 from training.collecting.nltk_data import corpus as nltk_corpus
 from training.corpora.corpus import pieces, read_songs, split
 from training.evaluation.context import sentence_vectors
 from training.evaluation.intervals import wilson
 from training.evaluation.journal import Journal
-from training.evaluation.results import table
-from training.evaluation.samples import Stanza, write_all
+from training.evaluation.results import table, write_rows
+from training.evaluation.samples import SampleOptions, Stanza, write_all
 
 # Texts -> the mood heard in each, None where a judge hears none.
 Judge = Callable[[Sequence[str]], list[str | None]]
@@ -72,10 +70,7 @@ _STEPS, _RANK = 2, 2
 def evaluate_moods(
     writer: LyricsGenerator,
     corpus: Path,
-    count: int,
-    temperature: float,
-    candidates: int,
-    seed: int,
+    options: SampleOptions,
     output: Path | None = None,
     journal: Journal | None = None,
 ) -> dict[str, Any]:
@@ -84,10 +79,7 @@ def evaluate_moods(
     Args:
         writer: generator and lexicon.
         corpus: the songs that the generator was trained on; the held-back ones teach ``reader``.
-        count: stanzas a mood.
-        temperature: as in ``Sampling``.
-        candidates: drawn for each stanza.
-        seed: of the draws, the same for every mood.
+        options: how many stanzas a mood, and how; the draws are the same for every mood.
         output: where to write stanzas and what was heard, as JSON lines.
         journal: of the stanzas.
 
@@ -110,18 +102,18 @@ def evaluate_moods(
         learnt = trained(vectors, heard)
         judges["reader"] = lambda found: list(learnt(np.asarray(embed(found))))
         agreement["reader"] = _share(_cross_judged(vectors, heard), heard)
-    asked = [mood for mood in (*MOODS, None) for _ in range(count)]
-    stanzas = write_all(writer, _wanted(asked, temperature, candidates, seed), journal)
+    asked = [mood for mood in (*MOODS, None) for _ in range(options.count)]
+    stanzas = write_all(writer, _wanted(options), journal)
     found = {name: judge and judge([one.text for one in stanzas]) for name, judge in judges.items()}
     bare = [without(one.text, writer.lexicon) for one in stanzas]
     unlisted = {name: judge and judge(bare) for name, judge in judges.items()}
     if output is not None:
-        write_whole(output, "".join(_lines(asked, stanzas, found)).encode())
-    moody = count * len(MOODS)
+        write_rows(output, _rows(asked, stanzas, found))
+    moody = options.count * len(MOODS)
     return {
         "stanzas": moody,
-        "temperature": temperature,
-        "candidates": candidates,
+        "temperature": options.temperature,
+        "candidates": options.candidates,
         "generator": writer.digest,
         "chance": 1 / len(MOODS),
         "labelled": len(texts),
@@ -138,7 +130,7 @@ def evaluate_moods(
         "nats_per_char": _nats(stanzas[:moody]),
         "nats_per_char_without_mood": _nats(stanzas[moody:]),
         "rows": [row for name, said in found.items() if said for row in _confusion(name, said, asked)],
-        "random_seed": seed,
+        "random_seed": options.seed,
     }
 
 
@@ -272,21 +264,16 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
 
 
-def _wanted(
-    asked: Sequence[str | None], temperature: float, candidates: int, seed: int
-) -> list[tuple[Sequence[str], GenerationRequest]]:
-    """Keywords and a wish a mood; the n-th of each mood is about the same and has the same random numbers."""
-    draw = random.Random(seed)
-    seeds = [draw.randrange(2**32) for _ in asked]
-    seen: Counter[str | None] = Counter()
-    plain = GenerationRequest(Sampling(temperature), candidates=candidates)
-    wanted: list[tuple[Sequence[str], GenerationRequest]] = []
-    for mood in asked:
-        number = seen[mood]
-        seen[mood] += 1
-        about = _ABOUT[number % len(_ABOUT)]
-        wanted.append((about, replace(plain, seed=seeds[number], mood=mood)))
-    return wanted
+def _wanted(options: SampleOptions) -> list[tuple[Sequence[str], GenerationRequest]]:
+    """Keywords and a request a stanza, mood by mood, and none at last.
+
+    The n-th of each mood is about the same and has the same random numbers.
+    """
+    return [
+        (_ABOUT[number % len(_ABOUT)], replace(request, mood=mood))
+        for mood in (*MOODS, None)
+        for number, request in enumerate(options.requests())
+    ]
 
 
 def _recovered(said: Sequence[str | None], asked: Sequence[str | None]) -> dict[str, float]:
@@ -322,9 +309,9 @@ def _confusion(
     ]
 
 
-def _lines(
+def _rows(
     asked: Sequence[str | None], stanzas: Sequence[Stanza], found: Mapping[str, list[str | None] | None]
-) -> Iterable[str]:
+) -> Iterable[dict[str, Any]]:
     for number, (mood, one) in enumerate(zip(asked, stanzas, strict=True)):
         heard = {name: said and said[number] for name, said in found.items()}
-        yield json.dumps({"mood": mood, "text": one.text, **heard}) + "\n"
+        yield {"mood": mood, "text": one.text, **heard}

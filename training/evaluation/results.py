@@ -1,14 +1,7 @@
-"""Result objects that say where they come from: written, read and put side by side.
+"""Results that say where they come from: written, read and put side by side.
 
-Every ``songwriter evaluate`` command ends the same way::
-
-    figures = {"accuracy": 0.83, "by_mood": {"sad": 0.7}, "rows": [{"temperature": 0.1, ...}, ...]}
-    result = stamped(figures, {"corpus": corpus, "images": list_of_paths}, random_seed=1)
-    finish(result, as_json, save)            # bot/cli/evaluate.py: prints it; --save writes it whole
-
-``stamped`` adds one key, ``provenance``; the figures stay at the top. ``finish`` and the options
-``--json`` and ``--save`` (``@result_options``) are in ``bot/cli/evaluate.py``. Undefined figures are
-``None``, never NaN: the object is strict JSON.
+``stamped`` adds one key, ``provenance``, to the figures of a measurement. Undefined figures are
+``None``, never NaN: a result is strict JSON. ``bot/cli/measurement.py`` prints and saves them.
 """
 
 from __future__ import annotations
@@ -79,6 +72,11 @@ def digest(files: Path | Sequence[Path]) -> str:
 def save(result: Mapping[str, Any], path: Path) -> None:
     """Write a result whole, as indented JSON."""
     write_whole(path, (json.dumps(result, indent=2, allow_nan=False) + "\n").encode())
+
+
+def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows whole, as JSON lines."""
+    write_whole(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
 
 
 def load(path: Path) -> dict[str, Any]:

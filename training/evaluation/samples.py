@@ -15,9 +15,10 @@ from model.conditioning import Conditioning
 from model.decoding import SamplingJob, sample
 from model.errors import BadInput
 from model.files import CHECKPOINTS
-from model.image_describer import GenerationRequest, LyricsGenerator
 from model.keywords import MAX_KEYWORDS, extract, used
+from model.lyrics_generator import LyricsGenerator
 from model.ranking import Candidate
+from model.request import GenerationRequest
 from model.sampling import Sampling
 from model.text import NEWLINE
 from model.wordfilter import is_forbidden
@@ -86,13 +87,48 @@ class Songs:
         return random.Random(seed).sample(self.held_back, len(self.held_back))
 
 
+@dataclass(frozen=True)
+class SampleOptions:
+    """How many stanzas are written to be measured, and how.
+
+    Attributes:
+        count: stanzas.
+        temperature: as in ``Sampling``.
+        candidates: drawn for each stanza, of which the best counts; 1 is the bare generator.
+        seed: decides keywords and draws.
+
+    Raises:
+        BadOption: a value outside its range.
+    """
+
+    count: int
+    temperature: float
+    candidates: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        self._request()
+
+    def requests(
+        self, draw: random.Random | None = None, forbidden: frozenset[str] = frozenset()
+    ) -> list[GenerationRequest]:
+        """A request for each stanza, with a random seed of its own: the same ones at any temperature.
+
+        Args:
+            draw: where the random seeds come from; one of ``seed`` unless it is given.
+            forbidden: words that the stanzas must not have.
+        """
+        draw, plain = draw or random.Random(self.seed), replace(self._request(), forbidden=forbidden)
+        return [replace(plain, seed=draw.randrange(2**32)) for _ in range(self.count)]
+
+    def _request(self) -> GenerationRequest:
+        return GenerationRequest(Sampling(self.temperature), seed=self.seed, candidates=self.candidates)
+
+
 def evaluate_samples(
     checkpoints: Path,
     corpus: Path,
-    count: int,
-    temperature: float,
-    candidates: int,
-    seed: int,
+    options: SampleOptions,
     forbidden: frozenset[str] = frozenset(),
     engine: str | None = None,
     journal: Journal | None = None,
@@ -102,10 +138,7 @@ def evaluate_samples(
     Args:
         checkpoints: folder with ``generator.safetensors``; see ``lexicon_of``.
         corpus: the corpus that the generator was trained on.
-        count: stanzas.
-        temperature: as in ``Sampling``.
-        candidates: drawn for each stanza; 1 measures the bare generator.
-        seed: decides keywords and draws.
+        options: how many stanzas, and how.
         forbidden: words that the stanzas must not have; see ``wordfilter.is_forbidden``.
         engine: as in ``LyricsGenerator.load``.
         journal: of the stanzas.
@@ -118,19 +151,20 @@ def evaluate_samples(
         BadInput: the corpus cannot be read, or NLTK's word lists are not here.
     """
     songs = Songs.read(corpus)
-    about = songs.some(count, seed)
+    count = options.count
+    about = songs.some(count, options.seed)
     dictionary, rhymes = Dictionary(), Rhymes()
-    writer = LyricsGenerator.load(checkpoints, lexicon=lexicon_of(checkpoints), engine=engine)
+    writer = LyricsGenerator.load(checkpoints, lexicon=lexicon_of(checkpoints), backend=engine)
     keywords = [extract(text, writer.lexicon, MAX_KEYWORDS) for text in about]
-    found = write(writer, keywords, temperature, candidates, seed, forbidden, journal)
+    found = write(writer, keywords, options, forbidden, journal)
     texts = [one.text for one in found]
-    human = as_many_words(songs.shuffled(seed), count_words(texts))
+    human = as_many_words(songs.shuffled(options.seed), count_words(texts))
     spans = shared_spans([*texts, *human], songs.sung)
     asked = [len(used(k, text, writer.lexicon)) for k, text in zip(keywords, texts, strict=True)]
     return {
         "stanzas": count,
-        "temperature": temperature,
-        "candidates": candidates,
+        "temperature": options.temperature,
+        "candidates": options.candidates,
         "ended": sum(one.ended for one in found) / count,
         "one_keyword": sum(number > 0 for number in asked) / count,
         "two_keywords": sum(number > 1 for number in asked) / count,
@@ -144,8 +178,8 @@ def evaluate_samples(
             **slips(human, spans[count:], forbidden),
         },
         "generator": writer.digest,
-        "engine": writer.engine,
-        "random_seed": seed,
+        "engine": writer.backend,
+        "random_seed": options.seed,
     }
 
 
@@ -158,20 +192,14 @@ def lexicon_of(checkpoints: Path) -> Path:
 def write(
     writer: LyricsGenerator,
     keywords: Sequence[Sequence[str]],
-    temperature: float,
-    candidates: int,
-    seed: int,
+    options: SampleOptions,
     forbidden: frozenset[str] = frozenset(),
     journal: Journal | None = None,
 ) -> list[Stanza]:
-    """A stanza for each list of keywords; the same seed gives each the same draws at any temperature.
-
-    One candidate is what the bare generator writes, without any rule.
-    """
-    draw = random.Random(seed)
-    request = GenerationRequest(Sampling(temperature), candidates=candidates, forbidden=forbidden)
-    wanted = [(asked, replace(request, seed=draw.randrange(2**32))) for asked in keywords]
-    return write_all(writer, wanted, journal, f"temperature {temperature:g}", bare=candidates == 1)
+    """A stanza for each list of keywords; where one candidate is drawn, as the bare generator writes."""
+    wanted = list(zip(keywords, options.requests(forbidden=forbidden), strict=True))
+    stage = f"temperature {options.temperature:g}"
+    return write_all(writer, wanted, journal, stage, bare=options.candidates == 1)
 
 
 def write_all(
@@ -181,7 +209,7 @@ def write_all(
     stage: str = "stanzas",
     bare: bool = False,
 ) -> list[Stanza]:
-    """A stanza for each list of keywords and wish.
+    """A stanza for each list of keywords and request.
 
     Args:
         writer: the writer.

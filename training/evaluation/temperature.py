@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 from model.errors import BadOption
 from model.files import replacing
 from model.generator import load_generator
-from model.image_describer import LyricsGenerator
 from model.keywords import MAX_KEYWORDS, extract
+from model.lyrics_generator import LyricsGenerator
 from model.sampling import MAX_TEMPERATURE, MIN_TEMPERATURE
 from training.evaluation.journal import Journal
-from training.evaluation.samples import Songs, Stanza, copying, lexicon_of, write
+from training.evaluation.losses import nats_per_character
+from training.evaluation.results import save
+from training.evaluation.samples import SampleOptions, Songs, Stanza, copying, lexicon_of, write
 from training.evaluation.suffixes import shared_spans
 from training.evaluation.verse import (
     Dictionary,
@@ -25,11 +27,11 @@ from training.evaluation.verse import (
     distinct,
     repeated_ngrams,
 )
-from training.loops.generator import nats_per_character
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+RESULT = "temperature.json"
 # A stanza that holds together ends by itself and has at most one unknown word in ten.
 WHOLE_WORDS = 0.9
 # Structure is lost where fewer than half of the stanzas hold together.
@@ -74,7 +76,7 @@ def study(
     seed: int,
     journal: Journal | None = None,
 ) -> dict[str, Any]:
-    """Draw the same wishes at every temperature and measure what comes out.
+    """Write for the same requests at every temperature and measure what comes out.
 
     Args:
         checkpoints: folder with ``generator.safetensors``; see ``samples.lexicon_of``.
@@ -100,7 +102,10 @@ def study(
     keywords: list[list[str]] = [[] for _ in range(count)]
     if songs:
         keywords = [extract(text, writer.lexicon, MAX_KEYWORDS) for text in songs.some(count, seed)]
-    drawn = {step: write(writer, keywords, step, candidates, seed, journal=journal) for step in steps}
+    drawn = {
+        step: write(writer, keywords, SampleOptions(count, step, candidates, seed), journal=journal)
+        for step in steps
+    }
     human: list[Stanza] = []
     if songs:
         size = max(count_words(one.text for one in found) for found in drawn.values())
@@ -116,6 +121,12 @@ def study(
         "corpus": figures[-1] if human else None,
         "generator": writer.digest,
     }
+
+
+def write_folder(result: dict[str, Any], folder: Path) -> None:
+    """Write a study as ``temperature.json`` and its curves as ``temperature.png``."""
+    save(result, folder / RESULT)
+    plot(result, (folder / RESULT).with_suffix(".png"))
 
 
 def plot(result: dict[str, Any], path: Path) -> None:

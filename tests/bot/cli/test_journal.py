@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
 from click.testing import CliRunner, Result
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
-from bot.cli.evaluate import resumed
-from bot.cli.main import main
-from model.lyrics_generator import LyricsGenerator
-from model.request import GenerationRequest
+from bot.cli.measurement import Measurement, measurement
 from tests.tiny import write_songs
-from training.evaluation import evaluation
 from training.evaluation.journal import Journal
-from training.evaluation.samples import write_all
+from training.evaluation.lyrics import evaluate_lyrics
 
 ABOUT = {"count": 3}
 
@@ -51,6 +46,7 @@ class Interrupted:
         return squares(some)
 
 
+@settings(max_examples=50)
 @given(count=st.integers(0, 9), batch=st.integers(1, 4), batches=st.integers(0, 9), torn=st.integers(0, 30))
 def test_nothing_is_done_twice_and_nothing_is_left_out(
     tmp_path_factory: pytest.TempPathFactory, count: int, batch: int, batches: int, torn: int
@@ -127,42 +123,94 @@ def test_without_a_result_nothing_is_kept(tmp_path: Path, monkeypatch: pytest.Mo
     assert list(tmp_path.iterdir()) == []
 
 
-def songwriter(*words: str | Path) -> Result:
-    return CliRunner().invoke(main, [str(word) for word in words])
+def runs(*words: str | Path, work: Interrupted, beside: Path | None = None) -> Result:
+    """A command that measures four squares."""
+    group = click.Group()
 
+    @measurement(
+        group,
+        "squares",
+        click.option("--songs", type=click.Path(path_type=Path)),
+        click.option("--count", default=3),
+        click.option("-r", "seed", default=1),
+        needs=(),
+    )
+    def squared(checkpoints: Path, songs: Path, count: int, seed: int) -> Measurement:
+        """Squares of numbers."""
+        return Measurement(
+            {"songs": songs},
+            lambda journal: {"squares": journal.each("squares", range(4), work)},
+            show=lambda result: f"{count} times {result['squares']}",
+            write=beside and (lambda result: beside.write_text(f"also {result['squares']}")),
+        )
 
-def figures(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_text())
-    found.pop("provenance")
-    return found
-
-
-# So many that on a busy machine, too, they are not done before the signal comes.
-WALLS = 120
+    return CliRunner().invoke(group, ["squares", *map(str, words)])
 
 
 @pytest.fixture
-def walls(tmp_path: Path) -> tuple[str | Path, ...]:
-    """A command that captions some pictures, one of which is none; behind it comes the result."""
-    names = [f"{number}.png" for number in range(WALLS)]
-    for number, name in enumerate(names):
-        Image.new("RGB", (40, 40), (number % 256, 90, 200)).save(tmp_path / name)
-    (tmp_path / "3.png").write_bytes(b"no picture")
-    (tmp_path / "token.txt").write_text("".join(f"{name}#0\tA wall of one colour .\n" for name in names))
-    (tmp_path / "list.txt").write_text("\n".join(names) + "\n")
-    return (
-        *("evaluate", "captions", "--images", tmp_path, "--captions", tmp_path / "token.txt", "--no-meteor"),
-        *("--split", tmp_path / "list.txt", "--beam", "1", "--save"),
-    )
+def songs(tmp_path: Path) -> Path:
+    path = tmp_path / "songs"
+    path.write_text("la")
+    return path
 
 
-def test_ctrl_c_and_the_same_command_again(
-    tmp_path: Path, nltk_data: None, walls: tuple[str | Path, ...]
-) -> None:
-    halves = tmp_path / "halves.json"
-    command = [sys.executable, "-c", "from bot.cli.main import main; main()", *map(str, walls), str(halves)]
-    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    journal = tmp_path / "halves.json.unfinished"
+def test_options_and_files_decide_what_goes_on(tmp_path: Path, songs: Path) -> None:
+    def done(*options: str) -> list[int]:
+        """Which of four squares a run makes that is interrupted after one more of them."""
+        work = Interrupted(1)
+        stopped = runs("--songs", songs, "--save", tmp_path / "result.json", *options, work=work)
+        assert stopped.exit_code == 1
+        assert stopped.stderr.endswith("songwriter: interrupted. The same command goes on from here.\n")
+        return work.done
+
+    assert done() == [0]
+    assert done("--json") == [1]
+    assert done("--count", "4") == [0]
+    assert done("--count", "4") == [1]
+    songs.write_text("la la")
+    assert done("--count", "4") == [0]
+
+
+def test_without_a_place_to_keep_it_an_interruption_says_that_all_is_lost(songs: Path) -> None:
+    stopped = runs("--songs", songs, work=Interrupted(1))
+    assert stopped.exit_code == 1
+    assert stopped.stderr.endswith("songwriter: interrupted. Nothing is kept.\n")
+
+
+def test_a_result_is_shown_written_and_saved_with_where_it_comes_from(tmp_path: Path, songs: Path) -> None:
+    folder, also = tmp_path / "new", tmp_path / "also"
+    words = ("--songs", songs, "-r", "7", "--save", folder / "result.json")
+    assert runs(*words, work=Interrupted(9), beside=also).stdout == "3 times [0, 1, 4, 9]\n"
+    assert also.read_text() == "also [0, 1, 4, 9]"
+    assert [path.name for path in folder.iterdir()] == ["result.json"]
+    saved = json.loads((folder / "result.json").read_text())
+    assert saved["provenance"]["random_seed"] == 7
+    assert saved["provenance"]["inputs"]["songs"]["path"] == str(songs)
+    assert json.loads(runs(*words, "--json", work=Interrupted(9)).stdout) == saved
+
+
+SLOW_SQUARES = """
+import os, time, click
+from bot.cli.measurement import Measurement, measurement
+
+def work(some):
+    time.sleep(float(os.environ["PAUSE"]))
+    return [number * number for number in some]
+
+group = click.Group()
+
+@measurement(group, "squares", needs=())
+def squares(checkpoints):
+    return Measurement({}, lambda journal: {"squares": journal.each("squares", range(60), work)})
+
+group()
+"""
+
+
+def test_ctrl_c_and_the_same_command_again(tmp_path: Path) -> None:
+    result, journal = tmp_path / "result.json", tmp_path / "result.json.unfinished"
+    command = [sys.executable, "-c", SLOW_SQUARES, "squares", "--save", str(result)]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "PAUSE": "0.5"})
     while not journal.exists() and running.poll() is None:
         time.sleep(0.005)
     running.send_signal(signal.SIGINT)
@@ -170,77 +218,40 @@ def test_ctrl_c_and_the_same_command_again(
     assert running.returncode == 1
     assert said.endswith("songwriter: interrupted. The same command goes on from here.\n")
     assert "Traceback" not in said
-    assert not halves.exists()
+    assert not result.exists()
     assert journal.exists()
-    again = songwriter(*walls, halves)
-    assert again.exit_code == 0, again.output
-    # The bar begins where the pictures are that were not captioned yet.
-    assert re.search(rf"captions: +\d+%.*?\| (\d+)/{WALLS}", again.stderr)[1] != "0"  # type: ignore[index]
-    # What could not be read was in the first half.
-    assert (figures(halves)["pictures"], figures(halves)["skipped"]) == (WALLS - 1, 1)
+    again = subprocess.run(
+        command, stderr=subprocess.PIPE, text=True, env={**os.environ, "PAUSE": "0"}, timeout=120
+    )
+    assert again.returncode == 0, again.stderr
+    # The bar begins where the first run stopped.
+    assert re.search(r"squares: +\d+%.*?\| (\d+)/60", again.stderr)[1] != "0"  # type: ignore[index]
+    assert json.loads(result.read_text())["squares"] == squares(range(60))
     assert not journal.exists()
 
 
-def test_options_and_files_decide_what_goes_on(tmp_path: Path) -> None:
-    songs, result = tmp_path / "songs", tmp_path / "result.json"
-    songs.write_text("la")
+class Short(Journal):
+    """A journal of small batches, the third of which is interrupted."""
 
-    def kept(**options: Any) -> list[int]:
-        """What is left of four squares by an interruption after one more of them."""
-        work = Interrupted(1)
-        with click.Context(click.Command("samples")) as context, suppress(SystemExit):
-            context.params = {"count": 3, "as_json": False, "save": result} | options
-            with resumed(result, {"songs": songs}) as journal:
-                journal.each("squares", range(4), work)
-        return work.done
+    batches = 2
 
-    assert kept() == [0]
-    assert kept(as_json=True) == [1]
-    assert kept(count=4) == [0]
-    assert kept(count=4) == [1]
-    songs.write_text("la la")
-    assert kept(count=4) == [0]
+    def each(self, stage: str, wanted: Sequence[Any], work: Any, batch: int = 1, unit: str = "") -> list[Any]:
+        def some(items: Sequence[Any]) -> Any:
+            if not self.batches:
+                raise KeyboardInterrupt
+            self.batches -= 1
+            return work(items)
+
+        return super().each(stage, wanted, some, 2, unit)
 
 
-def test_stanzas_go_on_as_they_would_have_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.evaluation.samples._ROWS", 4)
-    writer = LyricsGenerator.load()
-    wanted = [(("sea",), GenerationRequest(seed=number, candidates=2)) for number in range(6)]
-    whole = write_all(writer, wanted)
-    compose, calls = writer.compose, []
+def test_losses_that_went_on_are_those_of_one_run(tmp_path: Path, checkpoints: Path) -> None:
+    def measured(journal: Journal) -> dict[str, Any]:
+        return evaluate_lyrics(checkpoints, corpus, "test", engine="int8", journal=journal)
 
-    def interrupted(some: Sequence[Any]) -> list[Any]:
-        calls.append(len(some))
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        return compose(some)
-
-    monkeypatch.setattr(writer, "compose", interrupted)
+    corpus, result = write_songs(tmp_path), tmp_path / "result.json"
+    whole = measured(Journal())
     with pytest.raises(KeyboardInterrupt):
-        write_all(writer, wanted, Journal(tmp_path / "result.json"))
-    assert write_all(writer, wanted, Journal(tmp_path / "result.json")) == whole
-    assert calls == [2, 2, 2, 2]
-
-
-def test_losses_go_on(tmp_path: Path, nltk_data: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    corpus = write_songs(tmp_path)
-    monkeypatch.setattr(evaluation, "_KEPT", 200)
-    words = ("evaluate", "lyrics", corpus, "--engine", "int8", "--split", "train")
-    whole, halves = tmp_path / "whole.json", tmp_path / "halves.json"
-    assert songwriter(*words, "--save", whole).exit_code == 0
-    measure, calls = evaluation.stepped_nats, []
-
-    def interrupted(stepper: Any, texts: Sequence[str], vocabulary: Any) -> list[float]:
-        calls.append(len(texts))
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return measure(stepper, texts, vocabulary)
-
-    monkeypatch.setattr(evaluation, "stepped_nats", interrupted)
-    assert songwriter(*words, "--save", halves).exit_code == 1
-    assert songwriter(*words, "--save", halves).exit_code == 0
-    assert sum(calls) == figures(whole)["stanzas"] + calls[1]
-    assert figures(halves) == figures(whole)
-    # Without --save there is nowhere to keep anything.
-    calls.clear()
-    assert songwriter(*words).stderr.endswith("songwriter: interrupted. Nothing is kept.\n")
+        measured(Short(result, ABOUT))
+    assert len(Journal(result, ABOUT).done("nats")) == 4 < whole["stanzas"]
+    assert measured(Journal(result, ABOUT)) == whole
