@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -56,7 +57,7 @@ Nearest = npt.NDArray[np.int8]
 
 
 class Spelling:
-    """The words that may be written, laid out for the sampler; one serves all wishes."""
+    """The words that may be written, laid out for the sampler; one serves all requests."""
 
     def __init__(self, lexicon: Lexicon, vocabulary: CharVocabulary) -> None:
         self.sounds, self.lemma = lexicon.sounds, lexicon.lemma
@@ -144,9 +145,40 @@ class Spelling:
         return nearest
 
 
+class _Situation(NamedTuple):
+    """All that decides where words and lines may end: wherever it is the same, so is the mask.
+
+    Attributes:
+        state: of the trie.
+        word_is_whole: whether a known word ends there.
+        word: that word, or behind a word that one; "" inside of a word.
+        room: syllables that may still come behind those of the line's whole words; ``_FAR`` for any number.
+        rhyming: the word that the line has to rhyme with, None for none.
+        leads: whether another line will have to rhyme with it.
+        taken: whether another line ends in ``word``.
+        last_line: whether the stanza may end.
+        wanted: the word that is to be the line's last, "" for any.
+    """
+
+    state: int
+    word_is_whole: bool
+    word: str
+    room: int
+    rhyming: str | None
+    leads: bool
+    taken: bool
+    last_line: bool
+    wanted: str
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether not any word may end the line."""
+        return bool(self.rhyming or self.wanted)
+
+
 @dataclass
 class Rules:
-    """What the rows of one wish may write.
+    """What the rows of one request may write.
 
     Attributes:
         spelling: known words.
@@ -171,12 +203,10 @@ class Rules:
     lines: KnownLines | None = None
     # What does not change while a stanza grows is found once.
     _alike: list[tuple[int, ...]] = field(init=False, repr=False)
-    _models: dict[tuple[str, ...], tuple[str | None, bool]] = field(init=False, repr=False)
+    _rhymings: dict[tuple[str, ...], tuple[str | None, bool]] = field(init=False, repr=False)
     _barred: dict[str, bool] = field(init=False, repr=False)
     _known: dict[str, bool] = field(init=False, repr=False)
-    _masks: dict[tuple[int, str, int, str | None, bool, bool, bool, str], Mask] = field(
-        init=False, repr=False
-    )
+    _masks: dict[_Situation, Mask] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         letters = (
@@ -188,7 +218,7 @@ class Rules:
             tuple(n for n, other in enumerate(letters) if n != line and other == letter)
             for line, letter in enumerate(letters)
         ]
-        self._models, self._masks, self._barred, self._known = {}, {}, {}, {}
+        self._rhymings, self._masks, self._barred, self._known = {}, {}, {}, {}
 
     def allowed(self, state: int, progress: ConditioningState, text: str) -> Mask:
         """Which symbols may come next, (symbols,), not to be written to: none after a dead end.
@@ -198,17 +228,11 @@ class Rules:
             progress: of the text.
             text: as far as it is written.
         """
-        spelling = self.spelling
-        model, leads = self._models.get(progress.ends) or self._look_up(progress.ends)
-        word = progress.word.strip("'") if spelling.ends[state] else "" if progress.word else progress.last
-        room = progress.asked + SLACK - progress.spoken if progress.asked else _FAR
-        taken = word in progress.ends or word in self.ends.values()
-        wanted = self.planned[progress.line] if progress.line < len(self.planned) else ""
-        key = state, word, room, model, leads, taken, progress.lines_left <= 1, wanted
-        mask = self._masks.get(key)
+        spelling, at = self.spelling, self._situation(state, progress)
+        mask = self._masks.get(at)
         if mask is None:
-            mask = self._masks[key] = self._mask(*key)
-        if spelling.ends[state] and self._bars(text, (*progress.words, word)):
+            mask = self._masks[at] = self._mask(at)
+        if at.word_is_whole and self._bars(text, (*progress.words, at.word)):
             return _without(mask, spelling.between)
         if self.lines is not None and mask[spelling.newline] and self._is_known_line(text):
             mask = _without(mask, spelling.line_end)
@@ -247,95 +271,100 @@ class Rules:
         lemma, line = self.spelling.lemma(word), words(text.rpartition(NEWLINE)[2])
         return any(self.spelling.lemma(other) == lemma for other in line[:-1])
 
-    def _mask(
-        self,
-        state: int,
-        word: str,
-        room: int,
-        model: str | None,
-        leads: bool,
-        taken: bool,
-        last_line: bool,
-        wanted: str,
-    ) -> Mask:
-        """What ``allowed`` says wherever these are the same.
+    def _situation(self, state: int, progress: ConditioningState) -> _Situation:
+        whole = self.spelling.ends[state]
+        word = progress.word.strip("'") if whole else "" if progress.word else progress.last
+        room = progress.asked + SLACK - progress.spoken if progress.asked else _FAR
+        rhyming, leads = self._rhymings.get(progress.ends) or self._find_rhyming(progress.ends)
+        taken = word in progress.ends or word in self.ends.values()
+        wanted = self.planned[progress.line] if progress.line < len(self.planned) else ""
+        return _Situation(state, whole, word, room, rhyming, leads, taken, progress.lines_left <= 1, wanted)
 
-        Args:
-            state: of the trie.
-            word: the whole word that ends there, or before there; "" inside of a word.
-            room: syllables that the line's words after the whole ones may have.
-            model: the word that the line has to rhyme with.
-            leads: whether another line will have to rhyme with it.
-            taken: whether another line ends in that word.
-            last_line: whether the stanza may end.
-            wanted: the word that is to be the line's last, "" for any.
-        """
-        spelling = self.spelling
-        mask: Mask = spelling.open[state].copy()
-        mask[EOS] &= last_line
-        if room <= _NEAR:
-            mask &= spelling.between | self._letters(state, room, model, leads, wanted)
-        more = room > 0
-        if spelling.ends[state]:
-            more = room > LAST
-            room -= spelling.sounds.syllables(word) if room < _FAR else 0
-            more &= room > 0
-            if room < 0:
-                return _without(mask, spelling.between)
-        short = 2 * SLACK < room < _FAR
-        last = bool(mask[spelling.newline] and word and not short and not taken)
-        last = last and self._may_be_last(word, model, leads, wanted)
-        bound = bool(model or wanted)
-        if wanted and word == wanted and spelling.ends[state] and not last:
-            # Written too early it would have to come again.
+    def _mask(self, at: _Situation) -> Mask:
+        """Which symbols may come next, (symbols,), but for what the text as a whole bars."""
+        spelling, mask = self.spelling, self._spelled(at)
+        if self._is_too_long(at) or self._comes_too_early(at):
+            # A longer word that begins so may still fit.
             return _without(mask, spelling.between)
-        if last and (wanted or (bound and not spelling.ends[state])):
-            # Behind a pause, another rhyme would be one word too many.
-            more = False
-        if not last:
-            mask = _without(mask, spelling.line_end if more else spelling.between)
+        ends, goes_on = self._may_end_line(at), self._may_go_on(at)
+        if not ends:
+            mask = _without(mask, spelling.line_end if goes_on else spelling.between)
+        if not ends and at.is_bound and self._left(at) <= _NEAR:
             # "The sun was gone, feet": a word that is there for the rhyme alone.
-            mask = _without(mask, spelling.pause) if bound and room <= _NEAR else mask
-        return mask if more else _without(mask, spelling.going_on)
+            mask = _without(mask, spelling.pause)
+        return mask if goes_on else _without(mask, spelling.going_on)
+
+    def _spelled(self, at: _Situation) -> Mask:
+        """What spells known words; near the end of the line, words that leave it a way to end."""
+        mask: Mask = self.spelling.open[at.state].copy()
+        mask[EOS] &= at.last_line
+        return mask & (self.spelling.between | self._letters(at)) if at.room <= _NEAR else mask
+
+    def _left(self, at: _Situation) -> int:
+        """Syllables that the line may have behind the word that may be whole here."""
+        counted = at.word_is_whole and at.room < _FAR
+        return at.room - self.spelling.sounds.syllables(at.word) if counted else at.room
+
+    def _is_too_long(self, at: _Situation) -> bool:
+        """Whether the word that ends here has more syllables than the line has room for."""
+        return at.word_is_whole and self._left(at) < 0
+
+    def _comes_too_early(self, at: _Situation) -> bool:
+        """Whether this is the word that is to end the line, and it may not yet: it would come twice."""
+        return at.word_is_whole and at.word == at.wanted and not self._may_end_line(at)
+
+    def _may_end_line(self, at: _Situation) -> bool:
+        too_short = 2 * SLACK < self._left(at) < _FAR
+        may_break = bool(self.spelling.open[at.state, self.spelling.newline])
+        return may_break and not too_short and not at.taken and self._may_be_last(at)
+
+    def _may_go_on(self, at: _Situation) -> bool:
+        """Whether another word may come into the line."""
+        if self._may_end_line(at) and (at.wanted or (at.rhyming and not at.word_is_whole)):
+            # Behind a pause, another rhyme would be one word too many.
+            return False
+        return self._left(at) > 0 and at.room > (LAST if at.word_is_whole else 0)
 
     def alike(self, line: int) -> tuple[int, ...]:
         """The other lines that have a line's letter in the scheme."""
         return self._alike[line] if line < len(self._alike) else ()
 
-    def _look_up(self, ends: tuple[str, ...]) -> tuple[str | None, bool]:
+    def _find_rhyming(self, ends: tuple[str, ...]) -> tuple[str | None, bool]:
         """The word that the line after such line ends has to rhyme with, if one that has rhymes; and
         whether another line will have to rhyme with it.
         """
         alike = self.alike(len(ends))
         known = (ends[line] if line < len(ends) else self.ends.get(line) for line in alike)
-        model = next((word for word in known if word and self.spelling.rhymes(word) is not None), None)
-        self._models[ends] = found = model, bool(alike)
+        rhyming = next((word for word in known if word and self.spelling.rhymes(word) is not None), None)
+        self._rhymings[ends] = found = rhyming, bool(alike)
         return found
 
-    def _letters(self, state: int, room: int, model: str | None, leads: bool, wanted: str) -> Mask:
+    def _letters(self, at: _Situation) -> Mask:
         """Letters toward a word that can end the line, or one that leaves room for such a word."""
-        following = self.spelling.trie.follow[state]
-        mask: Mask = self._last_words(model, leads, wanted)[following] <= room
-        if room > LAST:
-            mask |= self.spelling.any[following] < room
+        following = self.spelling.trie.follow[at.state]
+        mask: Mask = self._last_words(at)[following] <= at.room
+        if at.room > LAST:
+            mask |= self.spelling.any[following] < at.room
         return mask
 
-    def _last_words(self, model: str | None, leads: bool, wanted: str) -> Nearest:
-        if wanted:
-            return self.spelling.alone(wanted)
-        rhymes = self.spelling.rhymes(model) if model else None
+    def _last_words(self, at: _Situation) -> Nearest:
+        """What leads to a word that may be the line's last."""
+        if at.wanted:
+            return self.spelling.alone(at.wanted)
+        rhymes = self.spelling.rhymes(at.rhyming) if at.rhyming else None
         if rhymes is not None:
             return rhymes
-        return self.spelling.rich if leads else self.spelling.any
+        return self.spelling.rich if at.leads else self.spelling.any
 
-    def _may_be_last(self, word: str, model: str | None, leads: bool, wanted: str) -> bool:
-        if wanted:
-            return word == wanted
-        if word in _NEVER_LAST:
+    def _may_be_last(self, at: _Situation) -> bool:
+        """Whether the word may be the line's last."""
+        if at.wanted:
+            return at.word == at.wanted
+        if not at.word or at.word in _NEVER_LAST:
             return False
-        if model:
-            return self.spelling.sounds.rhyme(word, model)
-        return not leads or self.spelling.is_rich(word)
+        if at.rhyming:
+            return self.spelling.sounds.rhyme(at.word, at.rhyming)
+        return not at.leads or self.spelling.is_rich(at.word)
 
 
 def _without(mask: Mask, barred: Mask) -> Mask:
