@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from model.lyrics_generator import LyricsGenerator
 
 ROOT = Path(__file__).parent.parent
 # One thread a test process: the machines that run this are small and shared.
@@ -68,10 +72,14 @@ def _models_once() -> dict[type, Callable[..., Any]]:
     from model.lyrics_generator import LyricsGenerator
 
     def once(load: Callable[..., Any]) -> Callable[..., Any]:
-        kept = functools.cache(load)
+        signature, kept = inspect.signature(load), functools.cache(load)
 
-        def loaded(folder: Path = CHECKPOINTS, *args: Any, **kwargs: Any) -> Any:
-            return (kept if folder == CHECKPOINTS else load)(folder, *args, **kwargs)
+        def loaded(*args: Any, **kwargs: Any) -> Any:
+            asked = signature.bind(*args, **kwargs)
+            # However it is asked for: with a default or without it.
+            asked.apply_defaults()
+            reader = kept if asked.arguments["folder"] == CHECKPOINTS else load
+            return reader(*asked.args, **asked.kwargs)
 
         return loaded
 
@@ -83,6 +91,15 @@ def models_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """For tests of commands: reading the models takes longer than most of these, and none changes them."""
     for kind, load in _models_once().items():
         monkeypatch.setattr(kind, "load", load)
+
+
+@pytest.fixture(scope="session")
+def lyrics_generator() -> LyricsGenerator:
+    """The shipped one, that which commands get with ``models_read_once``."""
+    from model.lyrics_generator import LyricsGenerator
+
+    made: LyricsGenerator = _models_once()[LyricsGenerator]()
+    return made
 
 
 @pytest.fixture(scope="session")

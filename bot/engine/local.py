@@ -51,6 +51,8 @@ _HEARTBEAT = 0.5
 _BATCH_SECONDS = 1.0
 # A picture may kill two workers: the first time it may be its batch's fault, or chance.
 _MAX_DEATHS = 2
+# Where a machine's graphics cards show.
+DEVICES = Path("/dev")
 # Pictures that crashed a worker are remembered while they are likely to be posted again.
 _MAX_DENIED = 128
 
@@ -372,7 +374,7 @@ def _how_many(settings: Engine) -> int:
     if settings.workers != "auto":
         return settings.workers
     # Only torch knows for sure which GPUs can be used, and it stays out of this process.
-    gpus = 0 if settings.device == "cpu" else len([*Path("/dev").glob("nvidia[0-9]*")])
+    gpus = 0 if settings.device == "cpu" else len([*DEVICES.glob("nvidia[0-9]*")])
     if gpus and find_spec("torch") is None:
         gpus = 0
     return gpus or min(_CPU_WORKERS, os.cpu_count() or 1)

@@ -31,8 +31,8 @@ FEW = Lexicon({word: Entry(500, "n", word, 0.0) for word in ("cat", "dog", "sea"
 
 
 @pytest.fixture(scope="module")
-def writer(checkpoints: Path) -> LyricsGenerator:
-    return LyricsGenerator.load(checkpoints)
+def writer(lyrics_generator: LyricsGenerator) -> LyricsGenerator:
+    return lyrics_generator
 
 
 @cache
@@ -122,10 +122,12 @@ def test_candidates_come_best_first_and_their_parts_make_the_score(writer: Lyric
     assert writer.shown(song.candidates[0].text) == song.lines
 
 
-def test_weights_that_a_header_does_not_have_are_the_programs_own(checkpoints: Path) -> None:
+def test_weights_that_a_header_does_not_have_are_the_programs_own(
+    checkpoints: Path, writer: LyricsGenerator
+) -> None:
     """The header of an older checkpoint names fewer parts of the score."""
     named = load_checkpoint(checkpoints / "generator.safetensors", "generator").header["ranking"]
-    assert LyricsGenerator.load(checkpoints).tools.weights == replace(Weights(), **named)
+    assert writer.tools.weights == replace(Weights(), **named)
 
 
 def test_no_line_ends_like_another_and_every_ending_is_weighed(writer: LyricsGenerator) -> None:

@@ -19,9 +19,12 @@ from model.text import fold
 SHIPPED = Path("data/checkpoints")
 
 
+pytestmark = pytest.mark.usefixtures("models_read_once")
+
+
 @pytest.fixture(scope="module")
-def writer() -> LyricsGenerator:
-    return LyricsGenerator.load(SHIPPED)
+def writer(lyrics_generator: LyricsGenerator) -> LyricsGenerator:
+    return lyrics_generator
 
 
 def _song(writer: LyricsGenerator, caption: str | None, request: GenerationRequest) -> Song:
@@ -63,9 +66,12 @@ def test_a_line_is_planned_anew(writer: LyricsGenerator) -> None:
 @pytest.mark.parametrize(
     ("keywords", "asked"),
     [
-        (("zzxq",), GenerationRequest(seed=3)),
-        ((), GenerationRequest(seed=3, prompt="all through the long and lonely night of winter")),
-        (("dog",), GenerationRequest(seed=3, style="ballad")),
+        (("zzxq",), GenerationRequest(seed=3, candidates=8)),
+        (
+            (),
+            GenerationRequest(seed=3, candidates=8, prompt="all through the long and lonely night of winter"),
+        ),
+        (("dog",), GenerationRequest(seed=3, candidates=8, style="ballad")),
     ],
     ids=["a word that nobody knows", "a seed of many syllables", "an old style"],
 )

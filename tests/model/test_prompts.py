@@ -41,6 +41,7 @@ def test_a_checked_seed_is_checked_already(typed: str) -> None:
     assert check_prompt(prompt) == prompt
 
 
+@pytest.mark.usefixtures("models_read_once")
 def test_a_stanza_starts_with_the_word_as_it_was_typed() -> None:
     words = ["lyrics", "-s", "'tis the", "-r", "1", "--candidates", "2", "--json"]
     [stanza] = json.loads(CliRunner().invoke(main, words).stdout)["stanzas"]

