@@ -33,7 +33,7 @@ def run(config_path: Path | None) -> None:
         stop(str(error), BAD_CONFIGURATION)
     if config.engine.device == "cuda":
         check_torch('engine.device = "cuda"')
-    from bot.__main__ import run as run_bot
+    from bot.app import run as run_bot
     from bot.store import BadStore, StoreError
 
     try:

@@ -51,7 +51,7 @@ def loaded(writer: LyricsGenerator, monkeypatch: pytest.MonkeyPatch) -> list[Pat
         folders.append(checkpoints)
         return writer
 
-    monkeypatch.setattr("bot.cli.replay.load_pen", load)
+    monkeypatch.setattr("bot.cli.replay.load_lyrics_generator", load)
     return folders
 
 
