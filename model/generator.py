@@ -42,7 +42,7 @@ CELLS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "lstm": Lstm, "gru
 
 
 class Conditions(NamedTuple):
-    """What the network is told beside the symbols: a batch of ``Conditioning`` and its progress.
+    """What the network is given beside the symbols: a batch of ``Conditioning`` and its progress.
 
     Id 0 stands for "not asked", or for a word that is not there yet.
     """
@@ -84,19 +84,19 @@ class Conditions(NamedTuple):
 
 
 class Generator(nn.Module):
-    """Embedding and wish, recurrent layers, softmax over characters.
+    """Embedding and conditioning, recurrent layers, softmax over characters.
 
-    With ``control`` and ``word`` 0 it is a plain character network: told nothing beside the symbols.
+    With ``control`` and ``word`` 0 it is a plain character network: given nothing beside the symbols.
 
     Args:
         symbols: vocabulary size.
         lemmas: keywords with a vector of their own; others are known by their letters.
         embedding: size of a symbol's embedding.
         word: size of a written word's embedding.
-        plan: size of a planned word's embedding; 0 for a network that is told of no plan.
+        plan: size of a planned word's embedding; 0 for a network that takes no plan.
         forms: planned words with a vector of their own; others are known by their letters.
         styles: how many of ``STYLES`` it knows.
-        control: size of a wish's embedding.
+        control: size of a conditioning's embedding.
         hidden: state size.
         layers: recurrent layers.
         dropout: between layers and before the softmax, in training only.
@@ -183,8 +183,8 @@ class Generator(nn.Module):
     ) -> tuple[Tensor, State]:
         """(batch, time) ids -> logits (batch, time, symbols) and the state after the last step."""
         written = self.word(conditions.written).flatten(2)
-        told = [self.controls(conditions), written, *([self.planned(conditions)] if self.plan else [])]
-        inputs = torch.cat([self.embedding(symbols), *told], 2)
+        given = [self.controls(conditions), written, *([self.planned(conditions)] if self.plan else [])]
+        inputs = torch.cat([self.embedding(symbols), *given], 2)
         # Cells with one part of state take and give it bare.
         bare = state[0] if state and len(state) == 1 else state
         hidden, after = self.recurrent(inputs, bare)
@@ -194,7 +194,7 @@ class Generator(nn.Module):
 
 
 def conditions_of(generator: Generator, wanted: Sequence[tuple[Conditioning, str]]) -> Conditions:
-    """Steering and the text it comes with -> a batch, with the progress at every input.
+    """Conditionings and the text that each comes with -> a batch, with the progress at every input.
 
     Input 0 is ``<bos>``, input ``n`` the text's n-th character.
     """
@@ -216,11 +216,11 @@ def conditions_of(generator: Generator, wanted: Sequence[tuple[Conditioning, str
         for name in ("written", "syllables", "rhyme"):
             getattr(found, name)[row, : len(text) + 1] = torch.from_numpy(getattr(context, name))
         if conditioning.plan and generator.plan:
-            _tell_plan(generator, found, row, conditioning, context)
+            _add_plan(generator, found, row, conditioning, context)
     return found
 
 
-def _tell_plan(
+def _add_plan(
     generator: Generator, found: Conditions, row: int, conditioning: Conditioning, context: Context
 ) -> None:
     for place, word in enumerate(plan_words(conditioning.plan)):
@@ -276,18 +276,16 @@ class TorchStepper:
 
     @torch.inference_mode()
     def start(self, conditionings: Sequence[Conditioning]) -> list[object]:
-        asked = conditions_of(self.model, [(conditioning, "") for conditioning in conditionings]).to(
-            self.device
-        )
-        constant = self.model.style(asked.style) + self.model.mood(asked.mood)
-        words = self.model.vectors(asked.keywords, asked.spellings)
+        given = conditions_of(self.model, [(one, "") for one in conditionings]).to(self.device)
+        constant = self.model.style(given.style) + self.model.mood(given.mood)
+        words = self.model.vectors(given.keywords, given.spellings)
         self._constant = constant @ self._control_part
         self._keywords = words.flatten(0, 1) @ self._control_part
         if self.model.plan:
-            planned = self.model.form(asked.forms) + self.model.letters(asked.letters).sum(-2)
-            # (steerings, roles x places, gates): what each planned word adds in each role.
+            planned = self.model.form(given.forms) + self.model.letters(given.letters).sum(-2)
+            # (conditionings, roles x places, gates): what each planned word adds in each role.
             self._planned = (planned[:, None] @ self._plan_part).flatten(1, 2)
-            # What was told stays the same for a word at least.
+            # What of a plan is open stays the same for a word at least.
             self._plans: dict[tuple[int, int, tuple[int, ...]], Tensor] = {}
         fresh = torch.zeros((self.layers * self._parts, self.hidden), device=self.device)
         return [fresh] * len(conditionings)
@@ -299,19 +297,24 @@ class TorchStepper:
 
     @torch.inference_mode()
     def step(self, ids: Ids, context: Context) -> Floats:
-        symbols, asked, left, written, syllables, rhyme = (
-            torch.from_numpy(array).to(self.device)
-            for array in (
-                ids, context.conditioning, context.lines_left, context.written, context.syllables, context.rhyme,
-            )
-        )  # fmt: skip
-        inputs = self._symbols[symbols] + self._lines[left] + self._constant[asked]
+        given = (
+            ids,
+            context.conditioning,
+            context.lines_left,
+            context.written,
+            context.syllables,
+            context.rhyme,
+        )
+        symbols, conditioning, left, written, syllables, rhyme = (
+            torch.from_numpy(array).to(self.device) for array in given
+        )
+        inputs = self._symbols[symbols] + self._lines[left] + self._constant[conditioning]
         inputs += self._syllables[syllables]
         inputs.addmm_(self._rhymes[rhyme], self._control_part)
         inputs.addmm_(self._word[written].flatten(1), self._word_part)
         inputs.addmm_(self._waiting(context), self._keywords)
         if self.model.plan:
-            inputs += self._told_plans(context)
+            inputs += self._plan_gates(context)
         inputs += self._product(self._state[0][0], self._first)
         self._state[0] = self._advance(inputs, self._state[0])
         for layer, (weights, bias) in enumerate(self._upper, start=1):
@@ -328,23 +331,22 @@ class TorchStepper:
     def _product(self, rows: Tensor, weights: Tensor) -> Tensor:
         return (rows.to(self.precision) @ weights).float()
 
-    def _told_plans(self, context: Context) -> Tensor:
+    def _plan_gates(self, context: Context) -> Tensor:
         """What each row's plan adds to the first layer's gates, (rows, gates)."""
-        progress = zip(
-            context.conditioning.tolist(), context.line.tolist(), map(tuple, context.planned.tolist()), strict=True
-        )
-        return torch.stack([self._told_plan(*one) for one in progress])
+        planned = map(tuple, context.planned.tolist())
+        progress = zip(context.conditioning.tolist(), context.line.tolist(), planned, strict=True)
+        return torch.stack([self._open_plan(*one) for one in progress])
 
-    def _told_plan(self, asked: int, line: int, planned: tuple[int, ...]) -> Tensor:
-        key = asked, line, planned
+    def _open_plan(self, conditioning: int, line: int, planned: tuple[int, ...]) -> Tensor:
+        key = conditioning, line, planned
         if key not in self._plans:
             roles = enumerate(plan_roles(line, planned))
             chosen = [role * PLACES + place for role, places in roles for place in places]
-            self._plans[key] = self._planned[asked, chosen].sum(0)
+            self._plans[key] = self._planned[conditioning, chosen].sum(0)
         return self._plans[key]
 
     def _waiting(self, context: Context) -> Tensor:
-        """Which of all the steerings' keywords each row still has to write, (rows, steerings x keywords)."""
+        """Which of all keywords each row still has to write, (rows, conditionings x keywords)."""
         rows, count = context.waiting.shape
         spread = np.zeros((rows, len(self._constant), count), dtype=np.float32)
         spread[np.arange(rows), context.conditioning] = context.waiting

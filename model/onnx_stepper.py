@@ -34,9 +34,9 @@ from model.rhyme import MAX_SYLLABLES, RHYMES
 from model.sampling import Floats, Ids
 from model.vocabulary import CharVocabulary
 
-# What a wish is looked up in.
+# What a conditioning is looked up in.
 _TABLES = ("style", "mood", "lines", "syllables", "rhyme", "keyword", "spelling")
-# Wishes whose part of the gates is kept: 32 MB where a layer has 2048 gates.
+# Contexts whose part of the gates is kept: 32 MB where a layer has 2048 gates.
 _KEPT = 4096
 # Rows that there is memory for from the start; a stanza's candidates are 48.
 _ROWS = 64
@@ -50,7 +50,7 @@ class OnnxStepper:
 
     A layer is one product of its input and state with its weights, all of 8 bits, a scale a
     gate; sums, gates and the output layer are float32. The first layer's input is, but for the
-    words before, the sum of two rows of tables: one of symbols, one of wishes as they come up.
+    words before, the sum of two rows of tables: one of symbols, one of contexts as they come up.
     A state is (layers x parts, 1, hidden), a layer's parts one after the other.
 
     Args:
@@ -112,7 +112,7 @@ class OnnxStepper:
     def step(self, ids: Ids, context: Context) -> Floats:
         rows = len(ids)
         self._ids[:rows] = ids
-        self._tell(context)
+        self._take_in(context)
         self._session.run_with_iobinding(self._binding(rows))
         self._turn = 1 - self._turn
         return self._logits[:rows].astype(np.float64)
@@ -126,7 +126,7 @@ class OnnxStepper:
         gates, symbols, hidden = self._sizes
         self._ids, self._places = np.zeros((2, rows), dtype=np.int64)
         self._written = np.zeros((rows, 2), dtype=np.int64)
-        self._requests = np.zeros((max(_KEPT, rows), gates), dtype=np.float32)
+        self._contexts = np.zeros((max(_KEPT, rows), gates), dtype=np.float32)
         self._logits = np.zeros((rows, symbols), dtype=np.float32)
         # Those before a step and those after it, by turns.
         self._states = np.zeros((2, self._parts, rows, hidden), dtype=np.float32)
@@ -134,15 +134,15 @@ class OnnxStepper:
         self._forget()
 
     def _forget(self) -> None:
-        """Know no wish, and nothing that was told of one."""
+        """Know no context, and not that of the last step."""
         self._known: dict[int, int] = {}
-        self._told = b""
+        self._last = b""
 
     def _binding(self, rows: int) -> onnxruntime.IOBinding:
         """Where a step of the first rows reads and writes."""
         if (rows, self._turn) not in self._bindings:
             before, after = self._states[self._turn, :, :rows], self._states[1 - self._turn, :, :rows]
-            read = [self._ids[:rows], self._written[:rows], self._places[:rows], self._requests, *before]
+            read = [self._ids[:rows], self._written[:rows], self._places[:rows], self._contexts, *before]
             binding = self._session.io_binding()
             for one, array in zip(self._session.get_inputs(), read, strict=True):
                 binding.bind_input(one.name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
@@ -151,44 +151,47 @@ class OnnxStepper:
             self._bindings[rows, self._turn] = binding
         return self._bindings[rows, self._turn]
 
-    def _tell(self, context: Context) -> None:
-        """Take in what the rows are told, unless it is as at the last step, which within a word it is."""
-        told = b"".join([part.tobytes() for part in context])
-        if told != self._told:
+    def _take_in(self, context: Context) -> None:
+        """Note each row's context, unless all are as at the last step, which within a word they are."""
+        whole = b"".join([part.tobytes() for part in context])
+        if whole != self._last:
             rows = len(context.conditioning)
             self._written[:rows], self._places[:rows] = context.written, self._find(context)
-            self._told = told
+            self._last = whole
 
     def _find(self, context: Context) -> list[int]:
-        """Each row's place among the wishes' parts of the first layer's gates; few differ in a batch."""
+        """The place of each row's context in the table of gates; few contexts differ in a batch."""
         parts = (context.conditioning, context.lines_left, context.syllables, context.rhyme, context.line)
         limits = (MAX_LINES + 1, MAX_SYLLABLES + 2, RHYMES + 1, MAX_LINES + 1)
         sizes = (len(self._constant), *limits, *[2] * (MAX_KEYWORDS + MAX_INNER))
         waiting, planned = context.waiting.T.astype(np.int64), context.planned.T
         codes: list[int] = np.ravel_multi_index((*parts, *waiting, *planned), sizes).tolist()
         new = set(codes) - self._known.keys()
-        if len(self._known) + len(new) > len(self._requests):
+        if len(self._known) + len(new) > len(self._contexts):
             self._known, new = {}, set(codes)
         if new:
             first = len(self._known)
-            self._requests[first : first + len(new)] = self._gates(*np.unravel_index(list(new), sizes))
+            self._contexts[first : first + len(new)] = self._gates(*np.unravel_index(list(new), sizes))
             self._known |= {code: place for place, code in enumerate(new, start=first)}
         return [self._known[code] for code in codes]
 
-    def _gates(self, asked: Ids, left: Ids, syllables: Ids, rhyme: Ids, line: Ids, *open_: Ids) -> Singles:
-        """The same of wishes that are not known yet."""
+    def _gates(
+        self, conditioning: Ids, left: Ids, syllables: Ids, rhyme: Ids, line: Ids, *open_: Ids
+    ) -> Singles:
+        """What contexts add to the first layer's gates, (contexts, gates)."""
         waiting, planned = open_[:MAX_KEYWORDS], open_[MAX_KEYWORDS:]
-        controls = self._constant[asked] + self._vectors("lines", left)
+        controls = self._constant[conditioning] + self._vectors("lines", left)
         controls += self._vectors("syllables", syllables) + self._vectors("rhyme", rhyme)
-        controls += (np.stack(waiting, 1)[..., None] * self._keywords[asked]).sum(1)
+        controls += (np.stack(waiting, 1)[..., None] * self._keywords[conditioning]).sum(1)
         # One by one: several at once would be rounded by how many they are.
         gates = np.array([control @ self._control_part for control in controls.astype(np.float32)])
-        for row, progress in enumerate(zip(asked.tolist(), line.tolist(), np.stack(planned, 1), strict=True)):
-            self._add_planned(gates[row], *progress)
+        progress = zip(conditioning.tolist(), line.tolist(), np.stack(planned, 1), strict=True)
+        for row, one in enumerate(progress):
+            self._add_planned(gates[row], *one)
         return gates
 
-    def _add_planned(self, gates: Singles, asked: int, line: int, planned: Ids) -> None:
-        known = self._planned[asked]
+    def _add_planned(self, gates: Singles, conditioning: int, line: int, planned: Ids) -> None:
+        known = self._planned[conditioning]
         if known is None:
             return
         for role, places in enumerate(plan_roles(line, planned.tolist())):
@@ -281,13 +284,13 @@ def _laid_out(weights: Mapping[str, Array], cell: str, layer: int) -> _Layer:
 def _step(
     weights: Mapping[str, Array], symbols: Array, layers: Sequence[_Layer], cell: str, int8: bool
 ) -> Session:
-    """A step: ids, words, wishes' places and table, states -> logits, states after."""
+    """A step: ids, words, contexts' places and table, states -> logits, states after."""
     graph = _Products(int8)
     advance, parts = _CELLS[cell]
     states = [f"state{part}" for part in range(parts * len(layers))]
     # The first layer's is in the table of symbols.
-    wished = graph.add("Gather", "wishes", "places")
-    biases = [graph.add("Add", graph.add("Gather", graph.constant(symbols), "ids"), wished)]
+    context = graph.add("Gather", "contexts", "places")
+    biases = [graph.add("Add", graph.add("Gather", graph.constant(symbols), "ids"), context)]
     biases += [graph.constant(bias) for _, _, bias in layers[1:]]
     below_rows, scale = graph.words(weights["word.weight"])
     after: list[str] = []
@@ -304,7 +307,7 @@ def _step(
     # One thread: steps are too small to share; whole batches are shared out among processes.
     return graph.session(
         {"ids": (np.int64, ["rows"]), "written": (np.int64, ["rows", 2]),
-         "places": (np.int64, ["rows"]), "wishes": (np.float32, ["kept", gates]),
+         "places": (np.int64, ["rows"]), "contexts": (np.float32, ["kept", gates]),
          **dict.fromkeys(states, (np.float32, ["rows", hidden]))},
         [logits, *after],
     )  # fmt: skip
@@ -325,7 +328,7 @@ class _Products(Graph):
     def words(self, table: Array) -> tuple[list[str], float]:
         """The vectors of the last words as they go into a product, and what they are to be multiplied by.
 
-        None where a network is not told of them.
+        None where a network does not take them.
         """
         scale = 1.0
         if table.shape[1] == 0:

@@ -92,7 +92,7 @@ class Spelling:
             path = self.trie.path(word)
         except LookupError:
             return False
-        return self.ends[path[-1]]
+        return bool(path) and self.ends[path[-1]]
 
     def begins(self, letters: str) -> bool:
         """Whether letters are no word, but the beginning of one."""

@@ -23,7 +23,7 @@ NOWHERE = -1
 # States that are not inside a word.
 _SPACE, _LINE, _STOP, _HYPHEN, _DASH, _OUTSIDE = range(6)
 _LEADS_TO = {" ": _SPACE, NEWLINE: _LINE, "-": _HYPHEN, **dict.fromkeys(",.;:!?", _STOP)}
-# What may follow in them; in a word that is not known (a seed's), what may follow a word.
+# What may follow in them; in a word that is not known (a prompt's), what may follow a word.
 _FOLLOW = {
     _SPACE: {},
     _LINE: {},
@@ -124,7 +124,7 @@ class Trie:
         return states
 
     def after(self, state: int, symbol: int) -> int:
-        """Where a symbol leads, also one that may not come there, as in a seed."""
+        """Where a symbol leads, also one that may not come there, as in a prompt."""
         following = int(self.follow[state, symbol])
         return following if following != NOWHERE else _LEADS_TO.get(self.vocabulary.tokens[symbol], _OUTSIDE)
 

@@ -1,9 +1,9 @@
 """Characters a second of the generator's steps on one core. Run: ``python -m tests.bench.engine``.
 
-A character is the whole step as decoding uses it: from ids and what the model is told to
+A character is the whole step as decoding uses it: from ids and the context to
 logits in numpy, softmax with temperature, and draw. Medians of one run in which the engines
 take turns, in seconds of this thread, so that other programs' turns do not count; quote ratios,
-machines differ. Then the greedy texts of two hundred seeds, by torch and by ONNX Runtime.
+machines differ. Then the greedy texts of two hundred prompts, by torch and by ONNX Runtime.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ BATCHES = (1, 8, 32, 64)
 SAMPLING = Sampling(0.65)
 # Characters of a stanza, and stanzas a batch and engine.
 LENGTH, ROUNDS = 100, 7
-SEEDS = 200
+PROMPTS = 200
 _KEYWORDS = ("sea", "night")
-STEERING = Conditioning("song", None, 4, _KEYWORDS, tuple(frozenset({word}) for word in _KEYWORDS))
+CONDITIONING = Conditioning("song", None, 4, _KEYWORDS, tuple(frozenset({word}) for word in _KEYWORDS))
 PATH = CHECKPOINTS / "generator.safetensors"
 
 
@@ -91,10 +91,10 @@ def _rounds(
 
 
 def write(engine: Stepper, vocabulary: CharVocabulary, rows: int, length: int, seed: int) -> list[float]:
-    """Draw characters in every row, told of what it has written; seconds of each step."""
+    """Draw characters in every row, each with the context of what it has written; seconds of each step."""
     random = np.random.default_rng(seed)
-    engine.resume(engine.start([STEERING]) * rows)
-    progress = [ConditioningState(STEERING) for _ in range(rows)]
+    engine.resume(engine.start([CONDITIONING]) * rows)
+    progress = [ConditioningState(CONDITIONING) for _ in range(rows)]
     ids, taken = np.full(rows, BOS), []
     for _ in range(length):
         context = Context.of([packed(0, row.state) for row in progress])
@@ -129,9 +129,9 @@ def _print(measured: Mapping[int, Mapping[str, list[list[float]]]]) -> None:
 def _limits(model: Generator) -> None:
     """What batch 1 could reach if a step did nothing but read the weights of its products."""
     own = {name: p.numel() for name, p in model.recurrent.named_parameters() if p.dim() > 1}
-    packed = model.embedding.embedding_dim + model.keyword.embedding_dim
-    # The first layer's products with symbols and wishes are tables.
-    count = sum(own.values()) - packed * model.recurrent.weight_ih_l0.shape[0]
+    tables = model.embedding.embedding_dim + model.keyword.embedding_dim
+    # The first layer's products with symbols and contexts are tables.
+    count = sum(own.values()) - tables * model.recurrent.weight_ih_l0.shape[0]
     for name, size in (("float32", 4), ("bfloat16", 2), ("int8", 1)):
         bandwidth = _bandwidth(count * size)
         print(
@@ -141,25 +141,25 @@ def _limits(model: Generator) -> None:
 
 
 def _compare_greedy(engines: dict[str, Stepper], vocabulary: CharVocabulary) -> None:
-    """How many texts are those of torch in float32, for the most frequent words as seeds."""
+    """How many texts are those of torch in float32, for the most frequent words as prompts."""
     lexicon = Lexicon.load(CHECKPOINTS / "lexicon.json.xz")
-    seeds = sorted(lexicon.entries, key=lambda word: (-lexicon.count(word), word))[:SEEDS]
-    expected = greedy(engines["torch, our step, float32"], vocabulary, seeds)
+    prompts = sorted(lexicon.entries, key=lambda word: (-lexicon.count(word), word))[:PROMPTS]
+    expected = greedy(engines["torch, our step, float32"], vocabulary, prompts)
     for name in ("ONNX Runtime, float32", "ONNX Runtime, int8"):
-        found = greedy(engines[name], vocabulary, seeds)
+        found = greedy(engines[name], vocabulary, prompts)
         same = sum(one == other for one, other in zip(found, expected, strict=True))
-        print(f"greedy text the same as torch's in float32: {name} {same} of {len(seeds)}")
+        print(f"greedy text the same as torch's in float32: {name} {same} of {len(prompts)}")
 
 
-def greedy(engine: Stepper, vocabulary: CharVocabulary, seeds: Sequence[str]) -> list[str]:
-    """Each seed and the likeliest characters after it."""
-    engine.resume(engine.start([STEERING]) * len(seeds))
-    progress, texts = [ConditioningState(STEERING) for _ in seeds], [""] * len(seeds)
-    ids = np.full(len(seeds), BOS)
+def greedy(engine: Stepper, vocabulary: CharVocabulary, prompts: Sequence[str]) -> list[str]:
+    """Each prompt and the likeliest characters after it."""
+    engine.resume(engine.start([CONDITIONING]) * len(prompts))
+    progress, texts = [ConditioningState(CONDITIONING) for _ in prompts], [""] * len(prompts)
+    ids = np.full(len(prompts), BOS)
     for place in range(LENGTH):
         logits = engine.step(ids, Context.of([packed(0, row.state) for row in progress]))
         likeliest = EOS + 1 + logits[:, EOS + 1 :].argmax(1)
-        given = [vocabulary.encode(seed)[place] if place < len(seed) else None for seed in seeds]
+        given = [vocabulary.encode(prompt)[place] if place < len(prompt) else None for prompt in prompts]
         ids = np.array([n if own is None else own for n, own in zip(likeliest.tolist(), given, strict=True)])
         texts = [text + vocabulary.tokens[number] for text, number in zip(texts, ids.tolist(), strict=True)]
         for row, text in zip(progress, texts, strict=True):

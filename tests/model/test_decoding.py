@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 
 from model.conditioning import Conditioning, ConditioningState
 from model.decoding import MAX_LINE, PATIENCE, SURVIVORS, Context, Sample, SamplingJob, compose, sample
-from model.errors import BadOption
 from model.lexicon import Entry, Lexicon
 from model.rules import Rules, Spelling
-from model.sampling import Floats, Ids, Sampling, draw, probabilities
+from model.sampling import Floats, Ids, Sampling
 from model.text import words
 from model.vocabulary import EOS, CharVocabulary
 from model.wordfilter import Forbidden
@@ -58,64 +57,6 @@ def drawn(
     return sample(stepper, VOCABULARY, SamplingJob(conditioning, list(seeds), sampling, prompt))
 
 
-# Steps of a thousandth: differences that a float cannot carry through exp() are no differences.
-logits_strategy = st.lists(st.integers(-20_000, 20_000), min_size=2, max_size=30).map(
-    lambda row: np.array([row]) / 1000
-)
-
-
-@given(logits_strategy, st.floats(0.1, 2), st.integers(0, 10), st.floats(0.05, 1))
-def test_probabilities_sum_to_one_and_keep_the_likeliest(
-    logits: Floats, temperature: float, top_k: int, top_p: float
-) -> None:
-    weights = probabilities(logits, Sampling(temperature, top_k, top_p))
-    assert weights.sum() == pytest.approx(1)
-    assert (weights >= 0).all()
-    # Among equals a nucleus may keep any.
-    assert weights[logits == logits.max()].max() == weights.max()
-
-
-@given(logits_strategy, st.integers(1, 10))
-def test_top_k_leaves_k_unless_there_are_ties(logits: Floats, top_k: int) -> None:
-    kept = int((probabilities(logits, Sampling(1.0, top_k)) > 0).sum())
-    if len(np.unique(logits)) == logits.size:
-        assert kept <= top_k
-
-
-@given(logits_strategy, st.floats(0.05, 0.99))
-def test_nucleus_is_the_smallest_set_that_holds_top_p(logits: Floats, top_p: float) -> None:
-    full = probabilities(logits, Sampling(1.0))[0]
-    kept = probabilities(logits, Sampling(1.0, top_p=top_p))[0] > 0
-    assert full[kept].sum() >= top_p - 1e-9
-    assert full[kept].sum() - full[kept].min() < top_p + 1e-9
-
-
-@given(logits_strategy, st.floats(0, 1, exclude_max=True), st.integers(1, 3))
-def test_a_draw_never_takes_a_symbol_without_probability(logits: Floats, uniform: float, top_k: int) -> None:
-    weights = probabilities(logits, Sampling(0.5, top_k))
-    chosen = draw(weights, np.array([uniform]))
-    assert weights[0, chosen[0]] > 0
-
-
-def test_draws_follow_the_probabilities() -> None:
-    weights = np.repeat(np.array([[0.1, 0.6, 0.3]]), 20_000, axis=0)
-    chosen = draw(weights, np.random.default_rng(0).random(20_000))
-    shares = np.bincount(chosen, minlength=3) / 20_000
-    assert shares == pytest.approx([0.1, 0.6, 0.3], abs=0.02)
-
-
-@pytest.mark.parametrize("temperature", [0, -1, 5, 0.05, 2.1, math.nan, math.inf])
-def test_temperatures_out_of_range_are_refused(temperature: float) -> None:
-    with pytest.raises(BadOption, match="temperature"):
-        Sampling(temperature)
-
-
-@pytest.mark.parametrize("bad", [{"top_k": -1}, {"top_p": 0.0}, {"top_p": 1.5}, {"max_characters": 0}])
-def test_other_options_out_of_range_are_refused(bad: dict[str, float]) -> None:
-    with pytest.raises(BadOption):
-        Sampling(**bad)  # type: ignore[arg-type]
-
-
 @settings(max_examples=20, deadline=None)
 @given(st.integers(1, 60), st.integers(1, 5), st.integers(0, 1000))
 def test_no_text_is_longer_than_the_limit(limit: int, rows: int, seed: int) -> None:
@@ -144,7 +85,7 @@ def test_rows_that_ended_are_not_stepped_on() -> None:
     assert len({len(s.text) for s in found}) > 1
 
 
-def test_the_prime_starts_every_text() -> None:
+def test_the_prompt_starts_every_text() -> None:
     for found in drawn(Uniform(), range(4), Sampling(1.0), prompt="kiss me"):
         assert found.text.startswith("kiss me")
 
@@ -155,7 +96,7 @@ def test_nats_are_those_of_temperature_one() -> None:
     assert found.nats == pytest.approx(math.log(len(VOCABULARY.alphabet) + 1))
 
 
-def test_the_model_is_told_what_is_still_open() -> None:
+def test_the_model_is_given_what_is_still_open() -> None:
     """One line fewer after a line end; a keyword is written once the word has ended."""
     conditioning = Conditioning(lines=2, keywords=("kiss",), forms=(frozenset({"kiss", "kisses"}),))
     stepper = Uniform()
@@ -183,6 +124,17 @@ def test_a_longer_word_is_not_the_keyword() -> None:
     for character in "sea-green":
         progress.add(character)
     assert progress.waiting == (False,)
+
+
+def test_a_fork_of_the_progress_goes_on_by_itself() -> None:
+    one = ConditioningState(Conditioning(lines=2, keywords=("sea",), forms=(frozenset({"sea"}),)))
+    for character in "the ":
+        one.add(character)
+    other = one.fork()
+    for character in "sea\n":
+        other.add(character)
+    assert (one.waiting, one.lines_left, one.words) == ((True,), 2, ("the",))
+    assert (other.waiting, other.lines_left, other.words) == ((False,), 1, ("the", "sea"))
 
 
 def test_no_more_lines_than_asked_for() -> None:
@@ -304,7 +256,7 @@ def test_a_last_word_is_weighed_as_if_nothing_had_been_asked_for() -> None:
             assert nats == pytest.approx((len(word) + 1) * symbol + 3.0 * over)
 
 
-def test_the_last_word_of_a_seed_is_not_weighed() -> None:
+def test_the_last_word_of_a_prompt_is_not_weighed() -> None:
     job = SamplingJob(Conditioning(lines=1), range(16), Sampling(1.0), "so long")
     [found] = compose(Uniform(1.0), VOCABULARY, [(job, liking("e"))])
     given = [one for one in found if words(one.text)[-1].startswith("long")]
@@ -334,7 +286,7 @@ def test_rows_with_the_same_text_share_a_step() -> None:
     assert others == [2, 4]
 
 
-def test_rows_of_two_wishes_never_share_a_step() -> None:
+def test_rows_of_two_jobs_never_share_a_step() -> None:
     stepper = Counting()
     jobs = [(SamplingJob(Conditioning(lines=1), range(16), Sampling(0.3), "so "), liking("x"))] * 2
     compose(stepper, VOCABULARY, jobs)
@@ -370,7 +322,7 @@ def likely(found: Sequence[Sample]) -> list[float]:
 
 
 def test_rows_that_run_into_a_dead_end_are_replaced() -> None:
-    """Of rows alone one word in four is the last; a row dies only with all the others of its island."""
+    """Of rows alone one word in four is the last; a row dies only with its particle group."""
     hard = ruled(["cat"], range(64))
     alone = sample(Uniform(), VOCABULARY, hard[0])
     [found] = compose(Uniform(), VOCABULARY, [hard])
@@ -382,7 +334,7 @@ def test_rows_that_run_into_a_dead_end_are_replaced() -> None:
     assert written == {"dog", "sea", "sun"}
 
 
-def test_a_wish_of_which_nothing_comes_leaves_its_neighbours_alone() -> None:
+def test_a_job_of_which_nothing_comes_leaves_its_neighbours_alone() -> None:
     hopeless, easy = ruled(WORDS.entries, range(16)), ruled((), range(16))
     nothing, found = compose(Uniform(), VOCABULARY, [hopeless, easy])
     assert all(math.isinf(one.nats) and one.cut and not one.ended for one in nothing)
@@ -390,7 +342,7 @@ def test_a_wish_of_which_nothing_comes_leaves_its_neighbours_alone() -> None:
     assert all(one.ended for one in found)
 
 
-def test_an_island_of_which_nothing_comes_leaves_the_others_alone() -> None:
+def test_a_particle_group_of_which_nothing_comes_leaves_the_others_alone() -> None:
     """Among so many rows of eight there are some that all spell the forbidden words."""
     [found] = compose(Uniform(), VOCABULARY, [ruled(["cat", "dog", "sea"], range(256))])
     dead = [math.isinf(one.nats) for one in found]

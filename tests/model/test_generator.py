@@ -37,24 +37,26 @@ def plain(request: pytest.FixtureRequest) -> Generator:
     return Generator(len(VOCABULARY), [], 8, 0, 12, 2, word=0, cell=request.param).eval()
 
 
-def contexts(conditioning: Conditioning, asked: int = 0) -> list[Context]:
+def contexts(conditioning: Conditioning, number: int = 0) -> list[Context]:
     progress, found = ConditioningState(conditioning), []
     for character in ["", *TEXT]:
         if character:
             progress.add(character)
-        found.append(Context.of([packed(asked, progress.state)]))
+        found.append(Context.of([packed(number, progress.state)]))
     return found
 
 
-@pytest.mark.parametrize("conditioning", [Conditioning(), SEA, PLANNED], ids=["free", "steered", "planned"])
+@pytest.mark.parametrize(
+    "conditioning", [Conditioning(), SEA, PLANNED], ids=["free", "conditioned", "planned"]
+)
 def test_stepping_equals_the_network_run_at_once(model: Generator, conditioning: Conditioning) -> None:
     ids = [BOS, *VOCABULARY.encode(TEXT)]
     with torch.inference_mode():
         expected = model(torch.tensor([ids]), conditions_of(model, [(conditioning, TEXT)]))[0][0].numpy()
-    # Other wishes in the batch change nothing.
+    # Other conditionings in the batch change nothing.
     stepper = TorchStepper(model)
     stepper.resume(stepper.start([SEA, conditioning, Conditioning(lines=2)])[:1])
-    for time, (number, context) in enumerate(zip(ids, contexts(conditioning, asked=1), strict=True)):
+    for time, (number, context) in enumerate(zip(ids, contexts(conditioning, number=1), strict=True)):
         found = stepper.step(np.array([number]), context)
         assert found[0] == pytest.approx(expected[time], abs=1e-5)
 
@@ -69,7 +71,7 @@ def test_a_plain_network_knows_nothing_but_the_text(plain: Generator) -> None:
     assert (expected == free).all()
     stepper = TorchStepper(plain)
     stepper.resume(stepper.start([Conditioning(), SEA])[1:])
-    for time, (number, context) in enumerate(zip(ids, contexts(SEA, asked=1), strict=True)):
+    for time, (number, context) in enumerate(zip(ids, contexts(SEA, number=1), strict=True)):
         assert stepper.step(np.array([number]), context)[0] == pytest.approx(expected[time], abs=1e-5)
 
 

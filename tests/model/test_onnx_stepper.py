@@ -28,7 +28,7 @@ SEA = Conditioning(
     "song", "sad", 3, ("sea", "zebra"), (frozenset({"sea", "seas"}), frozenset({"zebra", "zebras"})),
     syllables=(5, 4), rhymes=(7, RHYMES),
 )  # fmt: skip
-WISHES = [
+CONDITIONINGS = [
     Conditioning(),
     SEA,
     Conditioning("poem", lines=2),
@@ -57,10 +57,10 @@ def onnx(model: Generator, int8: bool = False) -> OnnxStepper:
 
 
 def read(stepper: Stepper, requests: list[int]) -> list[np.ndarray]:
-    """Logits while every row reads the text, each with one of ``WISHES``."""
-    states = stepper.start(WISHES)
+    """Logits while every row reads the text, each with one of ``CONDITIONINGS``."""
+    states = stepper.start(CONDITIONINGS)
     stepper.resume([states[number] for number in requests])
-    progress, found = [ConditioningState(WISHES[number]) for number in requests], []
+    progress, found = [ConditioningState(CONDITIONINGS[number]) for number in requests], []
     for symbol, character in zip([BOS, *VOCABULARY.encode(TEXT)], [*TEXT, ""], strict=True):
         rows = [packed(number, row.state) for number, row in zip(requests, progress, strict=True)]
         found.append(stepper.step(np.full(len(requests), symbol), Context.of(rows)))
@@ -92,7 +92,7 @@ def test_a_row_does_not_depend_on_its_neighbours(model: Generator) -> None:
             assert np.array_equal(found[place], expected[0])
 
 
-def test_wishes_that_no_room_is_left_for_are_worked_out_again(
+def test_contexts_that_no_room_is_left_for_are_worked_out_again(
     model: Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = read(onnx(model), [0, 1, 2, 3])
@@ -127,7 +127,7 @@ def test_rows_go_on_from_their_own_state(model: Generator, int8: bool) -> None:
 @pytest.mark.parametrize("int8", [False, True])
 def test_rows_of_before_leave_nothing_behind(model: Generator, int8: bool) -> None:
     stepper = onnx(model, int8)
-    ruined = np.full_like(stepper.start(WISHES)[0], np.nan)
+    ruined = np.full_like(stepper.start(CONDITIONINGS)[0], np.nan)
     stepper.resume([ruined] * 9)
     for _ in range(2):
         stepper.step(np.full(9, 5), free(9))
@@ -139,7 +139,7 @@ def test_more_rows_than_ever_go_on_from_the_state_of_one(
 ) -> None:
     monkeypatch.setattr("model.onnx_stepper._ROWS", 2)
     stepper = onnx(model, int8=True)
-    stepper.resume(stepper.start(WISHES)[1:2])
+    stepper.resume(stepper.start(CONDITIONINGS)[1:2])
     sea = Context.of([packed(1, ConditioningState(SEA).state)])
     stepper.step(np.array([5]), sea)
     [state] = stepper.states([0])
@@ -168,7 +168,7 @@ def test_start_forgets(model: Generator) -> None:
     assert np.array_equal(before, read(stepper, [1]))
 
 
-def test_a_new_wish_counts_though_the_same_is_told_of_it(model: Generator) -> None:
+def test_a_new_conditioning_counts_though_the_same_of_it_is_open(model: Generator) -> None:
     def begun(stepper: Stepper, request: Conditioning) -> np.ndarray:
         stepper.resume(stepper.start([request]))
         return stepper.step(np.array([5]), free(1))
@@ -237,7 +237,7 @@ def test_weights_that_lack_something_are_refused(weights: dict[str, torch.Tensor
         load_stepper(path)
 
 
-@pytest.mark.parametrize("sizes", [{}, {"control": 0, "word": 0}], ids=["told", "plain"])
+@pytest.mark.parametrize("sizes", [{}, {"control": 0, "word": 0}], ids=["conditioned", "plain"])
 def test_what_memory_held_before_does_not_matter(tmp_path: Path, sizes: dict[str, int]) -> None:
     """glibc fills what it hands out and takes back with a byte that can be chosen; others do not."""
     path, wanted = tmp_path / "generator.safetensors", {"control": 6, "word": 4} | sizes

@@ -87,7 +87,7 @@ def test_stanzas_are_what_was_asked_for(
         assert len(found) == lines
         assert found[0].startswith(prompt)
         for number, line in enumerate(found):
-            # A seed that is longer than the line should be makes it longer.
+            # A prompt that is longer than the line should be makes it longer.
             asked = syllables if number else max(syllables, length(prompt))
             assert abs(length(line) - asked) <= SLACK, line
         for number, line in enumerate(found):
@@ -176,7 +176,7 @@ def test_a_line_written_anew_rhymes_with_earlier_and_later_ones(scheme: str) -> 
             assert all(SOUNDS.rhyme(ends[n], ends[other]) for n, other in pairs), written
 
 
-def test_a_line_written_anew_is_told_of_a_later_rhyme() -> None:
+def test_a_line_written_anew_knows_of_a_later_rhyme() -> None:
     stanza = ["i saw the sea", "and then the night", "beneath the tree", "beside the light"]
     task = line_jobs(SHIPPED, (), walk(scheme="ABAB", syllables=4, candidates=4), stanza, (2, 5))[0]
     stepper = Uniform()
@@ -206,14 +206,14 @@ def test_a_line_keeps_the_syllables_of_its_stanza() -> None:
         "the morning light is shining on the hill and on the valley and the water and all over the mountain",
     ],
 )
-def test_a_seed_may_be_longer_than_a_line_should_be(prompt: str, syllables: int | None) -> None:
+def test_a_prompt_may_be_longer_than_a_line_should_be(prompt: str, syllables: int | None) -> None:
     request = walk(prompt=prompt, syllables=syllables, lines=2, scheme="AABB", candidates=16)
     found = finished(drawn(request))
     assert found
     assert all(lines[0].startswith(prompt) for lines in found)
 
 
-def test_a_seed_is_not_judged() -> None:
+def test_a_prompt_is_not_judged() -> None:
     """It may loop and be a song's: only what comes behind it is looked at."""
     prompt = "la la la la la la, row your boat gently down the zzxq"
     novelty = Novelty.of((fingerprint(prompt, end) for end in ends(prompt)), "")
@@ -247,7 +247,7 @@ def test_a_rhyme_is_not_hung_on_behind_a_pause() -> None:
 
 
 @pytest.mark.parametrize("prompt", ["the sun", "on the hill", "there is a cat"])
-def test_a_seeds_last_word_stays_as_it_is(prompt: str) -> None:
+def test_a_prompts_last_word_stays_as_it_is(prompt: str) -> None:
     found = finished(drawn(walk(prompt=prompt, lines=1, candidates=32)))
     assert found
     assert {words(line)[: len(words(prompt))][-1].partition("-")[0] for [line] in found} == {
@@ -255,7 +255,7 @@ def test_a_seeds_last_word_stays_as_it_is(prompt: str) -> None:
     }
 
 
-def test_a_seed_that_is_no_word_may_be_the_beginning_of_one() -> None:
+def test_a_prompt_that_is_no_word_may_be_the_beginning_of_one() -> None:
     found = finished(drawn(walk(prompt="by moonl", lines=1, candidates=64)))
     assert any(line.startswith("by moonlight") for [line] in found)
 

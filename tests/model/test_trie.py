@@ -88,7 +88,7 @@ def test_a_text_can_always_go_on() -> None:
 
 
 @given(other_words.filter(lambda word: not accepts(TRIE, word)))
-def test_a_seeds_word_may_be_followed_and_not_lengthened(word: str) -> None:
+def test_a_prompts_word_may_be_followed_and_not_lengthened(word: str) -> None:
     state = TRIE.START
     for number in VOCABULARY.encode(f"{word}q"):
         state = TRIE.after(state, number)
