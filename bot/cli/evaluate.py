@@ -380,13 +380,12 @@ def ratings(
     from training.evaluation.rating_analysis import readable, study, write_folder
     from training.evaluation.ratings import Scale
 
-    lexicon = Lexicon.load(checkpoints / "lexicon.json.xz")
-
     def measure(_: Journal) -> dict[str, Any]:
         given, chosen = read_ratings(file)
         if not given:
             raise BadInput(f"{file} holds no ratings.")
-        return study(given, Scale(chosen, positive, negative), lexicon)
+        scale = Scale(chosen, positive, negative)
+        return study(given, scale, Lexicon.load(checkpoints / "lexicon.json.xz"))
 
     return Measurement(
         {"ratings": file, **model_files(checkpoints, "lexicon.json.xz")},

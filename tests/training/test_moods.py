@@ -1,4 +1,4 @@
-"""Moods of pictures, steering towards a mood, and the judges that say whether it is heard."""
+"""The judges that say whether a mood is heard in a stanza."""
 
 import hashlib
 import json
@@ -8,79 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
-from hypothesis import strategies as st
 
 from bot.cli.main import main
-from model.conditioning import Conditioning, ConditioningState
 from model.lexicon import Lexicon
 from model.lyrics_generator import PARTS
-from model.mood import MOODS, SIGNS, leaning, light, mood_of, signs, suggested
+from model.mood import MOODS, SIGNS
 from training.evaluation import moods
 from training.evaluation.moods import by_lexicon, grown, labelled, trained, without
 
-LEXICON = Lexicon.load(Path(__file__).parents[2] / "data" / "checkpoints" / "lexicon.json.xz")
 
-
-def suggested_by(caption: str | None, *colour: int) -> str | None:
-    return suggested(caption, *light(np.full((4, 4, 3), colour, dtype=np.uint8)), LEXICON)
-
-
-@pytest.mark.parametrize(
-    ("colour", "mood"),
-    [
-        ((10, 10, 40), "dreamy"),
-        ((255, 200, 40), "happy"),
-        ((240, 210, 200), "tender"),
-        ((90, 95, 100), "sad"),
-        ((200, 20, 20), "angry"),
-        ((120, 140, 110), None),
-    ],
-)
-def test_light_and_colour_have_a_mood(colour: tuple[int, int, int], mood: str | None) -> None:
-    assert suggested_by(None, *colour) == mood
-    assert suggested_by("a man is standing", *colour) == mood
-
-
-def test_what_a_caption_says_goes_before_colour() -> None:
-    assert suggested_by("two dogs fight in a living room", 255, 200, 40) == "angry"
-    assert suggested_by("a woman is kissing her baby", 10, 10, 40) == "tender"
-
-
-@given(st.text(max_size=80), st.floats(0, 1), st.floats(-1, 1), st.floats(0, 1))
-def test_any_picture_has_a_mood_or_none(
-    text: str, brightness: float, warmth: float, saturation: float
-) -> None:
-    assert suggested(text, brightness, warmth, saturation, LEXICON) in (*MOODS, None)
-
-
-def test_light_is_measured_between_its_bounds() -> None:
-    white, black, blue = (
-        light(np.full((2, 3, 3), colour, dtype=np.uint8)) for colour in ((255,) * 3, (0,) * 3, (0, 0, 255))
-    )
-    assert white == pytest.approx((1, 0, 0))
-    assert black == (0, 0, 0)
-    assert blue == pytest.approx((0.114, -1, 1))
-
-
-def test_a_moods_words_count_in_any_form() -> None:
-    assert {"weep", "weeping", "sorrows"} <= signs("sad", LEXICON)
-    assert signs(None, LEXICON) == frozenset()
-    for mood in MOODS:
-        assert SIGNS[mood] <= signs(mood, LEXICON)
-        text = " ".join(sorted(SIGNS[mood])[:3])
-        assert mood_of(text, LEXICON) == mood
-        assert leaning(text, mood, LEXICON) > 0 > leaning(text, MOODS[MOODS.index(mood) - 1], LEXICON)
-
-
-def test_a_line_is_moody_from_its_first_word_of_the_mood() -> None:
-    progress = ConditioningState(Conditioning.of([], LEXICON, mood="sad", lines=4))
-    seen = []
-    for character in "the weeping, weeping child\nis glad\nof sorrow\n":
-        progress.add(character)
-        seen.append(len(progress.moody))
-    assert seen == [*[0] * 11, *[1] * 33, *[2]]
-    assert progress.moody == {0, 2}
+@pytest.fixture(scope="module")
+def lexicon(checkpoints: Path) -> Lexicon:
+    return Lexicon.load(checkpoints / "lexicon.json.xz")
 
 
 def test_a_lexicon_grown_from_wordnet_hears_what_is_plain(nltk_data: None) -> None:
@@ -110,9 +49,9 @@ def test_a_model_learns_what_it_is_told_and_counts_every_mood_the_same() -> None
     assert judge(middles) == list(MOODS)
 
 
-def test_the_words_that_steer_can_be_taken_out() -> None:
-    assert without("the weeping moon,\nand i was gladly there", LEXICON) == "the\nand i was gladly there"
-    assert without("no word of them", LEXICON) == "no word of them"
+def test_the_words_that_steer_can_be_taken_out(lexicon: Lexicon) -> None:
+    assert without("the weeping moon,\nand i was gladly there", lexicon) == "the\nand i was gladly there"
+    assert without("no word of them", lexicon) == "no word of them"
 
 
 @pytest.fixture
@@ -133,6 +72,7 @@ def heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+@pytest.mark.usefixtures("models_read_once")
 def test_judges_are_asked_about_every_mood(heard: Path, nltk_data: None, tmp_path: Path) -> None:
     options = ("-n", "1", "--candidates", "2", "--output", str(tmp_path / "out.jsonl"), "--json")
     result = CliRunner().invoke(main, ["evaluate", "moods", "--corpus", str(heard), *options])
@@ -154,6 +94,7 @@ def test_judges_are_asked_about_every_mood(heard: Path, nltk_data: None, tmp_pat
     assert [row["mood"] for row in written] == [*MOODS, None]
 
 
+@pytest.mark.usefixtures("models_read_once")
 def test_another_corpus_teaches_no_judge(tmp_path: Path) -> None:
     path = tmp_path / "songs.jsonl"
     path.write_text('{"title": "a", "stanzas": [["we sing"]]}\n')

@@ -7,8 +7,6 @@ import csv
 import json
 import random
 import sqlite3
-from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,8 @@ from bot.cli.main import main
 from bot.store import Output, ServerSettings, Store, new_id
 from bot.store.files import reading
 from bot.store.rating_queries import rating_rows
-from training.evaluation import rating_analysis as opinions
+from training.evaluation.rating_analysis import readable
+from training.evaluation.ratings import ratings_of, read_export
 
 KNOWN = "moon river silver heart night dance summer garden sing golden water stone light".split()
 NONSENSE = "blorf zintle quarg flimp drozz vasket".split()
@@ -29,13 +28,7 @@ HOME, STARRY = 5, 6
 GENERATOR, RARE = "aaaaaaaaaaaa", "bbbbbbbbbbbb"
 
 
-@pytest.fixture(autouse=True, scope="module")
-def word_lists(nltk_data: None) -> Iterator[None]:
-    """Loading them takes seconds: once is enough for all tests here."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(opinions, "Dictionary", cache(opinions.Dictionary))
-        patch.setattr(opinions, "Rhymes", cache(opinions.Rhymes))
-        yield
+pytestmark = pytest.mark.usefixtures("word_lists_read_once")
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +106,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def found(database: Path, folder: Path) -> dict[str, Any]:
+def found(word_lists_read_once: None, database: Path, folder: Path) -> dict[str, Any]:
     return measured(database, "--output", folder / "new", "--save", folder / "saved.json")
 
 
@@ -160,9 +153,9 @@ def test_too_little_says_so_instead_of_a_number(found: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
 def test_an_export_holds_what_the_database_does(database: Path, tmp_path: Path, kind: str) -> None:
-    exported = opinions.read_export(export(database, tmp_path / f"ratings.{kind}"))
+    exported = read_export(export(database, tmp_path / f"ratings.{kind}"))
     with reading(database) as connection:
-        assert exported == opinions.ratings_of(rating_rows(connection), database)
+        assert exported == ratings_of(rating_rows(connection), database)
 
 
 def test_an_export_has_to_be_told_about_a_servers_own_reactions(
@@ -197,7 +190,7 @@ def test_tables_and_plots(found: dict[str, Any], folder: Path) -> None:
             assert picture.format == "PNG"
             assert min(picture.size) > 200
     assert not list(written.glob("*.partial"))
-    shown = opinions.readable(found)
+    shown = readable(found)
     assert "self-ratings 130" in shown
     assert any("angry" in line and "too few" in line for line in shown.splitlines())
 
@@ -264,7 +257,7 @@ def test_a_reaction_is_praise_or_is_not(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("error")
-def test_where_nothing_counts_the_plots_are_empty_and_silent(nltk_data: None, tmp_path: Path) -> None:
+def test_where_nothing_counts_the_plots_are_empty_and_silent(tmp_path: Path) -> None:
     file = tmp_path / "ratings.jsonl"
     file.write_bytes(LINE % b'[], "text": "t"')
     result = run("evaluate", "ratings", file, "--output", tmp_path / "plots")

@@ -20,6 +20,9 @@ SAMPLES = (
 ).split()
 COPIED = "i hear the silver river run"
 
+# Drawing is cheap beside reading the models and the word lists.
+pytestmark = pytest.mark.usefixtures("models_read_once", "word_lists_read_once")
+
 
 @pytest.fixture
 def songs(tmp_path: Path) -> Path:
@@ -39,7 +42,7 @@ def songwriter(*words: str | Path) -> Result:
     return CliRunner().invoke(main, [str(word) for word in words])
 
 
-def test_samples_are_measured_beside_the_songs(songs: Path, nltk_data: None, tmp_path: Path) -> None:
+def test_samples_are_measured_beside_the_songs(songs: Path, tmp_path: Path) -> None:
     words = ("evaluate", "samples", "--corpus", songs, "-n", "2", "--candidates", "2")
     result = songwriter(*words, "--json", "--save", tmp_path / "result.json")
     assert result.exit_code == 0, result.output
@@ -57,14 +60,14 @@ def test_samples_are_measured_beside_the_songs(songs: Path, nltk_data: None, tmp
     assert json.loads(again.stdout) == found | {"provenance": json.loads(again.stdout)["provenance"]}
 
 
-def test_more_samples_than_held_back_songs_are_refused(songs: Path, nltk_data: None) -> None:
+def test_more_samples_than_held_back_songs_are_refused(songs: Path) -> None:
     result = songwriter("evaluate", "samples", "--corpus", songs, "-n", "100")
     assert result.exit_code == 65
     assert "held-back stanzas" in result.stderr
     assert "Traceback" not in result.output
 
 
-def test_quality_falls_as_the_temperature_rises(songs: Path, nltk_data: None, tmp_path: Path) -> None:
+def test_quality_falls_as_the_temperature_rises(songs: Path, tmp_path: Path) -> None:
     folder = tmp_path / "study"
     words = ("evaluate", "temperature", "--from", "0.3", "--to", "2", "--step", "1.7", "-n", "3")
     result = songwriter(*words, "--corpus", songs, "--output", folder)
@@ -83,7 +86,7 @@ def test_quality_falls_as_the_temperature_rises(songs: Path, nltk_data: None, tm
     assert [line.split()[0] for line in result.stdout.splitlines()[-3:]] == ["0.3000", "2.0000", "corpus"]
 
 
-def test_a_study_needs_nothing_but_a_generator(nltk_data: None, checkpoints: Path, tmp_path: Path) -> None:
+def test_a_study_needs_nothing_but_a_generator(checkpoints: Path, tmp_path: Path) -> None:
     (tmp_path / "generator.safetensors").symlink_to(checkpoints / "generator.safetensors")
     words = ("--from", "0.4", "--to", "0.4", "-n", "1", "--json", "--checkpoints", tmp_path)
     result = songwriter("evaluate", "temperature", *words)
@@ -107,7 +110,7 @@ def test_a_range_that_no_sampler_takes_is_refused(bad: tuple[float, float, float
         temperatures(*bad)
 
 
-def test_the_shipped_generator_keeps_its_promises(data: Path, nltk_data: None) -> None:
+def test_the_shipped_generator_keeps_its_promises(data: Path) -> None:
     """A small draw of what the model card measures on 500 stanzas, with room for chance."""
     if os.environ.get("SONGWRITER_SLOW") is None:
         pytest.skip("drawing forty stanzas takes half a minute: set SONGWRITER_SLOW to run this")

@@ -16,16 +16,6 @@ from training.evaluation.verse import Dictionary, as_many_words, describe, disti
 QUATRAINS = ["the moon is high\nthe sea is wide\ni see the sky\nand here i'll bide", "oh my\noh grumpfy"]
 
 
-@pytest.fixture(scope="module")
-def rhymes(nltk_data: None) -> Rhymes:
-    return Rhymes()
-
-
-@pytest.fixture(scope="module")
-def dictionary(nltk_data: None) -> Dictionary:
-    return Dictionary()
-
-
 @pytest.mark.parametrize(
     ("first", "second", "kind"),
     [
