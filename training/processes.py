@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, distributed, nn
 
 from model.errors import BadOption
-from model.image_describer import MAX_THREADS
+from model.threads import MAX_THREADS
 
 
 def best_device() -> torch.device:

@@ -119,7 +119,7 @@ def train_thoughts(
 ) -> None:
     """Train the sentence encoder on a SONGBOOK: what stands beside what, and the means of styles."""
     needs_extra("tqdm")
-    from model.image_describer import limit_threads
+    from model.threads import limit_threads
     from training.corpora.neighbours import Sources
     from training.loops.thoughts import Settings, train
 
@@ -155,7 +155,7 @@ def train_lines(songbook: Path, output: Path) -> None:
 def train_planner(songbook: Path, lexicon: Path, output: Path, passes: int, seed: int) -> None:
     """Train the planner on the plans of a SONGBOOK's stanzas."""
     needs_extra("nltk", "tqdm")
-    from model.image_describer import limit_threads
+    from model.threads import limit_threads
     from training.loops.planner import train as learn
 
     limit_threads()
@@ -172,8 +172,8 @@ def train_planner(songbook: Path, lexicon: Path, output: Path, passes: int, seed
 def train_planbook(songbook: Path, lexicon: Path, planner: Path, output: Path) -> None:
     """Keep the plans of a SONGBOOK's stanzas, to be taken up where a picture is about the same."""
     needs_extra("nltk", "torch", "tqdm")
-    from model.image_describer import limit_threads
     from model.lexicon import Lexicon
+    from model.threads import limit_threads
     from training.loops.planbook import write_planbook
 
     limit_threads()
@@ -207,8 +207,8 @@ def train_generator(
     if bool(captions) != bool(train_list):
         raise click.UsageError("--captions and --train-list go together.")
     needs_extra("matplotlib", "nltk", "torch", "tqdm")
-    from model.image_describer import limit_threads
     from model.lexicon import Lexicon
+    from model.threads import limit_threads
     from training.loops.generator import GeneratorTrainer
     from training.loops.presets import generator_options
     from training.processes import processes
@@ -273,8 +273,8 @@ def train_reader(
 ) -> None:
     """Train the reader, which tells people's stanzas about something from what makes less sense."""
     needs_extra("nltk", "tqdm")
-    from model.image_describer import limit_threads
     from model.lexicon import Lexicon
+    from model.threads import limit_threads
     from training.loops.reader import ReaderTrainer
 
     make_room(output)
@@ -294,7 +294,7 @@ def train_reader(
 def train_features(images: Path, captions: Path, split: Path, cache: Path, backbone: str) -> None:
     """Run the frozen encoder once over a list of pictures, mirrored too."""
     needs_extra("nltk", "tqdm")
-    from model.image_describer import limit_threads
+    from model.threads import limit_threads
     from training.loops.captioner import cache_features
 
     limit_threads()
@@ -329,7 +329,7 @@ def train_captioner(
 ) -> None:
     """Train the captioner: frozen, then finetune, then scst."""
     needs_extra("matplotlib", "nltk", "torch", "tqdm")
-    from model.image_describer import limit_threads
+    from model.threads import limit_threads
     from training.loops.captioner import Flickr, start_stage
     from training.loops.presets import captioner_options
     from training.processes import processes
@@ -381,8 +381,8 @@ def train_names(
     """Build the second opinion for a CAPTIONER: ImageNet's classifier in words of songs."""
     needs_extra("matplotlib", "nltk", "torch", "tqdm")
     from model.captioner import load_captioner
-    from model.image_describer import limit_threads
     from model.lexicon import Lexicon
+    from model.threads import limit_threads
     from training.loops.captioner import Flickr
     from training.loops.names import build
 

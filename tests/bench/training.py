@@ -15,9 +15,11 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import math
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,7 +33,6 @@ from model.lexicon import Lexicon
 from model.vocabulary import BOS, EOS, CharVocabulary
 from training.corpora.corpus import pieces, read_songs, split
 from training.corpora.songs import whole
-from training.corpora.stanzas import IGNORE
 from training.loops.generator import GeneratorTrainer
 from training.loops.presets import generator_options
 
@@ -41,8 +42,8 @@ ROWS, TIME, RATE, CLIP = 64, 128, 2e-3, 5.0
 class Learner(Protocol):
     minutes: float
 
-    def step(self, seconds: float) -> int:
-        """Learn from a batch; return its characters. ``seconds``: what its last step took."""
+    def step(self) -> tuple[float, int]:
+        """Learn from a batch; return the CPU seconds that it took, and its characters."""
 
     def nats(self) -> float: ...
 
@@ -52,19 +53,18 @@ class Ours:
 
     def __init__(self, trainer: GeneratorTrainer) -> None:
         self.trainer, self.minutes = trainer, trainer.options.minutes
-        self.batches = trainer._batches()
-        trainer.model.train()
+        trainer.run.clock = time.process_time
+        self.steps = trainer.run.steps(trainer)
 
-    def step(self, seconds: float) -> int:
-        batch = next(self.batches)
-        characters = int((batch.targets != IGNORE).sum())
-        self.trainer._account(seconds, characters)
-        self.trainer._step(batch)
-        return characters
+    def step(self) -> tuple[float, int]:
+        before = replace(self.trainer.run.progress)
+        next(self.steps, None)
+        after = self.trainer.run.progress
+        return after.seconds - before.seconds, after.characters - before.characters
 
     def nats(self) -> float:
-        with self.trainer.ema.swapped(self.trainer.model):
-            return self.trainer._measure()
+        with self.trainer.run.averages.swapped(self.trainer.model):
+            return self.trainer.measure(math.nan).score
 
 
 class Plain(nn.Module):
@@ -105,14 +105,15 @@ class Plain(nn.Module):
             self.output(hidden).flatten(0, 1), window[:, 1:].flatten(), ignore_index=BOS, reduction=reduction
         )
 
-    def step(self, seconds: float) -> int:
+    def step(self) -> tuple[float, int]:
+        started = time.process_time()
         window = next(self.windows)
         loss = self._loss(window)
         self.optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.parameters(), CLIP)
         self.optimiser.step()
-        return int((window[:, 1:] != BOS).sum())
+        return time.process_time() - started, int((window[:, 1:] != BOS).sum())
 
     @torch.inference_mode()
     def nats(self) -> float:
@@ -163,23 +164,22 @@ def _trainer(corpus: Path, regime: str, minutes: float, run: Path) -> GeneratorT
     shipped = load_checkpoint(CHECKPOINTS / "generator.safetensors", "generator").header["architecture"]
     given = {"minutes": minutes, "regime": regime, "plain": regime == "songs", "validate_characters": 50_000}
     given |= {name: shipped[name] for name in ("embedding", "control", "word", "hidden", "layers")}
-    options = generator_options("cpu-10min", given)
+    # It is measured here, in the end.
+    options = generator_options("cpu-10min", {**given, "validate_every": 10**9})
     return GeneratorTrainer(corpus, Lexicon.load(CHECKPOINTS / "lexicon.json.xz"), run, options)
 
 
 def _take_turns(learners: dict[str, Learner], title: str) -> tuple[dict[str, float], dict[str, int]]:
     """CPU seconds and characters of each; whoever is furthest behind learns next."""
     seconds, characters = dict.fromkeys(learners, 0.0), dict.fromkeys(learners, 0)
-    last = dict.fromkeys(learners, 0.0)
     with tqdm(total=round(60 * sum(one.minutes for one in learners.values())), desc=title, unit="s") as bar:
         while True:
             name = min(learners, key=lambda name: seconds[name] / learners[name].minutes)
             if seconds[name] >= 60 * learners[name].minutes:
                 return seconds, characters
-            started = time.process_time()
-            characters[name] += learners[name].step(last[name])
-            last[name] = time.process_time() - started
-            seconds[name] += last[name]
+            spent, read = learners[name].step()
+            seconds[name] += spent
+            characters[name] += read
             bar.update(round(sum(seconds.values())) - bar.n)
 
 

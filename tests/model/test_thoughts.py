@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Mapping
+from itertools import accumulate, chain
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
-from torch import Tensor
 
 from bot.cli.main import main
 from model.conditioning import STYLES
 from model.errors import BadCheckpoint, BadOption
 from model.thoughts import CAPTIONS, Numbering, Thoughts
-from training.corpora.neighbours import Sources
-from training.loops.thoughts import Encoder, Settings, Trainer, _read, train
+from training.corpora.neighbours import Pair, Sources
+from training.loops.thoughts import Encoder, Settings, Trainer, ranks, train
 
 SUBJECTS = {
     "dog": "dog puppy bark fetch leash bone".split(),
@@ -136,8 +136,9 @@ def test_training_and_serving_compute_the_same() -> None:
     weights = {name: tensor.detach().numpy() for name, tensor in encoder.named_parameters()}
     thoughts = Thoughts(numbering, means={}, **weights)
     texts = ["a dog runs", "far away", "dog"]
-    rows = [np.array(numbering.rows(text)) for text in texts]
-    read = encoder(*_read(rows, 0.0, np.random.default_rng(1)))
+    rows = [numbering.rows(text) for text in texts]
+    begins = [0, *accumulate(map(len, rows[:-1]))]
+    read = encoder(torch.tensor([*chain(*rows)]), torch.tensor(begins))
     assert np.allclose(read.detach().numpy(), thoughts.encode(texts), atol=1e-5)
 
 
@@ -168,37 +169,32 @@ def test_arrays_that_do_not_fit_the_header_are_refused(tiny: Path, tmp_path: Pat
         Thoughts.load(path)
 
 
-@pytest.fixture
-def stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trainer:
-    """A run that somebody stops after its first checkpoint."""
-    book = write_songbook(tmp_path)
-    trainer = Trainer(Sources(book).read(), "data", tmp_path / "thoughts.safetensors", TINY)
-    offer = trainer._offer
+def stopped(folder: Path, monkeypatch: pytest.MonkeyPatch, measured: int) -> Trainer:
+    """A run that somebody stops when so many figures have been measured."""
+    counted = iter(range(measured))
 
-    def offer_and_stop(losses: Mapping[str, float]) -> None:
-        offer(losses)
-        raise KeyboardInterrupt
+    def ranks_or_stop(thoughts: Thoughts, pairs: list[Pair]) -> tuple[float, float]:
+        if next(counted, None) is None:
+            raise KeyboardInterrupt
+        return ranks(thoughts, pairs)
 
-    monkeypatch.setattr(trainer, "_offer", offer_and_stop)
-    return trainer
+    monkeypatch.setattr("training.loops.thoughts.ranks", ranks_or_stop)
+    return Trainer(Sources(write_songbook(folder)).read(), "data", folder / "thoughts.safetensors", TINY)
 
 
-def test_what_was_the_best_stays_after_ctrl_c(stopped: Trainer) -> None:
-    figures = stopped.train()
-    assert set(figures) == {"next line, songbook", "keywords, stanza"}
-    assert set(Thoughts.load(stopped.output).styles) == {"modern", "witty"}
+def test_what_was_the_best_stays_after_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = stopped(tmp_path, monkeypatch, measured=2)
+    assert set(run.train()) == {"next line, songbook", "keywords, stanza"}
+    assert set(Thoughts.load(run.output).styles) == {"modern", "witty"}
 
 
 def test_ctrl_c_before_anything_was_kept_leaves_nothing(
-    stopped: Trainer, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stop(*_: object) -> dict[str, Tensor]:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(stopped, "_step", stop)
+    run = stopped(tmp_path, monkeypatch, measured=1)
     with pytest.raises(KeyboardInterrupt):
-        stopped.train()
-    assert not stopped.output.exists()
+        run.train()
+    assert not run.output.exists()
 
 
 def test_the_command_needs_a_songbook_only(tmp_path: Path) -> None:

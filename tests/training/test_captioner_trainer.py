@@ -1,8 +1,10 @@
-"""That the captioner's losses stay what they were."""
+"""That the captioner's losses stay what they were, and that a run goes on as if nobody had stopped it."""
 
 from __future__ import annotations
 
+import csv
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +13,13 @@ import pytest
 import torch
 
 from model.captioner import Captioner, Decoder
+from model.checkpoint import load_checkpoint, save_checkpoint
 from model.encoder import Encoder
 from model.pictures import Preprocessing
 from model.vocabulary import WordVocabulary
 from training.corpora.features import VIEWS, FeatureCache
 from training.evaluation.metrics import tokenize
-from training.loops.captioner import CaptionerTrainer, Flickr
+from training.loops.captioner import CaptionerTrainer, Flickr, caption_loss
 from training.loops.options import CaptionerOptions
 from training.processes import Processes
 
@@ -55,28 +58,70 @@ def invented(folder: Path, channels: int) -> Flickr:
     return Flickr(names, captions, cache)
 
 
-@pytest.mark.parametrize("name", GOLDEN)
-def test_losses_are_what_they_were(tmp_path: Path, name: str) -> None:
-    options, expected = GOLDEN[name]
-    encoder = Encoder(BACKBONE)
-    walls = invented(tmp_path, encoder.channels)
+def trainer(walls: Flickr, encoder: Encoder, run: Path, options: CaptionerOptions) -> CaptionerTrainer:
     vocabulary = WordVocabulary.count((tokenize(one[0]) for one in walls.captions.values()), 1)
     # The encoder's own beginnings are not looked at.
     torch.manual_seed(options.seed)
     decoder = Decoder(
         encoder.channels, len(vocabulary), options.hidden, options.attention, options.dropout, options.tied
     )
-    captioner = Captioner(encoder, decoder, vocabulary)
     here = Processes(device=torch.device("cpu"))
-    learner = CaptionerTrainer(
-        captioner, Preprocessing(), walls, walls, tmp_path / "run", options, processes=here
-    )
+    captioner = Captioner(encoder, decoder, vocabulary)
+    learner = CaptionerTrainer(captioner, Preprocessing(), walls, walls, run, options, processes=here)
     learner.mixed = False
-    losses = []
-    for _ in range(options.epochs):
-        losses.append(learner._epoch())
-        learner.progress["epoch"] += 1
-    with learner.ema.swapped(captioner), torch.no_grad():
-        rows = np.arange(len(walls.names))
-        losses.append(float(learner._word_loss(learner._grid(rows, rows % VIEWS), rows)))
+    return learner
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_losses_are_what_they_were(tmp_path: Path, name: str) -> None:
+    options, expected = GOLDEN[name]
+    encoder = Encoder(BACKBONE)
+    walls = invented(tmp_path, encoder.channels)
+    learner = trainer(walls, encoder, tmp_path / "run", replace(options, patience=options.epochs))
+    learner.train()
+    with (tmp_path / "run" / "log.csv").open(newline="") as file:
+        losses = [float(row["loss"]) for row in csv.DictReader(file)]
+    rows = np.arange(len(walls.names))
+    grid = torch.from_numpy(walls.cache.grid()[rows, rows % VIEWS]).float()
+    with learner.run.averages.swapped(learner.captioner), torch.no_grad():
+        losses.append(float(caption_loss(learner.decoder, grid, learner.targets, options.smoothing)))
     assert losses == pytest.approx(expected, abs=2e-4)
+
+
+# Three steps a pass: stopped after a whole one, and in the middle of another.
+@pytest.mark.parametrize("steps", [6, 8])
+def test_a_resumed_captioner_equals_an_uninterrupted_one(tmp_path: Path, steps: int) -> None:
+    options = replace(OPTIONS, epochs=4, dropout=0.3, patience=9)
+    encoder = Encoder(BACKBONE)
+    walls = invented(tmp_path, encoder.channels)
+    whole = trainer(walls, encoder, tmp_path / "whole", options)
+    whole.train()
+    trainer(walls, encoder, tmp_path / "half", options).train(max_steps=steps)
+    resumed = trainer(walls, encoder, tmp_path / "half", options)
+    assert resumed.resume()
+    resumed.train()
+    for name, weights in whole.decoder.state_dict().items():
+        assert torch.equal(weights, resumed.decoder.state_dict()[name]), name
+    assert resumed.run.progress.step == 12
+
+
+def test_a_state_of_before_goes_on(tmp_path: Path) -> None:
+    """Captioners used to note the pass to come and the best one instead of what they had waited."""
+    options = replace(OPTIONS, epochs=4, dropout=0.3, patience=2)
+    encoder = Encoder(BACKBONE)
+    walls = invented(tmp_path, encoder.channels)
+    whole = trainer(walls, encoder, tmp_path / "whole", options)
+    whole.train(max_steps=9)
+    trainer(walls, encoder, tmp_path / "half", options).train(max_steps=6)
+    path = tmp_path / "half" / "state.safetensors"
+    state = load_checkpoint(path, "training")
+    before = {"step": 6, "epoch": 2, "seconds": 1.5, "best": math.inf, "best_epoch": 1, "kept": [61.5]}
+    header = {name: state.header[name] for name in ("options", "data", "processes")}
+    save_checkpoint(path, "training", {**header, "progress": before}, state.weights)
+    resumed = trainer(walls, encoder, tmp_path / "half", options)
+    assert resumed.resume()
+    # Two passes without a new best end the run.
+    assert resumed.train() == math.inf
+    assert resumed.run.progress.step == 9
+    for name, weights in whole.decoder.state_dict().items():
+        assert torch.equal(weights, resumed.decoder.state_dict()[name]), name

@@ -123,14 +123,15 @@ def test_serving_computes_what_training_did(songbook: Path) -> None:
     import torch
 
     trainer = ReaderTrainer(songbook, lexicon(), ReaderOptions(embedding=16, hidden=16, features=16))
-    network = trainer._network.eval()
+    network = trainer.network.eval()
     arrays = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
-    header = {"words": " ".join(list(trainer._words.known)[1:]), "buckets": 512, "endings": 512}
-    examples = trainer._held_back["dev"][:40]
+    header = {"words": " ".join(list(trainer.words.known)[1:]), "buckets": 512, "endings": 512}
+    examples = trainer.held_back["dev"][:40]
     texts = [NEWLINE.join(" ".join(line) for line in each.one.lines) for each in examples]
     found = Reader(header, arrays).scores([each.one.keywords for each in examples], texts)
     with torch.inference_mode():
-        expected = [network(trainer._collated([example], training=False)).odds.item() for example in examples]
+        batches = [batch for example in examples for batch in trainer.of_one_length([example])]
+        expected = [network(batch).odds.item() for batch in batches]
     assert found == pytest.approx(expected, abs=1e-5)
 
 

@@ -96,7 +96,7 @@ def test_a_folder_that_cannot_be_made_is_known_before_the_first_step(corpus: Pat
     learner = trainer(corpus, tmp_path / "file" / "run")
     with pytest.raises(OSError, match="Not a directory"):
         learner.train()
-    assert learner.progress["step"] == 0
+    assert learner.run.progress.step == 0
 
 
 def test_a_run_that_diverges_says_so_and_keeps_nothing_of_it(corpus: Path, tmp_path: Path) -> None:
@@ -143,11 +143,11 @@ def test_a_run_stops_when_it_has_waited_long_enough(corpus: Path, tmp_path: Path
     learner = trainer(corpus, tmp_path, options)
     learner.train()
     # The first is the best; without learning none is better.
-    assert learner.progress["step"] == 3
+    assert learner.run.progress.step == 3
     again = trainer(corpus, tmp_path, options)
     assert again.resume()
     again.train()
-    assert again.progress["step"] == 3
+    assert again.run.progress.step == 3
 
 
 def test_a_later_one_with_the_same_score_takes_no_name(tmp_path: Path) -> None:

@@ -31,8 +31,9 @@ from tests import tiny
 from tests.shipped import LEXICON
 from tests.tiny import TINY, write_songs
 from training.corpora.stanzas import IGNORE, Example, encode, plan
-from training.loops.captioner import CaptionerTrainer, Flickr, cache_features, start_stage
-from training.loops.generator import GeneratorTrainer, nats_per_character, stanza_nats
+from training.evaluation.losses import nats_per_character, stanza_nats
+from training.loops.captioner import Flickr, cache_features
+from training.loops.generator import GeneratorTrainer
 from training.loops.options import DEFAULT_BACKBONE, CaptionerOptions, GeneratorOptions
 
 VOCABULARY = CharVocabulary()
@@ -66,28 +67,24 @@ def test_a_run_learns_and_leaves_a_checkpoint(corpus: Path, lexicon: Lexicon, tm
 def test_a_resumed_run_equals_an_uninterrupted_one(corpus: Path, lexicon: Lexicon, tmp_path: Path) -> None:
     whole = trainer(corpus, lexicon, tmp_path / "whole")
     whole.train()
-    halves = trainer(corpus, lexicon, tmp_path / "halves")
-    batches = halves._batches()
-    for _ in range(5):
-        halves._step(next(batches))
-        halves._account(0.0, 0)
-    halves._write_state()
+    trainer(corpus, lexicon, tmp_path / "halves").train(max_steps=5)
     resumed = trainer(corpus, lexicon, tmp_path / "halves")
     assert resumed.resume()
+    assert resumed.run.progress.step == 5
     resumed.train()
     for name, weights in whole.model.state_dict().items():
         assert torch.equal(weights, resumed.model.state_dict()[name]), name
-    for name, weights in whole.ema.weights.items():
-        assert torch.equal(weights, resumed.ema.weights[name]), name
+    for name, weights in whole.run.averages.weights.items():
+        assert torch.equal(weights, resumed.run.averages.weights[name]), name
 
 
 def test_a_finished_run_is_left_alone(corpus: Path, lexicon: Lexicon, tmp_path: Path) -> None:
     trainer(corpus, lexicon, tmp_path / "run").train()
     again = trainer(corpus, lexicon, tmp_path / "run")
     again.resume()
-    steps = again.progress["step"]
+    steps = again.run.progress.step
     again.train()
-    assert again.progress["step"] == steps
+    assert again.run.progress.step == steps
 
 
 @pytest.mark.parametrize(
@@ -103,11 +100,8 @@ def test_options_out_of_range_are_refused(bad: dict[str, float]) -> None:
 
 
 def test_a_longest_gradient_of_nought_is_no_limit(corpus: Path, lexicon: Lexicon, tmp_path: Path) -> None:
-    learner = trainer(corpus, lexicon, tmp_path, replace(TINY, clip=0.0))
-    learner.train()
-    free = trainer(corpus, lexicon, tmp_path / "free", replace(TINY, clip=1e9))
-    free.train()
-    assert learner.progress["best"] == free.progress["best"]
+    unlimited = trainer(corpus, lexicon, tmp_path, replace(TINY, clip=0.0)).train()
+    assert unlimited == trainer(corpus, lexicon, tmp_path / "far", replace(TINY, clip=1e9)).train()
 
 
 def test_a_network_that_is_too_large_for_the_memory(corpus: Path, checkpoints: Path, tmp_path: Path) -> None:
@@ -144,7 +138,7 @@ def test_self_critical_training_needs_two_samples() -> None:
 
 
 def test_a_run_is_not_resumed_with_other_options(corpus: Path, lexicon: Lexicon, tmp_path: Path) -> None:
-    trainer(corpus, lexicon, tmp_path / "run")._write_state()
+    trainer(corpus, lexicon, tmp_path / "run").train(max_steps=1)
     with pytest.raises(BadOption, match="hidden = 16"):
         trainer(corpus, lexicon, tmp_path / "run", replace(TINY, hidden=20)).resume()
     state = tmp_path / "run" / "state.safetensors"
@@ -228,6 +222,52 @@ def test_lines_without_a_rhyme_may_be_asked_for_their_own() -> None:
     [own] = LEXICON.sounds.classes("sun")
     assert set(told[:, 0].tolist()) == {0, rhyme_bucket(own)}
     assert not told[:, -1].any()
+
+
+CAPTIONED = "a brown dog runs through the snow"
+
+
+def test_a_caption_is_read_in_no_style() -> None:
+    groups = plan([], frozenset(), 8, seed=1, captions=[CAPTIONED] * 400)
+    read = [one for group in groups for one in group]
+    # Three in ten of them in a pass.
+    assert 80 < len(read) < 160
+    network = Generator(len(VOCABULARY), [], 4, 4, 4, 1, word=4)
+    inputs, _, told = encode(read, LEXICON, VOCABULARY, network, seed=1)
+    assert VOCABULARY.decode(inputs[0, 1:].tolist()) == CAPTIONED
+    assert not told.style.any()
+    # What is in it is asked for all the same.
+    assert told.waiting[:, 0].any()
+
+
+@pytest.mark.parametrize(("style", "least", "most"), [("song", 0.3, 0.5), ("modern", 0.54, 0.74)])
+def test_old_songs_are_told_plans_but_fewer_than_todays(style: str, least: float, most: float) -> None:
+    network = Generator(len(VOCABULARY), [], 4, 4, 4, 1, word=4, plan=4, forms=["rose", "dew"])
+    group = [Example("the rose is wet\nwith morning dew", style)] * 400
+    roles = encode(group, LEXICON, VOCABULARY, network, seed=1)[2].roles
+    assert least < roles.flatten(1).any(1).float().mean() < most
+
+
+def test_a_run_reads_captions_beside_its_songs(corpus: Path, lexicon: Lexicon, tmp_path: Path) -> None:
+    captions, pictures = tmp_path / "token.txt", tmp_path / "train.txt"
+    names = [f"{number}.jpg" for number in range(200)]
+    captions.write_text("".join(f"{name}#0\tA brown Dog runs through the snow .\n" for name in names))
+    pictures.write_text("\n".join(names[:100]))
+    told = GeneratorTrainer(corpus, lexicon, tmp_path / "run", TINY, None, None, captions, pictures)
+    read = [one.text for group in told.batches(0) for one in group.examples]
+    assert 10 < read.count(CAPTIONED) < 60
+    assert any("sings to the" in text for text in read)
+    told.train(max_steps=1)
+    with pytest.raises(BadOption, match="other data"):
+        trainer(corpus, lexicon, tmp_path / "run").resume()
+
+
+@pytest.mark.parametrize("option", ["--captions", "--train-list"])
+def test_captions_and_their_pictures_go_together(corpus: Path, tmp_path: Path, option: str) -> None:
+    words = [str(corpus), "--lexicon", "lexicon.json.xz", "--run", str(tmp_path / "run"), option, str(corpus)]
+    result = CliRunner().invoke(main, ["train", "generator", *words])
+    assert result.exit_code == 2
+    assert "go together" in result.stderr
 
 
 def test_ctrl_c_saves_the_run_and_a_second_command_ends_it(
@@ -350,31 +390,6 @@ def test_the_captioners_three_stages(flickr: dict[str, Path], tmp_path: Path) ->
     assert preprocessing.size == 224
     assert checkpoint.header["training"]["stage"] == "scst"
     assert "red" in captioner.vocabulary.words
-
-
-def test_a_resumed_captioner_equals_an_uninterrupted_one(flickr: dict[str, Path], tmp_path: Path) -> None:
-    options = CaptionerOptions(hidden=16, attention=8, threshold=1, batch=3, epochs=4, warmup=1, patience=9)
-    data = {}
-    for split in ("train", "dev"):
-        cache = tmp_path / f"cache-{split}"
-        cache_features(flickr["images"], flickr["captions"], flickr[split], cache, DEFAULT_BACKBONE)
-        data[split] = Flickr.open(flickr["captions"], flickr[split], cache, DEFAULT_BACKBONE)
-
-    def start(run: str) -> CaptionerTrainer:
-        return start_stage(data["train"], data["dev"], tmp_path / run, options, None, DEFAULT_BACKBONE)
-
-    whole = start("whole")
-    whole.train()
-    half = start("half")
-    for _ in range(2):
-        loss = half._epoch()
-        half.progress["epoch"] += 1
-        half._validate(loss)
-    resumed = start("half")
-    assert resumed.resume()
-    resumed.train()
-    for name, weights in whole.decoder.state_dict().items():
-        assert torch.equal(weights, resumed.decoder.state_dict()[name]), name
 
 
 def test_a_picture_that_cannot_be_read_is_left_out(flickr: dict[str, Path], tmp_path: Path) -> None:

@@ -11,12 +11,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -34,10 +32,10 @@ from model.vocabulary import BOS, EOS, PAD, UNK, WordVocabulary
 from training.corpora.features import FeatureCache
 from training.corpora.flickr8k import read_split_captions
 from training.evaluation.metrics import CiderD, score_captions, tokenize
-from training.loops.checkpoint_keeper import CheckpointKeeper
-from training.loops.curves import Curves, Panel
+from training.loops.curves import Panel
 from training.loops.options import CaptionerOptions
-from training.loops.schedule import Ema, RunState, check_finite, cosine
+from training.loops.run import Measured, TrainingRun
+from training.loops.schedule import cosine
 from training.processes import Processes
 
 CAPTIONS = 5
@@ -72,6 +70,7 @@ class Flickr:
         return hashlib.sha256((self.cache.fingerprint() + captions).encode()).hexdigest()[:16]
 
     def tokens(self) -> list[list[tuple[str, ...]]]:
+        """Words of each picture's captions."""
         return [[tokenize(caption) for caption in self.captions[name]] for name in self.names]
 
 
@@ -86,7 +85,7 @@ def cache_features(images: Path, captions: Path, names: Path, cache: Path, backb
 def start_stage(
     train: Flickr,
     dev: Flickr,
-    run: Path,
+    folder: Path,
     options: CaptionerOptions,
     start: Path | None,
     backbone: str,
@@ -102,11 +101,11 @@ def start_stage(
     torch.manual_seed(options.seed)
     if start is None:
         captioner, preprocessing = _fresh(train, options, backbone)
-        return CaptionerTrainer(captioner, preprocessing, train, dev, run, options, processes=processes)
+        return CaptionerTrainer(captioner, preprocessing, train, dev, folder, options, processes=processes)
     captioner, preprocessing, checkpoint = load_captioner(start, options.dropout)
     # The network is what it was; only a fresh one can be given another size.
     kept = replace(options, **captioner.decoder.architecture)  # type: ignore[arg-type]
-    return CaptionerTrainer(captioner, preprocessing, train, dev, run, kept, checkpoint.digest, processes)
+    return CaptionerTrainer(captioner, preprocessing, train, dev, folder, kept, checkpoint.digest, processes)
 
 
 def _fresh(train: Flickr, options: CaptionerOptions, backbone: str) -> tuple[Captioner, Preprocessing]:
@@ -121,8 +120,35 @@ def _fresh(train: Flickr, options: CaptionerOptions, backbone: str) -> tuple[Cap
     return Captioner(encoder, decoder, vocabulary), preprocessing
 
 
+class Pictures(NamedTuple):
+    """What one step looks at.
+
+    Attributes:
+        rows: numbers of the pictures, (batch,).
+        views: 1 where the mirrored one is taken, (batch,).
+    """
+
+    rows: np.ndarray
+    views: np.ndarray
+
+
 class CaptionerTrainer:
-    """One stage: network, data, optimiser and their resumable state."""
+    """One stage: the network, what it looks at, and how well it captions held-back pictures.
+
+    Args:
+        captioner: what the stage begins with.
+        preprocessing: the encoder's.
+        train: pictures to learn from.
+        dev: held-back ones.
+        folder: of the run.
+        options: what decides the result.
+        start: digest of the checkpoint that the stage begins with.
+        processes: this one among those that train the network together.
+
+    Raises:
+        BadInput: a cache is not complete.
+        BadOption: there are fewer batches than processes.
+    """
 
     def __init__(
         self,
@@ -130,13 +156,12 @@ class CaptionerTrainer:
         preprocessing: Preprocessing,
         train: Flickr,
         dev: Flickr,
-        run: Path,
+        folder: Path,
         options: CaptionerOptions,
         start: str = "",
         processes: Processes | None = None,
     ) -> None:
-        self.options, self.run, self.train_data, self.dev = options, run, train, dev
-        self.data = train.fingerprint() + start
+        self.options, self.train_data, self.dev = options, train, dev
         self.preprocessing = preprocessing
         self.processes = processes or Processes()
         self.device = self.processes.device
@@ -145,140 +170,111 @@ class CaptionerTrainer:
         self.captioner = captioner.to(self.device)
         self.decoder, self.encoder = captioner.decoder, captioner.encoder
         self.tunes = options.stage == "finetune"
-        self.targets = self._encode_captions()
+        self.targets = encode_captions(train, captioner.vocabulary)
         self.reward = CiderD(_with_end(train.tokens())) if options.stage == "scst" else None
-        groups = [{"params": list(self.decoder.parameters()), "lr": options.learning_rate}]
-        if self.tunes:
-            groups.append({"params": list(self.encoder.top.parameters()), "lr": options.encoder_rate})
-        self.optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.99), weight_decay=options.weight_decay)
-        self.rates = [float(group["lr"]) for group in groups]  # type: ignore[arg-type]
-        self.ema = Ema(self.captioner, options.ema)
-        self.state = RunState(
-            run / "state.safetensors",
-            self.captioner,
-            self.optimiser,
-            self.ema,
-            options,
-            self.data,
-            self.processes,
+        self._steps_a_pass = self._count_steps()
+        self.run = TrainingRun(
+            folder=folder,
+            kind="captioner",
+            title=options.stage,
+            network=self.captioner,
+            optimiser=self._optimiser(),
+            options=options,
+            data=train.fingerprint() + start,
+            processes=self.processes,
+            panels=_PANELS,
+            digits=2,
+            lower=False,
+            every=self._steps_a_pass,
+            # What a later stage begins with is a captioner already.
+            measures_first=options.stage != "frozen",
         )
-        self.curves = Curves(run, _PANELS)
-        self.shelf = CheckpointKeeper(run / "captioner.safetensors", options.keep, digits=2, lower=False)
-        # Every process begins with the same weights and goes on with draws of its own.
-        if not self.processes.first:
-            torch.manual_seed(options.seed * 1000 + self.processes.rank)
         self.train_features = self._features(train)
         self.dev_features = self._features(dev)
-        self.progress: dict[str, Any] = {
-            "step": 0, "epoch": 0, "seconds": 0.0, "best": -math.inf, "best_epoch": 0, "kept": [],
-        }  # fmt: skip
 
-    def resume(self) -> bool:
-        """Continue from the run's folder, if it holds a state."""
-        found = self.state.read()
-        if found is not None:
-            self.progress.update(found[0])
-        return found is not None
+    def _count_steps(self) -> int:
+        batches, count = -(-len(self.train_data.names) // self.options.batch), self.processes.count
+        if batches < count:
+            raise BadOption(f"{batches} batches are too few for {count} processes: lower --batch.")
+        return batches // count
 
-    def train(self) -> float:
-        """Run to the end of the schedule or of the patience; return the best dev CIDEr.
-
-        Raises:
-            BadOption: the loss is no number any more.
-        """
-        if self.processes.first:
-            self.curves.begin(self.progress["step"])
-        if self.progress["epoch"] == 0 and self.options.stage != "frozen":
-            self._validate(math.nan)
-        while self.progress["epoch"] < self.options.epochs and not self._waited_enough():
-            loss = self._epoch()
-            check_finite(self.progress["step"], loss)
-            self.progress["epoch"] += 1
-            self._validate(loss)
-        return float(self.progress["best"])
-
-    def _waited_enough(self) -> bool:
-        since = self.progress["epoch"] - self.progress["best_epoch"]
-        return bool(since >= self.options.patience)
-
-    def _epoch(self) -> float:
-        started, losses = time.perf_counter(), []
-        self.captioner.train()
-        order = np.random.default_rng(self.options.seed * 1000 + self.progress["epoch"])
-        batches = self._share(list(self._batches(order)))
-        # Over all epochs, so that the time left is the whole run's.
-        bar = tqdm(
-            batches, desc=f"{self.options.stage} {self.progress['epoch'] + 1}", mininterval=5,
-            initial=self.progress["step"], total=len(batches) * self.options.epochs,
-            disable=not self.processes.first,
-        )  # fmt: skip
-        for rows, views in bar:
-            self._set_rates(len(batches))
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed):
-                grid = self._grid(rows, views)
-                loss = self._scst_loss(grid, rows) if self.reward else self._word_loss(grid, rows)
-            self.optimiser.zero_grad()
-            loss.backward()
-            self.processes.average_gradients(self.captioner.parameters())
-            nn.utils.clip_grad_norm_(self.captioner.parameters(), self.options.clip or math.inf)
-            self.optimiser.step()
-            self.ema.update(self.captioner, self.progress["step"])
-            self.progress["step"] += 1
-            losses.append(float(loss.detach()))
-        self.progress["seconds"] += self.processes.greatest(time.perf_counter() - started)[0]
-        return sum(losses) / len(losses)
-
-    def _share(self, batches: list[Any]) -> list[Any]:
-        """This process's batches, as many as every other's.
-
-        Raises:
-            BadOption: there are fewer batches than processes.
-        """
-        rank, count = self.processes.rank, self.processes.count
-        if len(batches) < count:
-            raise BadOption(f"{len(batches)} batches are too few for {count} processes: lower --batch.")
-        return batches[rank : len(batches) - len(batches) % count : count]
-
-    def _batches(self, order: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        permutation = order.permutation(len(self.train_data.names))
-        for start in range(0, len(permutation), self.options.batch):
-            rows = permutation[start : start + self.options.batch]
-            yield rows, order.integers(0, 2, len(rows))
-
-    def _set_rates(self, batches: int) -> None:
-        done = self.progress["step"] / (batches * self.options.epochs)
-        factor = cosine(done, self.progress["step"], self.options.warmup)
-        for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
-            group["lr"] = rate * factor
+    def _optimiser(self) -> torch.optim.Optimizer:
+        groups = [{"params": list(self.decoder.parameters()), "lr": self.options.learning_rate}]
+        if self.tunes:
+            groups.append({"params": list(self.encoder.top.parameters()), "lr": self.options.encoder_rate})
+        return torch.optim.AdamW(groups, betas=(0.9, 0.99), weight_decay=self.options.weight_decay)
 
     def _features(self, data: Flickr) -> np.ndarray:
-        """Trunk activations where the encoder is trained, else grids of the encoder as it is."""
+        """What the trained part of the network begins with, float16.
+
+        Returns:
+            activations of the trunk (pictures, views, channels, height, width) where the encoder is
+            trained, else grids (pictures, views, regions, channels) of the encoder as it is.
+        """
         if self.tunes:
             return data.cache.trunk()
         if self.options.stage == "frozen":
             return data.cache.grid()
         return regrid(self.encoder, data.cache.trunk())
 
-    def _grid(self, rows: np.ndarray, views: np.ndarray) -> Tensor:
-        features = torch.from_numpy(self.train_features[rows, views]).to(self.device).float()
+    def resume(self) -> bool:
+        """Continue from the run's folder, if it holds a state; see ``TrainingRun.resume``."""
+        return self.run.resume()
+
+    def train(self, max_steps: int | None = None) -> float:
+        """Train to the end, or so many steps; return the best dev CIDEr.
+
+        See ``TrainingRun.train``.
+        """
+        return self.run.train(self, max_steps)
+
+    def batches(self, epoch: int) -> list[Pictures]:
+        """This process's batches of one pass, as many as every other's."""
+        draw = np.random.default_rng(self.options.seed * 1000 + epoch)
+        order = draw.permutation(len(self.train_data.names))
+        parts = [order[at : at + self.options.batch] for at in range(0, len(order), self.options.batch)]
+        batches = [Pictures(rows, draw.integers(0, 2, len(rows))) for rows in parts]
+        count = self.processes.count
+        return batches[self.processes.rank : self._steps_a_pass * count : count]
+
+    def loss(self, batch: Pictures) -> Tensor:
+        """Cross-entropy of the captions in nats a word, or what self-critical training makes smaller."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed):
+            grid = self._grid(batch)
+            return self._scst_loss(grid, batch.rows) if self.reward else self._word_loss(grid, batch.rows)
+
+    def rate(self) -> float:
+        """The share of the highest learning rates, by a cosine."""
+        return cosine(self.done(), self.run.progress.step, self.options.warmup)
+
+    def done(self) -> float:
+        """The share of the passes that is over."""
+        return self.run.progress.step / (self._steps_a_pass * self.options.epochs)
+
+    def _grid(self, batch: Pictures) -> Tensor:
+        """The encoder's grid of each picture, (batch, regions, channels), float32."""
+        features = torch.from_numpy(self.train_features[batch.rows, batch.views]).to(self.device).float()
         if not self.tunes:
             return features
         grid: Tensor = self.encoder.grid(features.contiguous(memory_format=torch.channels_last))
         return grid
 
     def _word_loss(self, grid: Tensor, rows: np.ndarray) -> Tensor:
-        targets = self.targets[torch.from_numpy(rows)].flatten(0, 1).to(self.device)
-        targets = targets[:, : int((targets != PAD).sum(1).max())]
-        inputs = torch.cat([torch.full_like(targets[:, :1], BOS), targets[:, :-1]], 1)
-        logits = self.decoder(self.decoder.look(grid).repeat(CAPTIONS), inputs)
-        return nn.functional.cross_entropy(
-            logits.float().flatten(0, 1),
-            targets.flatten(),
-            ignore_index=PAD,
-            label_smoothing=self.options.smoothing,
-        )
+        """Mean cross-entropy of all captions of some pictures, a number; see ``caption_loss``."""
+        targets = self.targets[torch.from_numpy(rows)].to(self.device)
+        return caption_loss(self.decoder, grid, targets, self.options.smoothing)
 
     def _scst_loss(self, grid: Tensor, rows: np.ndarray) -> Tensor:
+        """REINFORCE on CIDEr-D, with the mean reward of a picture's other samples as the baseline.
+
+        Args:
+            grid: (batch, regions, channels).
+            rows: numbers of the pictures, (batch,).
+
+        Returns:
+            a number: minus the log-probabilities of the drawn words, each times how far its caption's
+            reward is above the baseline, averaged over the words.
+        """
         assert self.reward is not None
         count = self.options.samples
         memory = self.decoder.look(grid)
@@ -303,58 +299,65 @@ class CaptionerTrainer:
         words = self.captioner.vocabulary.decode(ids)
         return [*words, "<eos>"] if EOS in ids else words
 
-    def _encode_captions(self) -> Tensor:
-        """(pictures, 5, MAX_WORDS + 1) ids, padded."""
-        names = self.train_data.names
-        targets = torch.full((len(names), CAPTIONS, MAX_WORDS + 1), PAD)
-        for row, captions in enumerate(self.train_data.tokens()):
-            for column in range(CAPTIONS):
-                caption = captions[column % len(captions)][:MAX_WORDS]
-                ids = self.captioner.vocabulary.encode(caption)
-                targets[row, column, : len(ids)] = torch.tensor(ids)
-        return targets
+    @property
+    def _passes(self) -> int:
+        """Whole passes over the pictures so far."""
+        return self.run.progress.step // self._steps_a_pass
 
-    def _validate(self, loss: float) -> None:
-        with self.ema.swapped(self.captioner):
-            scores = self._measure()
-            best = scores["cider"] > self.progress["best"]
-            if best:
-                self.progress.update(best=scores["cider"], best_epoch=self.progress["epoch"])
-            if self.processes.first:
-                self._tell(loss, scores)
-                self.progress["kept"] = self.shelf.offer(
-                    scores["cider"], self.progress["kept"], best, lambda path: self._save(path, scores)
-                )
-        self.state.write(self.progress)
-
-    def _measure(self) -> dict[str, float]:
-        """Dev scores, CIDEr the same in every process; the first one measures."""
-        scores = {"cider": -math.inf}
-        if self.processes.first:
-            scores = evaluate(self.captioner, self.dev, self.dev_features, tunes=self.tunes)
-        return {**scores, "cider": self.processes.greatest(scores["cider"])[0]}
-
-    def _tell(self, loss: float, scores: dict[str, float]) -> None:
-        epoch, minutes = self.progress["epoch"], self.progress["seconds"] / 60
-        tqdm.write(
-            f"epoch {epoch}  minutes {minutes:.1f}  loss {loss:.4f}  "
-            + "  ".join(f"{name} {value:.2f}" for name, value in scores.items())
+    def measure(self, loss: float) -> Measured:
+        """Dev scores, times 100."""
+        scores = evaluate(self.captioner, self.dev, self.dev_features, tunes=self.tunes)
+        minutes = self.run.progress.seconds / 60
+        line = f"epoch {self._passes}  minutes {minutes:.1f}  loss {loss:.4f}  " + "  ".join(
+            f"{name} {value:.2f}" for name, value in scores.items()
         )
-        self.curves.add(
-            {"step": self.progress["step"], "epoch": epoch, "minutes": minutes, "loss": loss, **scores}
-        )
+        row = {"step": self.run.progress.step, "epoch": self._passes, "minutes": minutes, "loss": loss}
+        return Measured(scores["cider"], line, row | scores, {"dev_beam3": scores})
 
-    def _save(self, path: Path, scores: dict[str, float]) -> None:
+    def save(self, path: Path, measured: Measured) -> None:
+        """Write the network with all that a reader of the file needs."""
         header = {
             "encoder": {"backbone": self.encoder.backbone, "tunable": self.encoder.tunable},
             "decoder": self.decoder.architecture,
             "words": self.captioner.vocabulary.words,
             "preprocessing": self.preprocessing.to_header(),
-            "data": self.data,
-            "training": {**asdict(self.options), **self.progress},
-            "metrics": {"dev_beam3": scores},
+            "data": self.run.data,
+            "training": {**asdict(self.options), **asdict(self.run.progress), "epoch": self._passes},
+            "metrics": measured.metrics,
         }
         save_checkpoint(path, "captioner", header, self.captioner.state_dict(), half=True)
+
+
+def encode_captions(data: Flickr, vocabulary: WordVocabulary) -> Tensor:
+    """Ids of each picture's captions, padded, (pictures, ``CAPTIONS``, ``MAX_WORDS`` + 1)."""
+    targets = torch.full((len(data.names), CAPTIONS, MAX_WORDS + 1), PAD)
+    for row, captions in enumerate(data.tokens()):
+        for column in range(CAPTIONS):
+            caption = captions[column % len(captions)][:MAX_WORDS]
+            ids = vocabulary.encode(caption)
+            targets[row, column, : len(ids)] = torch.tensor(ids)
+    return targets
+
+
+def caption_loss(decoder: Decoder, grid: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+    """Mean cross-entropy of captions, read word by word, in nats a word.
+
+    Args:
+        decoder: reads the captions.
+        grid: of the pictures, (batch, regions, channels).
+        targets: ids of their captions, padded, (batch, ``CAPTIONS``, words).
+        smoothing: of the labels.
+
+    Returns:
+        a number, with its graph.
+    """
+    flat = targets.flatten(0, 1)
+    flat = flat[:, : int((flat != PAD).sum(1).max())]
+    inputs = torch.cat([torch.full_like(flat[:, :1], BOS), flat[:, :-1]], 1)
+    logits = decoder(decoder.look(grid).repeat(CAPTIONS), inputs)
+    return nn.functional.cross_entropy(
+        logits.float().flatten(0, 1), flat.flatten(), ignore_index=PAD, label_smoothing=smoothing
+    )
 
 
 def sample_captions(decoder: Decoder, memory: Any) -> tuple[Tensor, Tensor]:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import math
-import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,10 +14,10 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from model.checkpoint import fill, save_checkpoint
-from model.conditioning import STYLES, Conditioning
+from model.conditioning import STYLES
 from model.decoding import MAX_LINE
 from model.errors import BadInput
-from model.generator import Conditions, Generator, State, conditions_of, load_generator
+from model.generator import Conditions, Generator, load_generator
 from model.keywords import sung
 from model.lexicon import Lexicon
 from model.plan import plan_of, planned_words
@@ -30,17 +28,15 @@ from model.vocabulary import CharVocabulary
 from training.corpora.corpus import pieces, read_songs, split
 from training.corpora.flickr8k import read_split_captions
 from training.corpora.songbook import Verse, read_songbook, split_songbook
-from training.corpora.songs import collate_pieces, plan_songs, timetable, whole
-from training.corpora.stanzas import IGNORE, collate, encode, line_syllables, plan
-from training.loops.checkpoint_keeper import CheckpointKeeper
-from training.loops.curves import Curves, Panel
+from training.corpora.songs import collate_pieces, plan_songs, whole
+from training.corpora.stanzas import IGNORE, encode, plan
+from training.evaluation.losses import nats_per_character, song_nats, songbook_nats
+from training.loops.curves import Panel
 from training.loops.options import GeneratorOptions
-from training.loops.schedule import Ema, Interrupt, RunState, check_finite, cosine, decay, optimiser
+from training.loops.run import Measured, TrainingRun
+from training.loops.schedule import cosine, decay, optimiser
 from training.processes import Processes
 
-# Stanzas a batch when measuring; songs, and characters of each at a time.
-_BATCH = 64
-_PIECE = 256
 _PANELS = (Panel("nats a character", ("train", "dev")),)
 # A rarer keyword is known to the generator by its letters alone.
 _COMMON = 20
@@ -50,30 +46,44 @@ _COMMON_FORM = 3
 _PLAIN_WORDS = 2000
 
 
-class Batch(NamedTuple):
-    """What one step reads."""
+class Group(NamedTuple):
+    """What one step reads, before it is made into tensors."""
 
-    inputs: Tensor  # (batch, time) ids
-    targets: Tensor  # (batch, time) ids, or IGNORE
-    conditions: Conditions
-    fresh: Tensor  # (batch,) which rows forget the state carried over
+    # Stanzas, or a row's piece of a song each.
+    examples: Sequence[Any]
+    # Of what is asked for.
+    seed: int
 
 
 class GeneratorTrainer:
-    """Owns the network, the optimiser and their resumable state."""
+    """The network, what it reads, and how well it knows what is held back.
+
+    Args:
+        corpus: file of songs.
+        lexicon: word table.
+        folder: of the run.
+        options: what decides the result.
+        processes: this one among those that train the network together.
+        songbook: file of stanzas, read beside the songs.
+        captions: Flickr8k's, read beside them, too; only together with ``train_list``.
+        train_list: the pictures whose captions are read.
+
+    Raises:
+        BadInput: a file cannot be read, or no song of the corpus is held back.
+    """
 
     def __init__(
         self,
         corpus: Path,
         lexicon: Lexicon,
-        run: Path,
+        folder: Path,
         options: GeneratorOptions,
         processes: Processes | None = None,
         songbook: Path | None = None,
         captions: Path | None = None,
         train_list: Path | None = None,
     ) -> None:
-        self.options, self.run, self.lexicon = options, run, lexicon
+        self.options, self.lexicon = options, lexicon
         self.processes = processes or Processes()
         self.device = self.processes.device
         self.mixed = native_bfloat16(self.device)
@@ -88,46 +98,31 @@ class GeneratorTrainer:
         if not self.songs or not self.dev:
             raise BadInput(f"{corpus} is too small: no song of it falls into the dev split.")
         # The index of songs is told by theirs alone.
-        self.songs_hash = hashlib.sha256(corpus.read_bytes()).hexdigest()[:16]
-        files = [corpus, *(file for file in (songbook, captions, train_list) if file)]
-        self.data_hash = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+        self.songs_hash = _fingerprint([corpus])
+        self.common = common_words(lexicon)
         torch.manual_seed(options.seed)
-        self.architecture: dict[str, Any] = {
-            name: getattr(options, name)
-            for name in ("embedding", "control", "hidden", "layers", "word", "cell", "plan")
-        }
-        self.architecture["styles"] = len(STYLES)
-        if options.plain:
-            self.architecture.update(control=0, word=0, plan=0)
+        self.architecture = _architecture(options)
         self.forms = common_forms(self.verses) if self.architecture["plan"] else []
         self.lemmas = [] if options.plain else common_lemmas(lexicon)
-        self.common = common_words(lexicon)
         self.model = Generator(
             len(self.vocabulary), self.lemmas, **self.architecture, forms=self.forms, dropout=options.dropout
         ).to(self.device)
-        self.optimiser = optimiser(
-            options.optimiser, self.model.parameters(), options.learning_rate, options.weight_decay
+        self.run = TrainingRun(
+            folder=folder,
+            kind="generator",
+            title="generator",
+            network=self.model,
+            optimiser=optimiser(
+                options.optimiser, self.model.parameters(), options.learning_rate, options.weight_decay
+            ),
+            options=options,
+            data=_fingerprint([corpus, *(file for file in (songbook, captions, train_list) if file)]),
+            processes=self.processes,
+            panels=_PANELS,
+            digits=4,
+            lower=True,
+            every=options.validate_every,
         )
-        self.ema = Ema(self.model, options.ema)
-        self.state = RunState(
-            run / "state.safetensors",
-            self.model,
-            self.optimiser,
-            self.ema,
-            options,
-            self.data_hash,
-            self.processes,
-        )
-        # Every process begins with the same weights and goes on with draws of its own.
-        if not self.processes.first:
-            torch.manual_seed(options.seed * 1000 + self.processes.rank)
-        self.curves = Curves(run, _PANELS)
-        self.shelf = CheckpointKeeper(run / "generator.safetensors", options.keep, digits=4, lower=True)
-        self.carried: State = ()
-        self.progress: dict[str, Any] = {
-            "step": 0, "epoch": 0, "batch": 0, "batches": 1,
-            "seconds": 0.0, "characters": 0, "best": math.inf, "waited": 0, "kept": [],
-        }  # fmt: skip
 
     @property
     def _whole(self) -> bool:
@@ -143,77 +138,39 @@ class GeneratorTrainer:
             BadCheckpoint: it is damaged, or of another architecture.
         """
         fill(self.model, extended(self.model, load_generator(path)[0]), path)
-        self.ema.begin(self.model)
+        self.run.averages.begin(self.model)
 
     def resume(self) -> bool:
-        """Continue from the run's folder, if it holds a state."""
-        found = self.state.read()
-        if found is None:
-            return False
-        progress, self.carried = found
-        self.progress.update(progress)
-        return True
+        """Continue from the run's folder, if it holds a state; see ``TrainingRun.resume``."""
+        return self.run.resume()
 
-    def train(self) -> float:
-        """Run to the end of the schedule or of the patience; return the best dev nats a character.
+    def train(self, max_steps: int | None = None) -> float:
+        """Train to the end, or so many steps; return the best dev nats a character.
+
+        See ``TrainingRun.train``.
+        """
+        return self.run.train(self, max_steps)
+
+    def batches(self, epoch: int) -> list[Group]:
+        """This process's share of one pass, as many steps as every other's.
 
         Raises:
-            BadOption: the loss is no number any more.
-            KeyboardInterrupt: after Ctrl-C, once the state is written.
+            BadInput: there is not one.
         """
-        interrupt = Interrupt(self.processes)
-        with interrupt.watched():
-            if not self._over():
-                if self.processes.first:
-                    self.curves.begin(self.progress["step"])
-                self._loop(interrupt)
-        return float(self.progress["best"])
-
-    def _loop(self, interrupt: Interrupt) -> None:
-        bar = tqdm(
-            desc="generator", unit="step", initial=self.progress["step"], mininterval=5,
-            disable=not self.processes.first,
-        )  # fmt: skip
-        self.model.train()
-        losses: list[float] = []
-        batches = self._batches()
-        while True:
-            started = time.perf_counter()
-            batch = next(batches)
-            losses.append(self._step(batch))
-            seconds, stop = self.processes.greatest(time.perf_counter() - started, float(interrupt.wanted))
-            self._account(seconds, int((batch.targets != IGNORE).sum()))
-            bar.total = max(self.progress["step"], round(self.progress["step"] / self._done()))
-            bar.update()
-            bar.set_postfix(loss=f"{losses[-1]:.3f}", refresh=False)
-            if self.progress["step"] % self.options.validate_every == 0 or self._over():
-                self._validate(sum(losses) / len(losses))
-                losses = []
-            if self._over():
-                return
-            if stop:
-                self._write_state()
-                raise KeyboardInterrupt
-
-    def _batches(self) -> Iterator[Batch]:
-        """Endless; with several processes each takes its share of every pass."""
         rank, count = self.processes.rank, self.processes.count
-        while True:
-            seed = self.options.seed * 1000 + self.progress["epoch"]
-            groups = self._groups(seed)
-            if not groups:
-                raise BadInput(
-                    "The songs are too few, or too unlike those of the lexicon, for a single step: "
-                    "lower --batch, or build a lexicon from them."
-                )
-            for position in range(self.progress["batch"], len(groups)):
-                batch = self._encode(groups[position], (seed * count + rank) * 100_000 + position)
-                self.progress.update(batch=position + 1, batches=len(groups))
-                yield batch
-            self.progress.update(epoch=self.progress["epoch"] + 1, batch=0)
+        seed = self.options.seed * 1000 + epoch
+        groups = self._groups(seed)
+        if not groups:
+            raise BadInput(
+                "The songs are too few, or too unlike those of the lexicon, for a single step: "
+                "lower --batch, or build a lexicon from them."
+            )
+        return [
+            Group(examples, (seed * count + rank) * 100_000 + position)
+            for position, examples in enumerate(groups)
+        ]
 
     def _groups(self, seed: int) -> list[Any]:
-        """This process's share of one pass, as many steps as every other's."""
         rank, count, rows = self.processes.rank, self.processes.count, self.options.batch
         if self._whole:
             table = plan_songs(self.songs, self.common, rows * count, self.options.sequence, seed)
@@ -221,211 +178,102 @@ class GeneratorTrainer:
         groups = plan(self.songs, self.common, rows, seed, self.verses, self.options.songs, self.captions)
         return groups[rank : len(groups) - len(groups) % count : count]
 
-    def _encode(self, group: Any, seed: int) -> Batch:
-        if self._whole:
-            inputs, targets, fresh = collate_pieces(group, self.options.sequence, self.vocabulary)
-            return Batch(inputs, targets, Conditions.none(*inputs.shape), fresh)
-        encoded = encode(group, self.lexicon, self.vocabulary, self.model, seed)
-        return Batch(*encoded, fresh=torch.ones(len(group), dtype=torch.bool))
+    def loss(self, batch: Group) -> Tensor:
+        """Mean nats a predicted symbol of a group, a number.
 
-    def _step(self, batch: Batch) -> float:
-        targets = batch.targets.to(self.device)
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.options.learning_rate * self._rate()
-        state = tuple(part * ~batch.fresh.to(self.device)[:, None] for part in self.carried)
+        Over whole songs the rows' states are carried on from the step before (``TrainingRun.carried``)
+        but where a song begins.
+        """
+        inputs, targets, conditions, fresh = self._encode(batch)
+        self.run.progress.characters += int((targets != IGNORE).sum())
+        targets = targets.to(self.device)
+        state = tuple(part * ~fresh.to(self.device)[:, None] for part in self.run.carried)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed):
-            logits, after = self.model(
-                batch.inputs.to(self.device), batch.conditions.to(self.device), state or None
-            )
-        loss = nn.functional.cross_entropy(
+            logits, after = self.model(inputs.to(self.device), conditions.to(self.device), state or None)
+        if self._whole:
+            self.run.carried = tuple(part.detach().float() for part in after)
+        total = nn.functional.cross_entropy(
             logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORE, reduction="sum"
         )
         # At the end of a pass over songs, a process may have no row left that reads.
-        loss = loss / (targets != IGNORE).sum().clamp(min=1)
-        self.optimiser.zero_grad()
-        loss.backward()
-        self.processes.average_gradients(self.model.parameters())
-        nn.utils.clip_grad_norm_(self.model.parameters(), self.options.clip or math.inf)
-        self.optimiser.step()
-        self.ema.update(self.model, self.progress["step"])
+        return total / (targets != IGNORE).sum().clamp(min=1)
+
+    def _encode(self, group: Group) -> tuple[Tensor, Tensor, Conditions, Tensor]:
+        """Inputs and targets (batch, time), conditions, and which rows forget what they carry, (batch,)."""
         if self._whole:
-            self.carried = tuple(part.detach().float() for part in after)
-        return float(loss.detach())
+            inputs, targets, fresh = collate_pieces(group.examples, self.options.sequence, self.vocabulary)
+            return inputs, targets, Conditions.none(*inputs.shape), fresh
+        encoded = encode(group.examples, self.lexicon, self.vocabulary, self.model, group.seed)
+        return *encoded, torch.ones(len(group.examples), dtype=torch.bool)
 
-    def _rate(self) -> float:
-        step, warmup = self.progress["step"], self.options.warmup
+    def rate(self) -> float:
+        """The share of the highest learning rate, by the schedule."""
+        step, warmup = self.run.progress.step, self.options.warmup
         if self.options.schedule == "decay":
-            return decay(self.progress["epoch"], step, warmup)
-        return cosine(self._done(), step, warmup)
+            return decay(self.run.progress.epoch, step, warmup)
+        return cosine(self.done(), step, warmup)
 
-    def _account(self, seconds: float, characters: int) -> None:
-        self.progress["step"] += 1
-        self.progress["seconds"] += seconds
-        self.progress["characters"] += characters
-
-    def _done(self) -> float:
+    def done(self) -> float:
+        """The share of the minutes, or of the passes, that is over."""
+        progress = self.run.progress
         if self.options.minutes:
-            return self.progress["seconds"] / 60 / self.options.minutes
-        passed = self.progress["epoch"] + self.progress["batch"] / self.progress["batches"]
-        return passed / self.options.epochs
+            return progress.seconds / 60 / self.options.minutes
+        return (progress.epoch + progress.batch / progress.batches) / self.options.epochs
 
-    def _over(self) -> bool:
-        impatient = 0 < self.options.patience <= self.progress["waited"]
-        return impatient or self._done() >= 1
-
-    def _measure(self) -> float:
-        """Dev nats a character, the same in every process; the first one measures."""
-        if not self.processes.first:
-            nats = -math.inf
-        elif self.dev_verses:
+    def measure(self, loss: float) -> Measured:
+        """Dev nats a character."""
+        if self.dev_verses:
             nats = self._measure_songbook()
         elif self._whole:
             nats = song_nats(self.model, self.dev, self.vocabulary)
         else:
             nats = nats_per_character(self.model, self.dev, self.vocabulary)
-        return self.processes.greatest(nats)[0]
+        progress = self.run.progress
+        minutes = progress.seconds / 60
+        line = (
+            f"step {progress.step}  characters {progress.characters:,}  minutes {minutes:.1f}  "
+            f"train {loss:.4f}  dev {nats:.4f}"
+        )
+        row = {
+            "step": progress.step, "epoch": progress.epoch, "minutes": minutes,
+            "characters": progress.characters, "rate": self.options.learning_rate * self.rate(),
+            "train": loss, "dev": nats,
+        }  # fmt: skip
+        return Measured(nats, line, row, {"dev_sample_nats_per_char": nats})
 
     def _measure_songbook(self) -> float:
         """The mean of both voices, told nothing and told the plan: what is kept is the best at it."""
-        self.figures = songbook_nats(self.model, self.dev_verses, self.vocabulary, self.lexicon)
-        self.figures["songs"] = nats_per_character(self.model, self.dev, self.vocabulary)
-        tqdm.write("  ".join(f"{name} {value:.4f}" for name, value in self.figures.items()))
-        told = [value for name, value in self.figures.items() if name != "songs"]
-        return sum(told) / len(told)
+        told = songbook_nats(self.model, self.dev_verses, self.vocabulary, self.lexicon)
+        figures = {**told, "songs": nats_per_character(self.model, self.dev, self.vocabulary)}
+        tqdm.write("  ".join(f"{name} {value:.4f}" for name, value in figures.items()))
+        return sum(told.values()) / len(told)
 
-    def _validate(self, loss: float) -> None:
-        with self.ema.swapped(self.model):
-            nats = self._measure()
-            check_finite(self.progress["step"], loss, nats)
-            best = nats < self.progress["best"]
-            self.progress.update(
-                best=min(nats, self.progress["best"]), waited=0 if best else self.progress["waited"] + 1
-            )
-            if self.processes.first:
-                self._tell(loss, nats)
-                self.progress["kept"] = self.shelf.offer(
-                    nats, self.progress["kept"], best, lambda path: self._save(path, nats)
-                )
-        self._write_state()
-        self.model.train()
-
-    def _tell(self, loss: float, nats: float) -> None:
-        step, characters = self.progress["step"], self.progress["characters"]
-        minutes = self.progress["seconds"] / 60
-        tqdm.write(
-            f"step {step}  characters {characters:,}  minutes {minutes:.1f}  train {loss:.4f}  dev {nats:.4f}"
-        )
-        self.curves.add(
-            {
-                "step": step, "epoch": self.progress["epoch"], "minutes": minutes,
-                "characters": characters, "rate": self.options.learning_rate * self._rate(),
-                "train": loss, "dev": nats,
-            }
-        )  # fmt: skip
-
-    def _write_state(self) -> None:
-        self.state.write(self.progress, self.carried)
-
-    def _save(self, path: Path, nats: float) -> None:
+    def save(self, path: Path, measured: Measured) -> None:
+        """Write the network with all that a reader of the file needs."""
         header = {
             "architecture": self.architecture,
             "lemmas": self.lemmas,
             "forms": self.forms,
             "alphabet": self.vocabulary.alphabet,
             "data": self.songs_hash,
-            "training": {**self.progress, **asdict(self.options)},
-            "metrics": {"dev_sample_nats_per_char": nats},
+            "training": {**asdict(self.run.progress), **asdict(self.options)},
+            "metrics": measured.metrics,
             "ranking": asdict(Weights()),
         }
         save_checkpoint(path, "generator", header, self.model.state_dict(), half=True, int8=True)
 
 
-def nats_per_character(model: Generator, texts: list[str], vocabulary: CharVocabulary) -> float:
-    """Mean negative log-likelihood a predicted symbol over the texts; see ``stanza_nats``."""
-    return sum(stanza_nats(model, texts, vocabulary)) / sum(len(text) + 1 for text in texts)
+def _fingerprint(files: Sequence[Path]) -> str:
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
 
 
-def songbook_nats(
-    model: Generator, verses: Sequence[Verse], vocabulary: CharVocabulary, lexicon: Lexicon
-) -> dict[str, float]:
-    """Nats a character of each voice's stanzas, told nothing and told the whole plan and form."""
-    found = {}
-    for voice in ("plain", "witty"):
-        texts = [verse.text for verse in verses if verse.voice == voice]
-        if not texts:
-            continue
-        asked = [told_plan(verse, lexicon) for verse in verses if verse.voice == voice]
-        symbols = sum(len(text) + 1 for text in texts)
-        found[voice] = sum(stanza_nats(model, texts, vocabulary)) / symbols
-        if model.plan:
-            found[f"{voice}_planned"] = sum(stanza_nats(model, texts, vocabulary, asked)) / symbols
+def _architecture(options: GeneratorOptions) -> dict[str, Any]:
+    names = ("embedding", "control", "hidden", "layers", "word", "cell", "plan")
+    found = {name: getattr(options, name) for name in names}
+    found["styles"] = len(STYLES)
+    if options.plain:
+        found.update(control=0, word=0, plan=0)
     return found
-
-
-def told_plan(verse: Verse, lexicon: Lexicon) -> Conditioning:
-    """All that a planner says of a stanza: its plan, style, mood, lines and their syllables."""
-    return replace(
-        Conditioning.of((), lexicon, verse.style, verse.mood, len(verse.lines)),
-        syllables=line_syllables(verse.lines, lexicon.sounds),
-        plan=plan_of(verse.lines),
-    )
-
-
-@torch.inference_mode()
-def stanza_nats(
-    model: Generator,
-    texts: list[str],
-    vocabulary: CharVocabulary,
-    asked: Sequence[Conditioning] = (),
-) -> list[float]:
-    """Negative log-likelihood of each text in nats, conditioned on nothing or on what each is asked to be.
-
-    It is over the characters of the stanza, line ends and the end token included:
-    ``len(text) + 1`` symbols.
-    """
-    model.eval()
-    device = next(model.parameters()).device
-    order = sorted(range(len(texts)), key=lambda number: len(texts[number]))
-    nats = [0.0] * len(texts)
-    for start in range(0, len(order), _BATCH):
-        numbers = order[start : start + _BATCH]
-        batch = [texts[number] for number in numbers]
-        inputs, targets = collate(batch, vocabulary)
-        wanted = [asked[number] if asked else Conditioning() for number in numbers]
-        conditions = conditions_of(model, list(zip(wanted, batch, strict=True)))
-        logits, _ = model(inputs.to(device), conditions.to(device))
-        losses = nn.functional.cross_entropy(
-            logits.float().transpose(1, 2), targets.to(device), ignore_index=IGNORE, reduction="none"
-        )
-        for number, loss in zip(numbers, losses.double().sum(1).tolist(), strict=True):
-            nats[number] = loss
-    return nats
-
-
-@torch.inference_mode()
-def song_nats(model: Generator, songs: list[str], vocabulary: CharVocabulary) -> float:
-    """Mean negative log-likelihood a symbol of whole songs, the state carried from end to end.
-
-    It is over every character, empty lines between stanzas and one end token a song included.
-    """
-    model.eval()
-    device = next(model.parameters()).device
-    state: State = ()
-    nats = 0.0
-    for step in timetable(songs, min(_BATCH, len(songs)), _PIECE):
-        inputs, targets, fresh = collate_pieces(step, _PIECE, vocabulary)
-        kept = tuple(part * ~fresh.to(device)[:, None] for part in state)
-        conditions = Conditions.none(*inputs.shape).to(device)
-        logits, state = model(inputs.to(device), conditions, kept or None)
-        nats += float(
-            nn.functional.cross_entropy(
-                logits.flatten(0, 1).double(),
-                targets.to(device).flatten(),
-                ignore_index=IGNORE,
-                reduction="sum",
-            )
-        )
-    return nats / sum(len(song) + 1 for song in songs)
 
 
 @torch.no_grad()

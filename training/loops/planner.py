@@ -23,7 +23,8 @@ from model.plan import MAX_INNER, plan_of
 from model.planner import FIRST_WORD, LINE, MAX_TOLD, PAD, UNKNOWN
 from model.rhyme import FREE, partner
 from training.corpora.songbook import Verse, read_songbook, split_songbook
-from training.loops.schedule import Ema, cosine
+from training.loops.averages import Ema
+from training.loops.schedule import cosine
 
 # A rarer word has no id.
 _COMMON_WORD, _COMMON_LEMMA = 3, 3

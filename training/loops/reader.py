@@ -203,6 +203,12 @@ class ReaderTrainer:
         options: what decides the result.
         songs: a corpus whose stanzas are read beside them, as if nothing was told of their subject.
         negatives: files of the generator's stanzas.
+        plans: read stanzas' plans instead of the stanzas, and negatives that are plans.
+
+    Attributes:
+        network: what is trained.
+        words: its word table.
+        held_back: examples of the parts "dev" and "test".
 
     Raises:
         BadInput: a file cannot be read or is malformed.
@@ -235,32 +241,32 @@ class ReaderTrainer:
         # Stanzas about the same stay together.
         held = [one for one in generated if _lot(" ".join(one.keywords)) < _HELD_BACK]
         self._generated = [one for one in generated if _lot(" ".join(one.keywords)) >= _HELD_BACK]
-        self._held_back = {
+        self.held_back = {
             name: held_back([_about(verse) for verse in parts[name]], held, lexicon, options.seed)
             for name in ("dev", "test")
         }
-        self._words = WordTable.of(_vocabulary(self._people, self._songs), _BUCKETS, _ENDINGS)
+        self.words = WordTable.of(_vocabulary(self._people, self._songs), _BUCKETS, _ENDINGS)
         self._data = [songbook, *([songs] if songs else []), *negatives]
-        self._network = Network(
-            len(self._words), options.embedding, options.hidden, options.features, options.dropout
+        self.network = Network(
+            len(self.words), options.embedding, options.hidden, options.features, options.dropout
         )
 
         self._begin_with_vectors()
         counts = Counter(word for one in self._people for word in _flat(one))
-        self._rows = torch.tensor([self._words.rows(word) for word in counts])
+        self._rows = torch.tensor([self.words.rows(word) for word in counts])
         self._common = torch.tensor([float(count) for count in counts.values()]) ** _CLOZE_POWER
 
     def _begin_with_vectors(self) -> None:
         """The commoner words' rows begin with what company they keep."""
-        known = self._words.known
+        known = self.words.known
         people = [*self._people, *self._songs]
         texts = [[known[word] for word in _flat(one) if word in known] for one in people]
         subjects = [[known[word] for word in one.keywords if word in known] for one in people]
         vectors = word_vectors(texts, subjects, len(known), self.options.embedding)
         with torch.no_grad():
             # Their endings' rows add little at first.
-            self._network.table.weight *= 0.3
-            self._network.table.weight[: len(known)] += vectors * _SPREAD * self.options.embedding**0.5
+            self.network.table.weight *= 0.3
+            self.network.table.weight[: len(known)] += vectors * _SPREAD * self.options.embedding**0.5
 
     def train(self, output: Path) -> dict[str, Any]:
         """Train to the end, to Ctrl-C or until nothing gets better; the best weights are written.
@@ -269,8 +275,8 @@ class ReaderTrainer:
             figures of held-back stanzas, as ``measure`` gives them.
         """
         options = self.options
-        optimiser = torch.optim.AdamW(self._network.parameters(), weight_decay=0.01)
-        best, kept, stale = math.inf, deepcopy(self._network.state_dict()), 0
+        optimiser = torch.optim.AdamW(self.network.parameters(), weight_decay=0.01)
+        best, kept, stale = math.inf, deepcopy(self.network.state_dict()), 0
         total = max(options.validations, round(options.passes * self._batches_a_pass))
         checks = {total * (check + 1) // options.validations for check in range(options.validations)}
         batches = self._batches()
@@ -282,10 +288,10 @@ class ReaderTrainer:
                     progress.update()
                     if step not in checks:
                         continue
-                    dev = self._loss(self._held_back["dev"])
+                    dev = self._loss(self.held_back["dev"])
                     tqdm.write(f"step {step}: train {loss:.3f}, dev {dev:.4f} nats")
                     if dev < best:
-                        best, kept, stale = dev, deepcopy(self._network.state_dict()), 0
+                        best, kept, stale = dev, deepcopy(self.network.state_dict()), 0
                         self._write(output, {"dev_nats": best})
                     else:
                         stale += 1
@@ -293,10 +299,10 @@ class ReaderTrainer:
                         break
             except KeyboardInterrupt:
                 tqdm.write("Interrupted: the best weights so far are kept.")
-        self._network.load_state_dict(kept)
+        self.network.load_state_dict(kept)
         self._write(output, {"dev_nats": best})
         # Measured as it will be used: in bytes, and by the code that serves.
-        figures = {"dev_nats": best, **measure(Reader.load(output).scores, self._held_back["test"])}
+        figures = {"dev_nats": best, **measure(Reader.load(output).scores, self.held_back["test"])}
         self._write(output, figures)
         return figures
 
@@ -306,26 +312,26 @@ class ReaderTrainer:
         return (len(self._people) + songs) * (1 + _NEGATIVES) / self.options.batch
 
     def _step(self, batch: Batch, optimiser: torch.optim.Optimizer) -> float:
-        self._network.train()
+        self.network.train()
         optimiser.zero_grad(set_to_none=True)
-        reading = self._network(batch)
+        reading = self.network(batch)
         loss = _balanced(reading.odds, batch.human)
         spot = _spot_loss(reading.spotted, batch.changed)
         others = self._rows[torch.multinomial(self._common, _CLOZE_WORDS)]
-        cloze = self._network.cloze_loss(batch, reading, others) if batch.human.any() else 0.0
+        cloze = self.network.cloze_loss(batch, reading, others) if batch.human.any() else 0.0
         (loss + _SPOT_WEIGHT * spot + _CLOZE_WEIGHT * cloze).backward()
-        nn.utils.clip_grad_norm_(self._network.parameters(), 5.0)
+        nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         optimiser.step()
         return float(loss.detach())
 
     @torch.inference_mode()
     def _loss(self, examples: Sequence[Example]) -> float:
         """Mean of people's and of the others' loss, in nats."""
-        self._network.eval()
+        self.network.eval()
         sums: dict[bool, list[float]] = defaultdict(list)
-        for batch in self._of_one_length(examples):
+        for batch in self.of_one_length(examples):
             losses = functional.binary_cross_entropy_with_logits(
-                self._network(batch).odds, batch.human, reduction="none"
+                self.network(batch).odds, batch.human, reduction="none"
             )
             for human, value in zip(batch.human.tolist(), losses.tolist(), strict=True):
                 sums[bool(human)].append(value)
@@ -336,7 +342,7 @@ class ReaderTrainer:
         examples = self._examples()
         while True:
             pool = [next(examples) for _ in range(_POOL)]
-            batches = list(self._of_one_length(pool, training=True))
+            batches = list(self.of_one_length(pool, training=True))
             self._draw.shuffle(batches)
             yield from batches
 
@@ -375,7 +381,7 @@ class ReaderTrainer:
         kept = tuple(word for word in one.keywords if self._draw.random() >= _UNSAID)
         return About(one.voice, kept or (self._draw.choice(one.keywords),), one.lines)
 
-    def _of_one_length(self, examples: Sequence[Example], training: bool = False) -> Iterator[Batch]:
+    def of_one_length(self, examples: Sequence[Example], training: bool = False) -> Iterator[Batch]:
         """Batches of examples with the same number of words, so that none has to be padded."""
         by_length: dict[int, list[Example]] = defaultdict(list)
         for example in examples:
@@ -393,10 +399,10 @@ class ReaderTrainer:
         keywords = np.zeros((len(told), width, 2), np.int64)
         for row, listed in enumerate(told):
             if listed:
-                keywords[row, : len(listed)] = [self._words.rows(word) for word in listed]
+                keywords[row, : len(listed)] = [self.words.rows(word) for word in listed]
         missing = np.arange(width) >= np.array([[len(listed)] for listed in told])
         return Batch(
-            torch.tensor([[self._words.rows(word) for word in text] for text in texts]),
+            torch.tensor([[self.words.rows(word) for word in text] for text in texts]),
             torch.from_numpy(keywords),
             torch.from_numpy(missing),
             torch.tensor([float(example.kind == HUMAN) for example in examples]),
@@ -411,14 +417,14 @@ class ReaderTrainer:
 
     def _write(self, output: Path, metrics: dict[str, Any]) -> None:
         header = {
-            "words": " ".join(list(self._words.known)[1:]),
+            "words": " ".join(list(self.words.known)[1:]),
             "buckets": _BUCKETS,
             "endings": _ENDINGS,
             "judge": self.options.judge,
             "data": [hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in self._data],
             "metrics": metrics,
         }
-        save_checkpoint(output, KIND, header, self._network.state_dict(), half=True, int8=True)
+        save_checkpoint(output, KIND, header, self.network.state_dict(), half=True, int8=True)
 
 
 def held_back(

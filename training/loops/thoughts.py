@@ -29,7 +29,9 @@ from model.text import fold, words
 from model.thoughts import KIND, Numbering, Thoughts
 from training.corpora.neighbours import Neighbours, Pair, Readings, Sources
 from training.corpora.songbook import STYLES
-from training.loops.schedule import Ema, check_finite, cosine
+from training.loops.averages import Ema
+from training.loops.run import check_finite
+from training.loops.schedule import cosine
 
 Ints = npt.NDArray[np.int64]
 
