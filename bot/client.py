@@ -69,7 +69,7 @@ class SongwriterBot(commands.AutoShardedBot):
         self.resources = resources
         self.store, self.songs = resources.store, resources.songs
         self.poster = Poster(resources.store, resources.config)
-        self.presses = ButtonCooldown()
+        self.button_cooldown = ButtonCooldown()
         self.stopping = False
 
     async def setup_hook(self) -> None:

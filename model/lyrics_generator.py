@@ -1,4 +1,4 @@
-"""From keywords and a wish to a stanza. Free of torch where the generator runs without it."""
+"""From keywords and a request to a stanza. Free of torch where the generator runs without it."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Song:
         return NEWLINE.join(self.lines)
 
 
-# How stanzas are drawn and chosen, by number: raised whenever the same models, wish and random seed
+# How stanzas are drawn and chosen, by number: raised whenever the same models, request and seed
 # give another stanza than before, so that an earlier version's recipes are told apart.
 METHOD = 4
 

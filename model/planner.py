@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -116,9 +117,6 @@ class Planner:
         # Words of a lemma have a number; who acts, and what is no word, has none.
         self._kin = np.array([0 if w in {"", *PRONOUNS} else numbers[w] for w in self._lemma_of])
         self._rhymes: dict[int, npt.NDArray[np.int64]] = {}
-        self._rich = np.array(
-            [False] * FIRST_WORD + [len(self._rhyming(n)) >= _RICH for n in self._ids.values()]
-        )
 
     @classmethod
     def load(cls, path: Path, lexicon: Lexicon) -> Planner:
@@ -207,6 +205,11 @@ class Planner:
             found += [self._ids[word] for word in line.inner if word in self._ids]
             found.append(LINE)
         return found
+
+    @cached_property
+    def _rich(self) -> npt.NDArray[np.bool_]:
+        """Which tokens have rhymes enough; found when a plan is drawn, which most songs do without."""
+        return np.array([False] * FIRST_WORD + [len(self._rhyming(n)) >= _RICH for n in self._ids.values()])
 
     def _rhyming(self, token: int) -> npt.NDArray[np.int64]:
         """Ids of the words that rhyme strictly with one."""
@@ -357,7 +360,7 @@ class _Drawing:
         return logits
 
     def _possible(self, row: int) -> npt.NDArray[np.bool_]:
-        """Tokens that may come next; a wish that none of them meets is let go."""
+        """Tokens that may come next; a request that none of them meets is let go."""
         slot = int(self.slot[row])
         allowed = self.allowed.copy()
         allowed[LINE] = slot > 0

@@ -1,4 +1,4 @@
-"""From a wish to what the sampler draws, and what its candidates are scored against."""
+"""From a request to what the sampler draws, and what its candidates are scored against."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _SYLLABLES = {6: 0.25, 7: 0.25, 8: 0.5}
 _PLANNED_SHARE, _PLANNED_MORE = 0.5, 0.4
 # What each syllable by which a plan's lines miss that costs it, on average, in nats a word.
 _MISFIT = 0.3
-# Beside the random numbers of its attempts, a wish has one for its form and one for its plans.
+# Beside the random numbers of its attempts, a request has one for its form and one for its plans.
 _FORM, _PLAN = 10**6, 10**6 + 1
 # Words of a caption that steer where nothing is planned. More crowd a stanza of four lines: each line
 # then bends around one.
@@ -46,7 +46,7 @@ FROM_CAPTION = 2
 # A seed of more syllables leaves no room for a plan of its line.
 _LONGEST_PROMPT = 6
 # People's plans that are looked at, and plans drawn where none of those has enough of the keywords; as many
-# are followed as there are islands of candidates.
+# are followed as there are particle groups of candidates.
 NEAR, DRAFTS = 64, 48
 _ENOUGH = 0.7
 # Any picture may be told so: a plan that does, unasked, costs so much, in nats a word.
@@ -197,13 +197,13 @@ def _plans(
         return []
     random = np.random.default_rng([request.seed, _PLAN, attempt])
     brief = Brief(tuple(keywords), request.style, request.mood, request.lines, conditioning.scheme)
-    islands = max(1, request.candidates // PARTICLE_GROUP)
+    groups = max(1, request.candidates // PARTICLE_GROUP)
     drafts = _persons(tools, brief, request, random)
     if not drafts:
         drafts = tools.planner.draw(brief, DRAFTS, _coolness(request), random, request.forbidden)
         # A plan without any of the keywords would leave them unsaid: then it is better to have none.
         drafts = [draft for draft in drafts if not keywords or _told(draft, keywords, tools.lexicon)]
-    return _best(tools, keywords, request, drafts, islands)
+    return _best(tools, keywords, request, drafts, groups)
 
 
 def _persons(
@@ -404,8 +404,8 @@ def _line_plans(
     drafts = tools.planner.draw_line(
         brief, plan_of(before), rhyme, DRAFTS, _coolness(request), random, request.forbidden
     )
-    islands = max(1, request.candidates // PARTICLE_GROUP)
-    return [draft.plan[0] for draft in _best(tools, keywords, request, drafts, islands)]
+    groups = max(1, request.candidates // PARTICLE_GROUP)
+    return [draft.plan[0] for draft in _best(tools, keywords, request, drafts, groups)]
 
 
 def _conditioning(tools: Tools, keywords: Sequence[str], request: GenerationRequest) -> Conditioning:

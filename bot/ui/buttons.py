@@ -174,7 +174,7 @@ async def _explain(interaction: Interaction, output: Output) -> None:
 
 
 async def _offer_lines(interaction: Interaction, output: Output) -> None:
-    interaction.client.presses.count(interaction.user.id)
+    interaction.client.button_cooldown.count(interaction.user.id)
     await interaction.client.songs.leave_alone(interaction.user.id, output.author)
     # Where there can be no other line, nobody is asked which.
     recipe_of(output).rewriting(1, 0)

@@ -1,4 +1,4 @@
-"""Minibatches of stanzas for the generator: wishes, padding, masks."""
+"""Minibatches of stanzas for the generator: requests, padding, masks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from training.corpora.songbook import Verse
 
 IGNORE = -100
 
-# Chance that a part of the wish is left out, so that each can be asked for alone.
+# Chance that a part of the request is left out, so that each can be asked for alone.
 FREE, NO_STYLE, NO_MOOD, NO_LINES, NO_KEYWORDS = 0.2, 0.3, 0.5, 0.3, 0.15
 NO_SYLLABLES, NO_RHYMES = 0.3, 0.3
 NO_PLAN = 0.2
@@ -115,7 +115,7 @@ def encode(
     generator: Generator,
     seed: int,
 ) -> tuple[Tensor, Tensor, Conditions]:
-    """A group with wishes drawn at random.
+    """A group with requests drawn at random.
 
     Returns:
         inputs and targets as from ``collate``, and the conditions.

@@ -1,4 +1,4 @@
-"""Is the mood that a stanza was asked for heard in it? Two judges that share nothing with its steering.
+"""Is the mood that a stanza was asked for heard in it? Two judges that share nothing with the generator.
 
 ``reader`` is a small model trained on held-back songs: sentence vectors of stanzas, and what a
 reader heard in them. ``wordnet`` is a lexicon grown from a few of WordNet's senses for each mood.
@@ -240,7 +240,7 @@ def by_lexicon(lexicon: Mapping[str, Mapping[str, float]]) -> Judge:
 
 
 def without(text: str, lexicon: Lexicon) -> str:
-    """A folded text without the words, in any form, that steering knows moods by."""
+    """A folded text without the words, in any form, that the generator knows moods by."""
     known = frozenset[str]().union(*(signs(mood, lexicon) for mood in MOODS))
     lines = text.split(NEWLINE)
     return NEWLINE.join(" ".join(word for word in words(line) if word not in known) for line in lines)
@@ -286,7 +286,7 @@ def _share(said: Sequence[str | None], asked: Sequence[str | None]) -> float:
 
 
 def _shared(lexicon: Mapping[str, Mapping[str, float]]) -> dict[str, int]:
-    """How many words ``wordnet`` has, how many steering has, and how many of the same mood both have."""
+    """How many words ``wordnet`` has, how many the generator is told by, and how many of the same mood both have."""
     return {
         "wordnet": sum(map(len, lexicon.values())),
         "steering": sum(map(len, SIGNS.values())),

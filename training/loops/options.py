@@ -47,7 +47,7 @@ class GeneratorOptions:
     cell: str = _option("lstm", "Recurrent cell.", choices=CELLS)
     plain: bool = _option(False, "Tell the network nothing beside the characters; --regime songs needs it.")
     embedding: int = _option(64, "Size of a character's vector.", 1, _WIDEST)
-    control: int = _option(128, "Size of the wish's vector, where not --plain.", 1, _WIDEST)
+    control: int = _option(128, "Size of the request's vector, where not --plain.", 1, _WIDEST)
     word: int = _option(64, "Size of a written word's vector, where not --plain.", 1, _WIDEST)
     plan: int = _option(0, "Size of a planned word's vector; 0 for a network without plans.", 0, _WIDEST)
     songs: float = _option(0.25, "Share of the characters that are the songs', beside a songbook.", below=1)
@@ -79,7 +79,7 @@ class GeneratorOptions:
         _check(self)
         if self.regime == "songs" and not self.plain:
             raise BadOption(
-                "A whole song is not steered by wishes for a stanza: give --plain with --regime songs."
+                "A whole song is not written to requests for a stanza: give --plain with --regime songs."
             )
 
 
