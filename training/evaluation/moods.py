@@ -286,7 +286,7 @@ def _share(said: Sequence[str | None], asked: Sequence[str | None]) -> float:
 
 
 def _shared(lexicon: Mapping[str, Mapping[str, float]]) -> dict[str, int]:
-    """How many words ``wordnet`` has, how many the generator is told by, and how many of the same mood both have."""
+    """How many words ``wordnet`` has, how many the generator is told by, and how many both have alike."""
     return {
         "wordnet": sum(map(len, lexicon.values())),
         "steering": sum(map(len, SIGNS.values())),
