@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,11 +86,13 @@ def _models_once() -> dict[type, Callable[..., Any]]:
     return {kind: once(kind.load) for kind in (LyricsGenerator, ImageDescriber)}
 
 
-@pytest.fixture
-def models_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def models_read_once() -> Iterator[None]:
     """For tests of commands: reading the models takes longer than most of these, and none changes them."""
-    for kind, load in _models_once().items():
-        monkeypatch.setattr(kind, "load", load)
+    with pytest.MonkeyPatch.context() as patch:
+        for kind, load in _models_once().items():
+            patch.setattr(kind, "load", load)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -345,7 +345,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def whole(pictures: Path) -> tuple[Result, Path]:
+def whole(pictures: Path, models_read_once: None) -> tuple[Result, Path]:
     """A report of everything that there can be."""
     folder = pictures.parent
     output = folder / "report.html"
@@ -381,6 +381,7 @@ def test_a_report_of_everything(whole: tuple[Result, Path]) -> None:
     assert html.count("<desc>") == html.count('<figure class="chart">') == 1 + 2 + 2
 
 
+@pytest.mark.usefixtures("models_read_once")
 def test_pictures_stay_out_unless_somebody_says_that_they_may_go_in(pictures: Path, tmp_path: Path) -> None:
     first, second = tmp_path / "first.html", tmp_path / "second.html"
     for output in (first, second):
@@ -396,6 +397,7 @@ def test_pictures_stay_out_unless_somebody_says_that_they_may_go_in(pictures: Pa
     assert first.read_bytes() == second.read_bytes()
 
 
+@pytest.mark.usefixtures("models_read_once")
 def test_the_first_stanza_is_the_one_that_sing_writes(whole: tuple[Result, Path], pictures: Path) -> None:
     words = ["sing", str(pictures / "coffee.png"), "-r", "1", "--json"]
     sung = json.loads(CliRunner().invoke(main, words).stdout)
@@ -404,6 +406,7 @@ def test_the_first_stanza_is_the_one_that_sing_writes(whole: tuple[Result, Path]
     assert all(line in texts for line in sung["stanzas"][0]["lines"])
 
 
+@pytest.mark.usefixtures("models_read_once")
 def test_embedded_pictures_are_small_and_keep_no_secrets(tmp_path: Path) -> None:
     picture = Image.new("RGB", (1000, 500), "teal")
     exif = Image.Exif()

@@ -37,8 +37,8 @@ def run(*words: str | Path) -> Result:
 
 
 @pytest.fixture(scope="module")
-def writer() -> LyricsGenerator:
-    return LyricsGenerator.load()
+def writer(lyrics_generator: LyricsGenerator) -> LyricsGenerator:
+    return lyrics_generator
 
 
 @pytest.fixture
