@@ -15,7 +15,7 @@ from discord.ext import commands
 from bot.config import Config
 from bot.limits import ButtonCooldown
 from bot.ops.log import request_id
-from bot.prompt_words import SeedWords
+from bot.prompt_words import PromptWords
 from bot.songs import Songs
 from bot.store import Store, new_id
 from bot.ui.buttons import LineMenu, SongButton
@@ -34,7 +34,7 @@ class Resources:
     config: Config
     store: Store
     songs: Songs
-    prompt_words: SeedWords
+    prompt_words: PromptWords
 
 
 class SongwriterBot(commands.AutoShardedBot):

@@ -17,10 +17,10 @@ _COMMON = 100
 _KINDS = ("n", "v", "a")
 
 # (word, how often it is sung), by word.
-SeedWords = tuple[tuple[str, int], ...]
+PromptWords = tuple[tuple[str, int], ...]
 
 
-def prompt_words(lexicon: Path, forbidden: frozenset[str]) -> SeedWords:
+def prompt_words(lexicon: Path, forbidden: frozenset[str]) -> PromptWords:
     """The lexicon's common content words, less the forbidden ones.
 
     Raises:
@@ -36,7 +36,7 @@ def prompt_words(lexicon: Path, forbidden: frozenset[str]) -> SeedWords:
     )
 
 
-def starting_with(typed: str, words: SeedWords) -> list[str]:
+def starting_with(typed: str, words: PromptWords) -> list[str]:
     """The commonest words that start with what was typed last, after what was typed before it."""
     *before, last = fold(typed).split(" ") if typed.strip() else [""]
     first = bisect_left(words, (last, 0))

@@ -63,7 +63,7 @@ class ImageDescriber:
         captioner: in evaluation mode.
         preprocessing: how it wants its pictures.
         digest: of its checkpoint.
-        names: for a second opinion, or None where the folder has none.
+        classifier: for a second opinion, or None where the folder has none.
     """
 
     def __init__(
@@ -71,10 +71,10 @@ class ImageDescriber:
         captioner: Captioner,
         preprocessing: Preprocessing,
         digest: str,
-        names: ImageNetClassifier | None = None,
+        classifier: ImageNetClassifier | None = None,
     ) -> None:
         self.captioner, self.preprocessing, self.digest = captioner, preprocessing, digest
-        self.names = names
+        self.classifier = classifier
 
     @classmethod
     def load(
@@ -114,7 +114,7 @@ class ImageDescriber:
         square = self.preprocessing.square(picture)
         grid = self._grid(square)
         caption = self.captioner.describe(grid, beam)[0]
-        recognition = look(square, grid[0].mean(0), self.names)
+        recognition = look(square, grid[0].mean(0), self.classifier)
         return Seen(caption, recognition, recognition.description(caption.text), square)
 
     def _grid(self, square: Image.Image) -> Singles:

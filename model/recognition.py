@@ -205,17 +205,19 @@ class Recognition:
         return f"{UNNAMED} {' and '.join(self.colours)}"
 
 
-def look(square: Image.Image, features: Features, names: ImageNetClassifier | None) -> Recognition:
+def look(square: Image.Image, features: Features, classifier: ImageNetClassifier | None) -> Recognition:
     """The second opinion on a picture.
 
     Args:
         square: what the encoder saw, RGB.
         features: (channels,), the encoder's mean features.
-        names: None where there is no classifier; nothing is strange then.
+        classifier: None where there is none; then nothing is out of distribution.
     """
     pixels = np.asarray(square.convert("L"), dtype=np.float32)
-    things = tuple(names.things(features)) if names else ()
-    out_of_distribution = names.out_of_distribution_score(features) / names.threshold if names else 0.0
+    things = tuple(classifier.things(features)) if classifier else ()
+    out_of_distribution = 0.0
+    if classifier:
+        out_of_distribution = classifier.out_of_distribution_score(features) / classifier.threshold
     return Recognition(
         things, out_of_distribution, colours(square), bool(pixels.std() < FLAT), lighting(pixels)
     )

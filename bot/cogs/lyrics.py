@@ -93,14 +93,14 @@ class Lyrics(commands.Cog):
 
     @app_commands.command(name="seed", description="A stanza that starts with your word or phrase.")
     @app_commands.describe(words="a word or phrase to start with", temp="0.1 is safe, 1.2 is wild")
-    async def prompt(
+    async def from_prompt(
         self, interaction: Interaction, words: Range[str, 1, MAX_PROMPT], temp: Temperature | None = None
     ) -> None:
         await think(interaction)
         await self._write(interaction, "seed", temperature=temp, said={"prompt": words})
 
     @lyrics.autocomplete("prompt")
-    @prompt.autocomplete("words")
+    @from_prompt.autocomplete("words")
     async def complete(self, _: Interaction, current: str) -> list[Choice[str]]:
         found = starting_with(current, self.bot.resources.prompt_words)
         return [Choice(name=word, value=word) for word in found]

@@ -74,7 +74,7 @@ class Keyed(GenerationRequest):
     key: str = "C"
 
 
-def test_a_field_that_is_new_reaches_the_sampler(
+def test_a_field_that_is_new_reaches_the_lyrics_generator(
     writer: LyricsGenerator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[GenerationRequest] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import zlib
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given
@@ -19,9 +19,9 @@ from model.request import MAX_REWRITTEN, GenerationRequest
 from model.rhyme import SCHEMES
 from model.sampling import Sampling
 
-GENERATOR, ENGINE = "0123456789ab", "int8"
+GENERATOR, BACKEND = "0123456789ab", "int8"
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-PLAIN = Recipe.of(("horse", "ride"), GenerationRequest(seed=3_735_928_559, style="song"), GENERATOR, ENGINE)
+PLAIN = Recipe.of(("horse", "ride"), GenerationRequest(seed=3_735_928_559, style="song"), GENERATOR, BACKEND)
 
 seeds = st.integers(0, 2**32 - 1)
 # Temperatures to any place after the point: byte for byte means that none is rounded.
@@ -64,6 +64,21 @@ recipes = st.builds(
     st.binary(min_size=6, max_size=6).map(bytes.hex),
     st.sampled_from(("int8", "float32", "torch")),
 )
+
+
+OTHER = {
+    "sampling": Sampling(0.9), "prompt": "oh", "seed": 7, "candidates": 9, "style": "song", "mood": "sad",
+    "lines": 2, "scheme": "ABAB", "syllables": 9, "rewritten": ((1, 4),), "forbidden": frozenset({"damn"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(GenerationRequest)])
+def test_whatever_a_request_says_is_in_its_recipe(name: str) -> None:
+    """A field that is new has to be added here, and to the recipe: a replay would forget it."""
+    plain = Recipe.of((), GenerationRequest(), GENERATOR, BACKEND)
+    other = Recipe.of((), GenerationRequest(**{name: OTHER[name]}), GENERATOR, BACKEND)  # type: ignore[arg-type]
+    assert other.text != plain.text
+    assert Recipe.parse(other.text) == other
 
 
 @given(recipes)
@@ -110,7 +125,7 @@ def test_no_other_text_is_a_recipe(text: str) -> None:
 def test_a_plain_one_is_short() -> None:
     assert len(PLAIN.text) <= 45
     with_filter = Recipe.of(
-        PLAIN.keywords, replace(PLAIN.request, forbidden=frozenset({"damn"})), GENERATOR, ENGINE
+        PLAIN.keywords, replace(PLAIN.request, forbidden=frozenset({"damn"})), GENERATOR, BACKEND
     )
     assert len(with_filter.text) <= 52
 
@@ -150,9 +165,9 @@ def test_a_newer_version_is_named() -> None:
 
 
 def test_other_models_are_told_from_a_typing_error() -> None:
-    PLAIN.check(GENERATOR, ENGINE)
-    for other in (("ba9876543210", ENGINE), (GENERATOR, "torch")):
-        with pytest.raises(OtherModels, match=rf"{GENERATOR}, {ENGINE}\) than these \({', '.join(other)}\)"):
+    PLAIN.check(GENERATOR, BACKEND)
+    for other in (("ba9876543210", BACKEND), (GENERATOR, "torch")):
+        with pytest.raises(OtherModels, match=rf"{GENERATOR}, {BACKEND}\) than these \({', '.join(other)}\)"):
             PLAIN.check(*other)
     assert issubclass(OtherModels, BadInput)
     assert not issubclass(OtherModels, BadOption)
