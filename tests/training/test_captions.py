@@ -9,7 +9,6 @@ from PIL import Image
 from bot.cli.main import main
 from model.image_describer import ImageDescriber
 from training.corpora.flickr8k import read_captions, read_split
-from training.evaluation import meteor as module
 from training.evaluation.captions import caption_all
 from training.evaluation.journal import Journal
 from training.evaluation.meteor import NoMeteor, meteor
@@ -83,9 +82,10 @@ def test_without_java_meteor_is_left_out(
     assert "Java is not installed" in result.stderr
 
 
-def test_a_java_that_fails_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_java_that_fails_is_no_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     pytest.importorskip("pycocoevalcap", reason="pycocoevalcap is not installed")
-    monkeypatch.setattr(module, "_java", lambda: sys.executable)
+    (tmp_path / "java").symlink_to(sys.executable)
+    monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(NoMeteor, match="could not run"):
         meteor([["a", "dog"]] * 1000, [[["a", "cat"]]] * 1000)
 

@@ -67,8 +67,8 @@ def heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     listed = {mood: [hashlib.sha256(t.encode()).hexdigest()[:12] for t, m in texts.items() if m == mood]
               for mood in MOODS}  # fmt: skip
     (tmp_path / "heard.json").write_text(json.dumps(listed))
-    monkeypatch.setattr(moods, "_HEARD", tmp_path / "heard.json")
-    monkeypatch.setattr(moods, "_ENOUGH", 5)
+    monkeypatch.setattr(moods, "HEARD", tmp_path / "heard.json")
+    monkeypatch.setattr(moods, "ENOUGH", 5)
     return path
 
 

@@ -22,7 +22,7 @@ from model.text import NEWLINE
 from tests.shipped import LEXICON
 from training.corpora.corruptions import Corruptor, about
 from training.corpora.songbook import read_songbook, split_songbook
-from training.evaluation.sense import evaluate_sense, exchanged, read_told
+from training.evaluation.sense import evaluate_sense, exchanged, read_captioned
 from training.loops.options import ReaderOptions
 from training.loops.reader import GENERATED, HUMAN, KINDS, ReaderTrainer, held_back, measure, read_generated
 
@@ -243,7 +243,7 @@ def test_one_caption_only_has_no_relevance(reader: Reader, tmp_path: Path) -> No
 def test_a_file_of_stanzas_that_is_none_is_bad_data(tmp_path: Path, row: Any) -> None:
     file = write_told(tmp_path / "told.jsonl", [row])
     with pytest.raises(BadInput, match="line 1"):
-        read_told(file, lexicon())
+        read_captioned(file, lexicon())
 
 
 def test_a_folder_without_a_judge_says_so(tmp_path: Path) -> None:

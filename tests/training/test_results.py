@@ -120,10 +120,14 @@ def test_an_experiments_rows_become_a_table() -> None:
 
 def test_what_cannot_be_written_to_is_known_before_the_work(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    command = ["evaluate", "temperature", "--checkpoints", str(tmp_path / "none")]
-    for option in ("--save", "--output"):
-        result = CliRunner().invoke(main, [*command, option, str(tmp_path / "file" / "result")])
-        # Before it is known that there are no models, too.
-        assert result.exit_code == 1, result.output
-        assert str(tmp_path / "file") in result.stderr
-    assert CliRunner().invoke(main, [*command, "--save", str(tmp_path)]).exit_code == 2
+    for name in ("temperature", "moods"):
+        command = ["evaluate", name]
+        command += [
+            word for option in ("--checkpoints", "--corpus") for word in (option, str(tmp_path / "none"))
+        ]
+        for option in ("--save", "--output"):
+            result = CliRunner().invoke(main, [*command, option, str(tmp_path / "file" / "result")])
+            # Before it is known that there are no models, too.
+            assert result.exit_code == 1, result.output
+            assert str(tmp_path / "file") in result.stderr
+        assert CliRunner().invoke(main, [*command, "--save", str(tmp_path)]).exit_code == 2

@@ -1,8 +1,6 @@
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.evaluation import suffixes
 from training.evaluation.suffixes import longest, novel, shared_spans
 
 LETTERS = st.text(alphabet="abé\n", max_size=30)
@@ -23,14 +21,14 @@ def test_spans_are_those_of_a_search_for_each(texts: list[str], collection: list
     assert found == [brute_force(text, collection) for text in texts]
 
 
-def test_many_texts_are_searched_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_texts_are_searched_in_parts() -> None:
     texts, collection = (
         ["the silver moon", "", "is on", "the sea, the sea"],
         ["silver sea", "moon is on the sea"],
     )
     whole = shared_spans(texts, collection)
-    monkeypatch.setattr(suffixes, "_CHUNK", 10)
-    assert [a.tolist() for a in shared_spans(texts, collection)] == [b.tolist() for b in whole]
+    parts = shared_spans(texts, collection, chunk=10)
+    assert [spans.tolist() for spans in parts] == [spans.tolist() for spans in whole]
 
 
 def test_a_copy_is_found_within_other_words() -> None:

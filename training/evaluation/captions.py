@@ -24,8 +24,8 @@ from training.evaluation.results import write_rows
 _BATCH = 8
 
 
-class Said(NamedTuple):
-    """What the captioner said of a picture, and its natural logarithm's probability by the captioner."""
+class Caption(NamedTuple):
+    """What the captioner says of a picture, and the natural logarithm of how likely it finds that."""
 
     text: str
     log_probability: float
@@ -112,7 +112,7 @@ def evaluate_captions(
     }
 
 
-def _result_list(found: dict[str, Said], references: dict[str, list[str]]) -> list[dict[str, Any]]:
+def _result_list(found: dict[str, Caption], references: dict[str, list[str]]) -> list[dict[str, Any]]:
     return [
         {
             "image": name,
@@ -141,7 +141,7 @@ def caption_all(
     names: Sequence[str],
     beam: int,
     journal: Journal | None = None,
-) -> dict[str, Said]:
+) -> dict[str, Caption]:
     """Caption pictures of a folder; by name, in the order of the names.
 
     Those that cannot be read are reported and left out; see ``Gallery``.
@@ -150,14 +150,14 @@ def caption_all(
     gallery = Gallery(images, describer.preprocessing, len(names))
     gallery.unreadable = [name for name, said in zip(names, journal.done(stage), strict=False) if not said]
 
-    def work(some: Sequence[str]) -> list[Said | None]:
+    def work(some: Sequence[str]) -> list[Caption | None]:
         readable, pictures = gallery.load(some)
         seen = describer.captioner
         captions = seen.describe(seen.features(pictures.numpy()), beam) if readable else []
         found = {
-            name: Said(one.text, one.log_probability) for name, one in zip(readable, captions, strict=True)
+            name: Caption(one.text, one.log_probability) for name, one in zip(readable, captions, strict=True)
         }
         return [found.get(name) for name in some]
 
     said = journal.each(stage, names, work, _BATCH, "picture")
-    return {name: Said(*one) for name, one in zip(names, said, strict=True) if one}
+    return {name: Caption(*one) for name, one in zip(names, said, strict=True) if one}

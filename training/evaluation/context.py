@@ -40,7 +40,7 @@ _FIRST = 10
 Embed = Callable[[Sequence[str]], np.ndarray]
 
 
-class _Sung(NamedTuple):
+class _Written(NamedTuple):
     """A stanza, as it is shown, about a caption."""
 
     caption: str
@@ -89,7 +89,7 @@ def evaluate_context(
     # Without those that cannot be read.
     names = list(seen)
     requests = options.requests(draw)[: len(names)]
-    songs = _sung(writer, [one.text for one in seen.values()], requests, journal)
+    songs = _written(writer, [one.text for one in seen.values()], requests, journal)
     scorers = {"minilm": sentence_vectors(), "tfidf": term_vectors(list(references.values()))}
     rankings = {
         scorer: _rank_all(embed, references, names, songs) if embed else None
@@ -135,16 +135,16 @@ def _check(photographs: Photographs, references: Mapping[str, Sequence[str]], co
         )
 
 
-def _sung(
+def _written(
     writer: LyricsGenerator,
     captions: Sequence[str],
     requests: Sequence[GenerationRequest],
     journal: Journal,
-) -> list[_Sung]:
+) -> list[_Written]:
     keywords = [writer.keywords(caption, "") for caption in captions]
     found = write_all(writer, list(zip(keywords, requests, strict=True)), journal)
     texts = [NEWLINE.join(writer.shown(one.text)) for one in found]
-    return list(map(_Sung, captions, keywords, texts, [request.seed for request in requests]))
+    return list(map(_Written, captions, keywords, texts, [request.seed for request in requests]))
 
 
 def sentence_vectors() -> Embed | None:
@@ -256,7 +256,7 @@ class Ranking:
 
 
 def _rank_all(
-    embed: Embed, references: Mapping[str, Sequence[str]], names: Sequence[str], songs: Sequence[_Sung]
+    embed: Embed, references: Mapping[str, Sequence[str]], names: Sequence[str], songs: Sequence[_Written]
 ) -> dict[str, Ranking]:
     # Every picture counts with as many captions as the one that has the fewest.
     fewest = min(map(len, references.values()))
@@ -293,7 +293,7 @@ def _human(vectors: np.ndarray) -> Ranking:
 
 
 def _rows(
-    names: Sequence[str], songs: Sequence[_Sung], rankings: Mapping[str, Mapping[str, Ranking] | None]
+    names: Sequence[str], songs: Sequence[_Written], rankings: Mapping[str, Mapping[str, Ranking] | None]
 ) -> Iterator[dict[str, Any]]:
     ranks = {
         scorer: found["stanza"].ranks(CHOICES[-1])[0].tolist() for scorer, found in rankings.items() if found

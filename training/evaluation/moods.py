@@ -41,10 +41,10 @@ _ABOUT = (
 )  # fmt: skip
 # Digests of held-back stanzas by the mood that a reader, shown nothing else, heard in them.
 # Those in which none was heard, or several were, are left out.
-_HEARD = Path(__file__).with_name("heard_moods.json")
+HEARD = Path(__file__).with_name("heard_moods.json")
 _DIGITS = 12
 # With fewer of them a corpus is another one.
-_ENOUGH = 100
+ENOUGH = 100
 # Ridge penalty; the agreement hardly changes between 1 and 10.
 _PENALTY = 3.0
 _FOLDS = 5
@@ -140,12 +140,12 @@ def labelled(corpus: Path) -> tuple[list[str], list[str]]:
     Raises:
         BadInput: the corpus cannot be read, or is not the one that was read.
     """
-    digests = json.loads(_HEARD.read_text())
+    digests = json.loads(HEARD.read_text())
     moods = {digest: mood for mood, listed in digests.items() for digest in listed}
     parts = split(read_songs(corpus))
     found = {text: moods.get(_digest(text)) for text in pieces([*parts["dev"], *parts["test"]])}
     heard = {text: mood for text, mood in found.items() if mood}
-    if len(heard) < _ENOUGH:
+    if len(heard) < ENOUGH:
         raise BadInput(
             f"{corpus} has {len(heard)} of the {len(moods)} stanzas whose mood was judged by hand, too few "
             "to teach a judge: give the corpus that the shipped generator was trained on."

@@ -22,7 +22,7 @@ from training.collecting.rows import read_rows
 from training.evaluation.intervals import bootstrap, wilson
 
 
-class Told(NamedTuple):
+class Captioned(NamedTuple):
     """A folded stanza, and content words of the caption that it should be about."""
 
     text: str
@@ -47,17 +47,17 @@ def evaluate_sense(
     Raises:
         BadInput: the file cannot be read, is malformed or has no stanza.
     """
-    told = read_told(file, lexicon)
-    others = exchanged([one.keywords for one in told], seed)
+    stanzas = read_captioned(file, lexicon)
+    others = exchanged([one.keywords for one in stanzas], seed)
     return {
-        "count": len(told),
-        **read(judge, told, others, seed),
-        "reader": reader and read(reader, told, others, seed),
+        "count": len(stanzas),
+        **read(judge, stanzas, others, seed),
+        "reader": reader and read(reader, stanzas, others, seed),
     }
 
 
 def read(
-    reader: Reader, told: Sequence[Told], others: Sequence[tuple[str, ...] | None], seed: int
+    reader: Reader, stanzas: Sequence[Captioned], others: Sequence[tuple[str, ...] | None], seed: int
 ) -> dict[str, Any]:
     """What a reader makes of stanzas; all higher for more sense.
 
@@ -68,8 +68,8 @@ def read(
         beside the own one. The last two are None where all captions say the same. Intervals are
         bootstrapped, of shares Wilson's.
     """
-    own = np.array(reader.scores([one.keywords for one in told], [one.text for one in told]))
-    pairs = [(one, other, score) for one, other, score in zip(told, others, own, strict=True) if other]
+    own = np.array(reader.scores([one.keywords for one in stanzas], [one.text for one in stanzas]))
+    pairs = [(one, other, score) for one, other, score in zip(stanzas, others, own, strict=True) if other]
     beside = reader.scores([other for _, other, _ in pairs], [one.text for one, _, _ in pairs])
     gains = np.array([score for _, _, score in pairs]) - np.array(beside)
     return {
@@ -82,7 +82,7 @@ def read(
     }
 
 
-def read_told(file: Path, lexicon: Lexicon) -> list[Told]:
+def read_captioned(file: Path, lexicon: Lexicon) -> list[Captioned]:
     """The stanzas of a file of JSON lines with "lines" and "caption", other keys left alone.
 
     Raises:
@@ -96,7 +96,7 @@ def read_told(file: Path, lexicon: Lexicon) -> list[Told]:
             lines = fold_lines(row["lines"])
             if not lines:
                 raise ValueError("no line has a letter")
-            found.append(Told(NEWLINE.join(lines), subject(row["caption"], lexicon)))
+            found.append(Captioned(NEWLINE.join(lines), subject(row["caption"], lexicon)))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise BadInput(
                 f"{file}, line {number}: expected an object with 'lines', a list of lines, and 'caption'."

@@ -18,17 +18,18 @@ import numpy.typing as npt
 Ints = npt.NDArray[np.intp]
 
 # Characters of texts an automaton; its table has about a million rows at the most.
-_CHUNK = 400_000
+CHUNK = 400_000
 # Below the root stands a state from which every symbol leads to the root: no search need stop there.
 _BELOW, _ROOT, _NOWHERE = 0, 1, -1
 
 
-def shared_spans(texts: Sequence[str], collection: Sequence[str]) -> list[Ints]:
+def shared_spans(texts: Sequence[str], collection: Sequence[str], chunk: int = CHUNK) -> list[Ints]:
     """For each character of each text: the longest span ending there that the collection has.
 
     Args:
         texts: few; about 100 bytes a character are held.
         collection: many; a span lies within one member.
+        chunk: characters of texts that one automaton is made of.
 
     Returns:
         an array of ``len(text)`` lengths a text (matching statistics).
@@ -38,8 +39,8 @@ def shared_spans(texts: Sequence[str], collection: Sequence[str]) -> list[Ints]:
     numbers = {character: number for number, character in enumerate(alphabet)}
     return [
         found
-        for chunk in _chunks(texts)
-        for found in _shared([[numbers[character] for character in text] for text in chunk], members)
+        for some in _chunks(texts, chunk)
+        for found in _shared([[numbers[character] for character in text] for text in some], members)
     ]
 
 
@@ -92,17 +93,18 @@ class _Automaton:
     ends: list[int]  # the state of each prefix of what it was built from
 
 
-def _chunks(texts: Sequence[str]) -> Iterator[list[str]]:
-    chunk: list[str] = []
+def _chunks(texts: Sequence[str], most: int) -> Iterator[list[str]]:
+    """The texts in parts of at most so many characters, a longer text by itself."""
+    part: list[str] = []
     size = 0
     for text in texts:
-        if chunk and size + len(text) > _CHUNK:
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(text)
+        if part and size + len(text) > most:
+            yield part
+            part, size = [], 0
+        part.append(text)
         size += len(text)
-    if chunk:
-        yield chunk
+    if part:
+        yield part
 
 
 def _shared(texts: Sequence[Sequence[int]], members: _Members) -> list[Ints]:
