@@ -349,16 +349,16 @@ def test_the_captioners_three_stages(flickr: dict[str, Path], tmp_path: Path) ->
         *("--dev-list", flickr["dev"], "--dev-cache", tmp_path / "cache-dev"),
     ]
     songwriter(
-        *(*common, "--stage", "frozen", "--run", tmp_path / "one", "--epochs", "40", "--hidden", "32"),
+        *(*common, "--stage", "frozen", "--run", tmp_path / "one", "--epochs", "15", "--hidden", "32"),
         *(
             "--attention",
             "16",
             "--threshold",
             "1",
             "--learning-rate",
-            "0.01",
+            "0.02",
             "--patience",
-            "40",
+            "15",
             "--tied",
             "--keep",
             "1",
