@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +33,8 @@ class OnnxCaptioner:
     """Pictures to captions.
 
     Args:
-        weights: of a ``model.captioner.Captioner``, by their names there.
+        weights: of a ``model.captioner.Captioner``, by their names there; they are taken out of it, so that
+            few are in memory twice.
         vocabulary: its words.
         backbone: its encoder's name.
         tunable: how many of the last stages are under "top".
@@ -45,15 +46,15 @@ class OnnxCaptioner:
 
     def __init__(
         self,
-        weights: Mapping[str, Array],
+        weights: MutableMapping[str, Array],
         vocabulary: WordVocabulary,
         backbone: str,
         tunable: int = 4,
         threads: int = 1,
     ) -> None:
         self.vocabulary, self.backbone = vocabulary, backbone
-        self._encoder = _encoder(_part(weights, "encoder"), tunable, threads)
-        decoder = _part(weights, "decoder")
+        self._encoder = _encoder(_taken(weights, "encoder"), tunable, threads)
+        decoder = _taken(weights, "decoder")
         self._look, self._step = _look(decoder, threads), _step(decoder, threads)
 
     def features(self, pictures: Singles) -> Singles:
@@ -126,6 +127,11 @@ def build(checkpoint: Checkpoint, path: Path, threads: int = 1) -> tuple[OnnxCap
 def _part(weights: Mapping[str, Array], name: str) -> dict[str, Array]:
     start = name + "."
     return {key.removeprefix(start): array for key, array in weights.items() if key.startswith(start)}
+
+
+def _taken(weights: MutableMapping[str, Array], name: str) -> dict[str, Array]:
+    start = name + "."
+    return {key.removeprefix(start): weights.pop(key) for key in list(weights) if key.startswith(start)}
 
 
 def _encoder(weights: Mapping[str, Array], tunable: int, threads: int) -> Session:
