@@ -407,6 +407,19 @@ def test_the_first_stanza_is_the_one_that_sing_writes(whole: tuple[Result, Path]
 
 
 @pytest.mark.usefixtures("models_read_once")
+def test_a_picture_told_by_its_looks_gives_its_mood_as_where_it_is_sung(tmp_path: Path) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    Image.new("RGB", (64, 64), "black").save(folder / "night.png")
+    output = tmp_path / "report.html"
+    assert run("-o", output, "--images", folder, "--stanzas", 1).exit_code == 0
+    sung = CliRunner().invoke(main, ["sing", str(folder / "night.png"), "-r", "1"]).stdout
+    assert "mood      dreamy" in sung
+    texts = Page(output.read_text()).texts
+    assert all(line in texts for line in sung.split("\n\n", 1)[1].strip().splitlines())
+
+
+@pytest.mark.usefixtures("models_read_once")
 def test_embedded_pictures_are_small_and_keep_no_secrets(tmp_path: Path) -> None:
     picture = Image.new("RGB", (1000, 500), "teal")
     exif = Image.Exif()
