@@ -19,7 +19,7 @@ def main() -> None:
     # Not above: the worker processes import this module, too.
     import aiohttp
 
-    from bot import __main__ as root
+    from bot import app
     from bot.cli.main import main as songwriter
     from bot.config import load_config
     from bot.engine.local import LocalEngine
@@ -37,7 +37,7 @@ def main() -> None:
         more["engine"] = LocalEngine(
             config.limits, config.engine, config.pictures, config.filter, loader=loader[0]
         )
-    root.run = functools.partial(root.run, **more)
+    app.run = functools.partial(app.run, **more)
     songwriter(["run", "--config", path])
 
 
