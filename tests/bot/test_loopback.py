@@ -13,6 +13,7 @@ import os
 import signal
 import sqlite3
 import sys
+import tempfile
 import threading
 import zipfile
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -116,12 +117,19 @@ class Scene:
             return [*(await store.export_user(self.ann.id))["outputs"]]
 
 
+@functools.cache
+def few_words() -> bytes:
+    """A lexicon to offer words from: to read the shipped one takes longer than most of the tests."""
+    lexicon = Lexicon({word: Entry(500, "n", word, 0.0) for word in ("king", "kiss")}, {}, {})
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "lexicon.json.xz"
+        lexicon.save(file)
+        return file.read_bytes()
+
+
 def configured(folder: Path, **tables: dict[str, Any]) -> Config:
     """Pictures are answered everywhere and at any pace, unless a test says otherwise."""
-    # A few words to offer: to read the shipped ones takes longer than most of the tests.
-    Lexicon({word: Entry(500, "n", word, 0.0) for word in ("king", "kiss")}, {}, {}).save(
-        folder / "lexicon.json.xz"
-    )
+    (folder / "lexicon.json.xz").write_bytes(few_words())
     found: dict[str, dict[str, Any]] = {
         "engine": {"checkpoints": str(folder)},
         "discord": {"picture_channels": "all"},
