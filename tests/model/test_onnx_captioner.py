@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ VOCABULARY = WordVocabulary(["dog", "cat", "runs", "sits", "snow"])
 NEAR = 1e-4
 
 
+@cache
 def network(backbone: str = "tf_efficientnet_lite0", tunable: int = 4) -> Captioner:
     """Untrained, with statistics of batch normalisation that a trained one could have."""
     torch.manual_seed(2)

@@ -29,7 +29,7 @@ def run(*words: str | Path) -> Result:
 
 
 def test_sing_json(photograph: Path) -> None:
-    result = run("sing", photograph, "-n", "2", "-r", "7", "--json")
+    result = run("sing", photograph, "-n", "2", "-r", "7", *FEW, "--json")
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
     assert set(found) == {"image", "caption", "keywords", "stanzas", "model"}
@@ -45,7 +45,7 @@ def test_sing_json(photograph: Path) -> None:
 
 
 def test_lyrics_json_is_the_same_without_image_and_caption() -> None:
-    found = json.loads(run("lyrics", "-s", "kiss", "-t", "0.4", "-n", "3", "--json").stdout)
+    found = json.loads(run("lyrics", "-s", "kiss", "-t", "0.4", "-n", "3", *FEW, "--json").stdout)
     assert set(found) == {"keywords", "stanzas", "model"}
     assert found["keywords"] == ["kiss"]
     assert len(found["stanzas"]) == 3
