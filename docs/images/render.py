@@ -14,7 +14,6 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +23,22 @@ from playwright.async_api import async_playwright
 
 from bot.client import Resources, SongwriterBot
 from bot.config import Config, parse
-from bot.engine.inline import InlineEngine
+from bot.engine.attempts import Attempts, Order
 from bot.engine.models import load
 from bot.engine.requests import SongRequest, SongResult
-from bot.engine.worker import Draft, Setup
+from bot.engine.worker import Setup
 from bot.images import PictureFetcher
 from bot.limits import Quota
 from bot.ops.health import Metrics
 from bot.songs import Songs
 from bot.store import ServerSettings, Store
+from model.request import GenerationRequest
+from tests.bot.engine.inline import InlineEngine
 
 HERE = Path(__file__).parent
 PICTURE, TARGET = HERE / "raccoon.jpg", HERE / "channel.png"
 # The stanza is drawn like any other; this number makes it the same one every time.
-RANDOM_SEED = 1
+SEED = 1
 SIZE = (720, 840)
 # Text and flat surfaces need few colours, and the photograph gets by with these.
 COLOURS = 256
@@ -54,22 +55,19 @@ class OnePicture(PictureFetcher):
         yield (PICTURE.read_bytes(),)
 
 
-def write(request: SongRequest) -> SongResult:
-    """What a worker does, in this process."""
-    models = load(Setup("", 0, "cpu", None, 25_000_000, 1))
-    caption = models.caption(models.decode(request.pictures[0]))
-    keywords = tuple(models.keywords(caption, ""))
-    [song] = models.write([Draft(request, until=0.0, keywords=keywords, seed=RANDOM_SEED)])
-    return SongResult(
-        caption, keywords, tuple(song.lines), RANDOM_SEED, request.temperature, models.captioner,
-        models.generator, recipe=song.recipe,
-    )  # fmt: skip
+def write() -> SongResult:
+    """What a worker makes of the picture."""
+    request = SongRequest("", 0, None, "picture", GenerationRequest(seed=SEED))
+    attempts = Attempts(load(Setup("", 0, "cpu", None, 25_000_000, 1)), 1)
+    [song] = attempts.write([Order(request, (PICTURE.read_bytes(),))])
+    if not isinstance(song, SongResult):
+        raise song
+    return song
 
 
 async def main() -> None:
     """Post the picture, let people react, take the photograph."""
-    config = parse({"pictures": {"hosts": ["cdn.simcord.invalid"]}})
-    song = write(SongRequest("", 0, None, RANDOM_SEED, config.lyrics.temperature, (PICTURE.read_bytes(),)))
+    config, song = parse({"pictures": {"hosts": ["cdn.simcord.invalid"]}}), write()
     with tempfile.TemporaryDirectory() as folder:
         async with Store.open(Path(folder) / "songwriter.sqlite3") as store:
             await channel(config, store, song)
@@ -77,7 +75,7 @@ async def main() -> None:
 
 
 async def channel(config: Config, store: Store, song: SongResult) -> None:
-    engine = InlineEngine(config.limits, lambda request: replace(song, temperature=request.temperature))
+    engine = InlineEngine(config.limits, lambda *_: song)
     await engine.start()
     songs = Songs(config, store, engine, OnePicture(), Quota(config.limits, store), frozenset(), Metrics())
     bot = SongwriterBot(Resources(config, store, songs, ()), message_content=True, shard_count=1)
