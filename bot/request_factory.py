@@ -70,9 +70,10 @@ class RequestFactory:
 
     def again(self, before: Output, interaction: discord.Interaction[Any], step: float) -> SongRequest:
         """Another song about the same thing, so much warmer."""
-        temperature = min(MAX_TEMPERATURE, max(MIN_TEMPERATURE, before.temperature + step))
+        asked = _asked_before(before)
+        temperature = min(MAX_TEMPERATURE, max(MIN_TEMPERATURE, asked.sampling.temperature + step))
         generation = replace(
-            _asked_before(before),
+            asked,
             sampling=Sampling(round(temperature, 2)),
             seed=_any_seed(),
             candidates=CANDIDATES,
@@ -135,7 +136,11 @@ def _asked_before(output: Output) -> GenerationRequest:
     if output.recipe is not None:
         return Recipe.parse(output.recipe).request
     return GenerationRequest(
-        prompt=output.prompt, style=output.style, mood=output.mood, lines=output.line_count
+        Sampling(output.temperature),
+        prompt=output.prompt,
+        style=output.style,
+        mood=output.mood,
+        lines=output.line_count,
     )
 
 

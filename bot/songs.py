@@ -60,7 +60,7 @@ class Songs:
         Raises:
             Refusal: the person may not, or not now.
             EngineError: see ``bot.engine.requests`` and ``bot.images``.
-            BadOption: the seed cannot be used.
+            BadOption: the prompt cannot be used.
             StoreError: the database failed.
         """
         async with self._counted(request) as seconds:

@@ -1,4 +1,4 @@
-"""The words that matter in a caption, a seed or a stanza.
+"""The words that matter in a caption, a prompt or a stanza.
 
 One extractor for all three: what the generator learnt to be asked for is what a caption
 asks for.
@@ -64,7 +64,7 @@ def extract(
     Words that the songs hardly know are replaced by a synonym or hypernym that they sing.
 
     Args:
-        text: caption, seed or stanza, in any case.
+        text: caption, prompt or stanza, in any case.
         lexicon: word table.
         limit: how many keywords at the most.
         looks: whether colours say something, as where pictures are told by their looks.

@@ -33,7 +33,7 @@ from model.text import LETTERS, NEWLINE, fold, print_lines
 from model.thoughts import Thoughts
 from model.vocabulary import CharVocabulary
 
-# Words of a seed that steer.
+# Words of a prompt that steer.
 FROM_PROMPT = 2
 # All candidates may have run into dead ends, or be nothing but commas.
 _ATTEMPTS = 10
@@ -191,7 +191,7 @@ class LyricsGenerator:
         )
 
     def keywords(self, caption: str | None, prompt: str) -> tuple[str, ...]:
-        """The words that steer: the seed's first, then the caption's."""
+        """The words that steer: the prompt's first, then the caption's."""
         whole = self._without_beginning(prompt)
         from_prompt = extract(whole, self.lexicon, FROM_PROMPT) if whole else []
         if not caption:
@@ -206,7 +206,7 @@ class LyricsGenerator:
         return self.tools.planner is not None
 
     def _without_beginning(self, prompt: str) -> str:
-        """A seed without its last letters where these are to become a word: they name nothing yet."""
+        """A prompt without its last letters where these are to become a word: they name nothing yet."""
         before, _, last = prompt.rpartition(" ")
         return before if last and self.tools.spelling.begins(fold(last)) else prompt
 
@@ -262,13 +262,13 @@ class LyricsGenerator:
         lines, bound = text.split(NEWLINE), attempt < _BOUND
         return line_jobs(self.tools, keywords, request, lines, request.rewritten[step], attempt, bound)
 
-    def _drawn(self, tasks: Mapping[int, Callable[[int], list[ScoredJob]]]) -> dict[int, list[Candidate]]:
-        """Draw tasks, which take the number of the attempt, again while nothing comes out."""
+    def _drawn(self, wanted: Mapping[int, Callable[[int], list[ScoredJob]]]) -> dict[int, list[Candidate]]:
+        """Draw jobs, which take the number of the attempt, again while nothing comes out."""
         found: dict[int, list[Candidate]] = {}
         for attempt in range(_ATTEMPTS):
             waiting = [
                 (number, one)
-                for number, some in tasks.items()
+                for number, some in wanted.items()
                 if number not in found
                 for one in some(attempt)
             ]
@@ -283,7 +283,7 @@ class LyricsGenerator:
                     for number, some in fit.items()
                     if some
                 }
-        if len(found) < len(tasks):
+        if len(found) < len(wanted):
             raise BadOption("No stanza came out: ask for a lower temperature.")
         return found
 

@@ -7,13 +7,13 @@ import secrets
 from model.errors import BadOption
 from model.text import ELIDED, LETTERS, NEWLINE, fold, words
 
-# A seed is a word or a phrase; a line of a song is hardly longer.
+# A prompt is a word or a phrase; a line of a song is hardly longer.
 MAX_PROMPT = 100
 MAX_SEED = 2**32 - 1
 
 
 def check_prompt(prompt: str) -> str:
-    """Fold a seed.
+    """Fold a prompt, which people know as the seed.
 
     Returns:
         its folded text, one line.

@@ -29,7 +29,7 @@ CERTAIN = 0.9
 POSSIBLE = 0.2
 # The captioner sees dogs in whatever has four legs, and ImageNet has 120 breeds of them. Of Flickr8k's
 # held-back pictures with a dog in their caption 98 % have at least this probability of one: where it
-# is less, a picture that is nearly strange is taken for strange.
+# is less, a picture that is nearly out of distribution is taken for one that is.
 _DOG, _NO_DOG = "a dog", 0.01
 _NEARLY = 0.85
 # Brightness (0 to 255) spreads less in a picture with nothing to see in it.
@@ -79,7 +79,7 @@ class ImageNetClassifier:
         names: for each class what it is called, or None.
         centre: (channels,), the mean features of the captioner's training pictures.
         directions: (directions, channels), orthonormal, those in which they differ the most.
-        threshold: the strangeness that most of the captioner's held-back pictures stay below.
+        threshold: the score that most of the captioner's held-back pictures stay below.
     """
 
     def __init__(

@@ -43,7 +43,7 @@ _FORM, _PLAN = 10**6, 10**6 + 1
 # Words of a caption that steer where nothing is planned. More crowd a stanza of four lines: each line
 # then bends around one.
 FROM_CAPTION = 2
-# A seed of more syllables leaves no room for a plan of its line.
+# A prompt of more syllables leaves no room for a plan of its line.
 _LONGEST_PROMPT = 6
 # People's plans that are looked at, and plans drawn where none of those has enough of the keywords; as many
 # are followed as there are particle groups of candidates.
@@ -67,7 +67,7 @@ _COOLEST = 0.4
 
 
 class Tools(NamedTuple):
-    """What all tasks of a generator share."""
+    """What all jobs of a generator share."""
 
     lexicon: Lexicon
     spelling: Spelling
@@ -140,7 +140,7 @@ class ScoredJob:
 def stanza_jobs(
     tools: Tools, keywords: Sequence[str], request: GenerationRequest, attempt: int = 0, bound: bool = True
 ) -> list[ScoredJob]:
-    """A whole stanza: a task for each plan that it may follow, or one without a plan.
+    """A whole stanza: a job for each plan that it may follow, or one without a plan.
 
     Args:
         tools: word table, spelling, weights and planner.
@@ -258,7 +258,7 @@ def _nearness(tools: Tools, keywords: Sequence[str], style: str, drafts: Sequenc
 
 
 def _may_plan(tools: Tools, request: GenerationRequest) -> bool:
-    """Whether there are plans of that style, and a seed leaves room for one."""
+    """Whether there are plans of that style, and a prompt leaves room for one."""
     return request.style in MODERN and tools.lexicon.sounds.spoken(request.prompt) <= _LONGEST_PROMPT
 
 
@@ -330,7 +330,7 @@ def line_jobs(
     attempt: int = 0,
     bound: bool = True,
 ) -> list[ScoredJob]:
-    """Another line for one of a stanza's folded lines: a task for each plan of it, or one without.
+    """Another line for one of a stanza's folded lines: a job for each plan of it, or one without.
 
     Args:
         tools: word table, spelling and weights.
@@ -362,7 +362,7 @@ def line_jobs(
     rhyme = ends[min(later)] if (later := _alike(whole, ends, number)) else ""
     plans = _line_plans(tools, keywords, request, whole, before, rhyme, seed, attempt) if bound else []
     each = request.candidates // max(1, len(plans))
-    tasks = []
+    jobs = []
     for line in plans or [LinePlan()]:
         planned = replace(conditioning, plan=(*[LinePlan()] * number, line) if plans else ())
         job = SamplingJob(
@@ -373,12 +373,12 @@ def line_jobs(
             replace(rules, planned=_ends(rules.spelling, planned.plan)),
             stop=number + 1,
         )
-        tasks.append(
+        jobs.append(
             ScoredJob(
                 job, _scorer(tools, keywords, request, planned), after, NEWLINE.join(lines), tools.reader
             )
         )
-    return tasks
+    return jobs
 
 
 def _alike(conditioning: Conditioning, places: Collection[int], number: int) -> list[int]:
@@ -449,7 +449,7 @@ def _scorer(
 
 
 def _syllables(tools: Tools, request: GenerationRequest, suiting: int = 0) -> tuple[int, ...]:
-    """Syllables of each line, drawn where no number suits best; a long seed makes room for itself."""
+    """Syllables of each line, drawn where no number suits best; a long prompt makes room for itself."""
     begun = tools.lexicon.sounds.spoken(request.prompt)
     counts = np.array(list(_SYLLABLES))
     drawn = np.random.default_rng([request.seed, _FORM]).choice(counts, p=list(_SYLLABLES.values()))
@@ -461,7 +461,7 @@ def _syllables(tools: Tools, request: GenerationRequest, suiting: int = 0) -> tu
 
 def _seeds(seed: int, attempt: int, count: int) -> list[int]:
     source = np.random.SeedSequence([seed, attempt] if attempt else seed)
-    return [int(prompt) for prompt in source.generate_state(count)]
+    return [int(one) for one in source.generate_state(count)]
 
 
 def without_torn_end(text: str) -> str:

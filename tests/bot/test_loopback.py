@@ -94,7 +94,7 @@ class Scene:
         return await self.server.post(self.channel, user or self.ann, text, pictures or [PHOTO])
 
     async def writing(self, number: int = 1) -> None:
-        """Wait until the pen was asked so often."""
+        """Wait until the writer was asked so often."""
         await self.server.wait_until(lambda: len(self.writer.asked) >= number)
 
     async def lyrics(self, **options: Any) -> Interaction:

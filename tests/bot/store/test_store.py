@@ -27,7 +27,7 @@ from sqlite_utils import Database
 
 from bot.config import Config
 from bot.store import BadStore, JobRecord, Output, ServerSettings, Stats, Store, StoreError, Tally, new_id
-from bot.store import executor as lane_module
+from bot.store import executor as executor_module
 from bot.store.executor import SqliteExecutor
 from bot.store.pseudonyms import Pseudonyms
 from bot.store.rating_queries import rating_rows
@@ -744,13 +744,13 @@ async def test_a_full_database_undoes_only_the_write_that_did_not_fit(tmp_path: 
             connection.executemany("INSERT INTO notes VALUES (?)", [(text,) for text in texts]).rowcount
         )
 
-    lane = SqliteExecutor(tmp_path / "small", 1, "BEGIN IMMEDIATE", connect, 5)
+    executor = SqliteExecutor(tmp_path / "small", 1, "BEGIN IMMEDIATE", connect, 5)
     with pytest.raises(StoreError, match="disk is full"):
-        await lane.run(write("a", "x" * 100_000))
-    assert await lane.run(write("b")) == 1
-    rows = await lane.run(lambda connection: connection.execute("SELECT text FROM notes").fetchall())
+        await executor.run(write("a", "x" * 100_000))
+    assert await executor.run(write("b")) == 1
+    rows = await executor.run(lambda connection: connection.execute("SELECT text FROM notes").fetchall())
     assert rows == [("b",)]
-    await lane.close(5)
+    await executor.close(5)
 
 
 async def test_a_hundred_writers_at_once(store: Store, path: Path) -> None:
@@ -790,7 +790,7 @@ async def test_a_cancelled_write_that_waits_is_not_done(store: Store, path: Path
 
 
 async def test_the_queue_is_bounded(store: Store, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lane_module, "MAX_WAITING", 3)
+    monkeypatch.setattr(executor_module, "MAX_WAITING", 3)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         waiting = [asyncio.create_task(store.put(str(number), "x")) for number in range(3)]
@@ -819,7 +819,7 @@ async def test_closing_gives_up_at_its_limit(path: Path, caplog: pytest.LogCaptu
     def connect(path: Path, _busy_seconds: float) -> sqlite3.Connection:
         return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
 
-    lane = SqliteExecutor(path, 1, "BEGIN", connect, 5)
+    executor = SqliteExecutor(path, 1, "BEGIN", connect, 5)
     begun = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -827,10 +827,10 @@ async def test_closing_gives_up_at_its_limit(path: Path, caplog: pytest.LogCaptu
         loop.call_soon_threadsafe(begun.set)
         connection.execute(endless).fetchone()
 
-    stuck = asyncio.create_task(lane.run(run_on))
-    behind = asyncio.create_task(lane.run(lambda connection: None))
+    stuck = asyncio.create_task(executor.run(run_on))
+    behind = asyncio.create_task(executor.run(lambda connection: None))
     await begun.wait()
-    await lane.close(0.1)
+    await executor.close(0.1)
     for task in (stuck, behind):
         with pytest.raises(StoreError, match="stopping"):
             await task
