@@ -16,8 +16,9 @@ sing: $(VENV)/base
 	@$(BIN)/songwriter sing "$(IMAGE)"
 
 # Two processes that take a file at a time, so that what a file's tests share is made once.
+# Two processes with a thread each: two threads each would wait for one another on two cores.
 test: $(VENV)/dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .
