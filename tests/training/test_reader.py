@@ -66,7 +66,7 @@ def songbook(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(songbook: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("reader") / "reader.safetensors"
     options = ReaderOptions(
-        passes=10, embedding=32, hidden=24, features=32, validations=10, batch=64, learning_rate=0.004
+        passes=8, embedding=32, hidden=24, features=32, validations=4, batch=64, learning_rate=0.004
     )
     ReaderTrainer(songbook, lexicon(), options).train(path)
     return path
