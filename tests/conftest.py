@@ -25,14 +25,9 @@ settings.register_profile("search", print_blob=True, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
-# The files that take longest, the longest first.
-LONGEST = ("test_walkthrough.py", "test_trainers.py", "test_reader.py", "test_regimes.py", "test_loopback.py")
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files come first: two processes that share the files end at about the same time."""
-    places = {name: place for place, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: places.get(item.path.name, len(LONGEST)))
+    """The longest file comes first: two processes that share the files end at about the same time."""
+    items.sort(key=lambda item: item.path.name != "test_walkthrough.py")
 
 
 def real_data() -> Path | None:
