@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -103,11 +102,8 @@ def sing(image: Path | None, as_json: bool, explain: bool, checkpoints: Path | N
     else:
         requests = _requests(options)
         picture = open_picture(image)
-        # The picture is read while the generator is loaded: on two cores neither waits for the other.
-        with ThreadPoolExecutor(1) as aside:
-            seen = aside.submit(lambda: pipeline.describe(load_image_describer(checkpoints), [picture]))
-            writer = load_lyrics_generator(checkpoints)
-            described = seen.result()
+        described = pipeline.describe(load_image_describer(checkpoints), [picture])
+        writer = load_lyrics_generator(checkpoints)
         songs = [pipeline.write(writer, [(described, request)])[0] for request in requests]
         caption = described.text
         mood = songs[0].request.mood if requests[0].mood not in MOODS else None
