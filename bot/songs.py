@@ -44,7 +44,7 @@ class Songs:
     ) -> None:
         self._config, self._store, self._engine = config, store, engine
         self._fetcher, self._quota = fetcher, quota
-        self._forbidden, self._metrics = forbidden, metrics
+        self._metrics = metrics
         self.requests = RequestFactory(config, store, forbidden)
 
     @asynccontextmanager
@@ -63,8 +63,7 @@ class Songs:
             BadOption: the prompt cannot be used.
             StoreError: the database failed.
         """
-        async with self._counted(request) as seconds:
-            request = _checked(request)
+        async with self._counted(request) as (request, seconds):
             output = _output(request, await self._result(request, pictures, seconds))
             try:
                 await self._store.add_output(output)
@@ -81,7 +80,7 @@ class Songs:
         Raises:
             Refusal, EngineError, BadOption, StoreError: as for ``written``.
         """
-        async with self._counted(request) as seconds:
+        async with self._counted(request) as (request, seconds):
             return await self._result(replace(request, explain=True), (), seconds)
 
     async def leave_alone(self, user: int, author: int | None) -> None:
@@ -97,15 +96,18 @@ class Songs:
             raise Refusal(_LEFT_ALONE)
 
     @asynccontextmanager
-    async def _counted(self, request: SongRequest) -> AsyncIterator[dict[str, float]]:
-        """The limits around a request, and a note of how it went; gives a place for its stages' seconds."""
+    async def _counted(self, request: SongRequest) -> AsyncIterator[tuple[SongRequest, dict[str, float]]]:
+        """The limits around a request, and a note of how it went.
+
+        Gives the request with its prompt folded, and a place for the seconds of its stages.
+        """
         await self.leave_alone(request.user, request.author)
         started = time.time()
         seconds: dict[str, float] = {}
         status = "failed"
         try:
-            async with self._spent(request):
-                yield seconds
+            async with self._spent(request) as checked:
+                yield checked, seconds
             status = "done"
         except (Refusal, EngineError, SongwriterError) as error:
             status = type(error).__name__
@@ -119,15 +121,15 @@ class Songs:
             await self._note(JobRecord(request.id, request.user, request.kind, status, started, seconds))
 
     @asynccontextmanager
-    async def _spent(self, request: SongRequest) -> AsyncIterator[None]:
-        """Count a request, once what costs nothing has been refused."""
-        _checked(request)
+    async def _spent(self, request: SongRequest) -> AsyncIterator[SongRequest]:
+        """Count a request, once what costs nothing has been refused; gives it with its prompt folded."""
+        wanted, checked = request.generation, _checked(request)
         # As it was typed: folding drops digits, and with them what "sh1t" says.
-        if request.recipe is None and is_forbidden(request.generation.prompt, self._forbidden):
+        if request.recipe is None and is_forbidden(wanted.prompt, wanted.forbidden):
             raise Declined(_RUDE_PROMPT)
         here = await preferences_of(request.server, self._store, self._config)
         async with self._quota.spent(request.user, here.cooldown):
-            yield
+            yield checked
 
     async def _result(
         self, request: SongRequest, pictures: Sequence[PictureRef], seconds: dict[str, float]
@@ -177,8 +179,9 @@ def _checked(request: SongRequest) -> SongRequest:
         BadOption: the prompt cannot be used.
     """
     prompt = request.generation.prompt
-    folded = check_prompt(prompt) if prompt and request.recipe is None else prompt
-    return replace(request, generation=replace(request.generation, prompt=folded))
+    if not prompt or request.recipe is not None:
+        return request
+    return replace(request, generation=replace(request.generation, prompt=check_prompt(prompt)))
 
 
 def _output(request: SongRequest, result: SongResult) -> Output:

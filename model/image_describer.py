@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -50,7 +51,7 @@ class Seen:
     text: str
     square: Image.Image
 
-    @property
+    @cached_property
     def light(self) -> tuple[float, float, float]:
         """See ``model.mood.light``."""
         return light(np.asarray(self.square))

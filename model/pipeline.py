@@ -33,7 +33,7 @@ def write(writer: LyricsGenerator, wanted: Sequence[tuple[Description, Generatio
     Raises:
         BadOption: nothing but punctuation came out, as it may at high temperatures.
     """
-    songs = writer.sung([(keywords_of(writer, *one), _in_mood(writer.lexicon, *one)) for one in wanted])
+    songs = writer.sung([(_keywords(writer, *one), _in_mood(writer.lexicon, *one)) for one in wanted])
     return [
         replace(song, caption=description.text, captioner=description.captioner)
         for song, (description, _) in zip(songs, wanted, strict=True)
@@ -51,7 +51,7 @@ def write_again(writer: LyricsGenerator, recipe: Recipe, forbidden: frozenset[st
     return write(writer, [(known, replace(recipe.request, forbidden=forbidden))])[0]
 
 
-def keywords_of(
+def _keywords(
     writer: LyricsGenerator, description: Description, request: GenerationRequest
 ) -> tuple[str, ...]:
     """The lemmas that steer a song, the most telling first, without forbidden ones."""

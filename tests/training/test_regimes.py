@@ -2,9 +2,6 @@
 
 import csv
 import shutil
-import signal
-import subprocess
-import sys
 import tomllib
 from dataclasses import fields, replace
 from itertools import pairwise
@@ -27,6 +24,7 @@ from model.sampling import Sampling
 from model.text import ALPHABET
 from model.vocabulary import BOS, EOS, CharVocabulary
 from tests.tiny import TINY, WORDS, trainer, write_songs
+from tests.training.interrupted import interrupted
 from training.corpora.songs import collate_pieces, plan_songs, timetable
 from training.corpora.stanzas import IGNORE
 from training.evaluation.losses import nats_per_character, song_nats
@@ -181,16 +179,8 @@ def test_ctrl_c_saves_a_run_over_songs(corpus: Path, tmp_path: Path) -> None:
         *("--run", str(tmp_path / "run"), "--preset", "original", "--regime", "songs", "--hidden", "16"),
         *("--batch", "8"),
     ]
-    command = [sys.executable, "-c", "from bot.cli.main import main; main()", *words, "--epochs", "100000"]
-    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    assert running.stderr is not None
-    before = ""
-    while "generator:" not in before:
-        before += (character := running.stderr.read(1))
-        assert character, before
-    running.send_signal(signal.SIGINT)
-    _, said = running.communicate(timeout=120)
-    assert (running.returncode, "Traceback" in said) == (1, False)
+    status, said = interrupted(words)
+    assert (status, "Traceback" in said) == (1, False)
     state = load_checkpoint(tmp_path / "run" / "state.safetensors", "training")
     assert set(state.part("carried")) == {"0", "1"}
     other = CliRunner().invoke(main, [*words, "--epochs", "1", "--sequence", "60"])

@@ -4,9 +4,6 @@ import errno
 import json
 import os
 import resource
-import signal
-import subprocess
-import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +27,7 @@ from model.vocabulary import CharVocabulary, WordVocabulary
 from tests import tiny
 from tests.shipped import LEXICON
 from tests.tiny import TINY, write_songs
+from tests.training.interrupted import interrupted
 from training.corpora.stanzas import IGNORE, Example, encode, plan
 from training.evaluation.losses import nats_per_character, stanza_nats
 from training.loops.captioner import Flickr, cache_features
@@ -278,17 +276,8 @@ def test_ctrl_c_saves_the_run_and_a_second_command_ends_it(
         *("--lexicon", str(checkpoints / "lexicon.json.xz"), "--embedding", "8", "--hidden", "16"),
         *("--layers", "1", "--batch", "8"),
     ]
-    command = [sys.executable, "-c", "from bot.cli.main import main; main()", *words, "--epochs", "100000"]
-    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    assert running.stderr is not None
-    # The progress bar appears once the handler is in place.
-    before = ""
-    while "generator:" not in before:
-        before += (character := running.stderr.read(1))
-        assert character, before
-    running.send_signal(signal.SIGINT)
-    _, said = running.communicate(timeout=120)
-    assert running.returncode == 1
+    status, said = interrupted(words)
+    assert status == 1
     assert "interrupted" in said
     assert "Traceback" not in said
     state = load_checkpoint(tmp_path / "run" / "state.safetensors", "training")

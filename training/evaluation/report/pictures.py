@@ -159,7 +159,7 @@ def look(
             cider=judge.score(name, found.text),
             words=tuple(_words(found, embed)),
             references=tuple(references.get(name, ())),
-            keywords=songs[0].keywords if songs else writer.keywords(seen.text, ""),
+            keywords=writer.keywords(seen.text, ""),
             stanzas=tuple(song.lines for song in songs),
         )
 
