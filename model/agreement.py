@@ -19,7 +19,7 @@ _PEOPLE = frozenset("people men women boys girls children dogs kids friends they
 _THIRD = ("he", "she", "they", "it")
 _CASES = {"him": "he", "his": "he", "himself": "he", "her": "she", "hers": "she", "herself": "she",
           "them": "they", "their": "they", "theirs": "they", "themselves": "they"}  # fmt: skip
-_OTHER = {"he": "she", "she": "he"}
+_OTHER = {"he": {"he": "she", "him": "her", "himself": "herself"}, "she": {"she": "he", "herself": "himself"}}
 
 
 def disagreement(plan: Plan, lexicon: Lexicon) -> int:
@@ -64,9 +64,9 @@ def _gender(word: str) -> str | None:
 
 
 def _turned(word: str, pronoun: str) -> str:
-    """The other pronoun for one, "he's" included."""
+    """The other pronoun for one, "he's" and "him" included."""
     stem, stop, rest = word.partition("'")
-    return f"{_OTHER[pronoun]}{stop}{rest}" if stem == pronoun else word
+    return f"{_OTHER[pronoun].get(stem, stem)}{stop}{rest}"
 
 
 def _pronouns(word: str, lexicon: Lexicon) -> set[str]:

@@ -1,7 +1,9 @@
 """What each line of a stanza is to say, decided before it is written (Yao et al., AAAI 2019).
 
-A plan has for each line its telling words in their order, as they are to be spelt, and the word
-that it ends in. Any stanza has one: so plans are learnt from stanzas that people wrote.
+A plan has for each line its words in their order, as they are to be spelt, and the one that it ends in,
+but for those that a network writes well by itself: articles, whose a thing is, "and", "is" and "will".
+Prepositions are in it: which of them belongs between two words is a person's knowledge, or that of a
+network over words. Any stanza has a plan: so plans are learnt from stanzas that people wrote.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from model.keywords import STOPWORDS
 from model.text import words
 
 # Words of a line beside its last one.
-MAX_INNER = 4
+MAX_INNER = 6
 # Who acts: a stanza that keeps to one person reads as one scene.
 PRONOUNS = frozenset("i you he she it we they".split())
 # What a plain sentence hangs on, though no picture shows it.
@@ -24,6 +26,11 @@ _TELLING = frozenset(
 )
 # What verse says of anything: any picture may be told so.
 COMMONPLACE = frozenset("sun sea sky light night day world dead dawn moon".split())
+# What a plan leaves to whoever writes the line.
+_OPEN = frozenset(
+    """a an the my your his her its our their this that these those and is are was were be been am being
+    do does did will would shall""".split()
+)
 # Words that only hold the others together.
 _BINDING = (STOPWORDS | {"very", "too", "just"}) - _TELLING - PRONOUNS
 
@@ -44,7 +51,7 @@ def plan_of(lines: Sequence[str]) -> Plan:
 
 
 def telling(word: str) -> bool:
-    """Whether a plan names a folded word: one with a meaning of its own, or who acts."""
+    """Whether a folded word has a meaning of its own, or says who acts."""
     stem = word.partition("'")[0]
     return stem in PRONOUNS or stem not in _BINDING
 
@@ -61,5 +68,5 @@ def outline(plan: Plan) -> tuple[str, ...]:
 
 def _line_plan(line: str) -> LinePlan:
     found = words(line)
-    inner = [word for word in found[:-1] if telling(word)]
+    inner = [word for word in found[:-1] if word not in _OPEN]
     return LinePlan(tuple(inner[:MAX_INNER]), found[-1] if found else "")

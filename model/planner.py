@@ -21,7 +21,7 @@ from model.conditioning import MAX_LINES, STYLES
 from model.errors import BadCheckpoint
 from model.lexicon import Lexicon
 from model.mood import MOODS
-from model.plan import MAX_INNER, PRONOUNS, LinePlan, Plan
+from model.plan import MAX_INNER, PRONOUNS, LinePlan, Plan, telling
 from model.rhyme import partner
 
 Floats = npt.NDArray[np.float32]
@@ -114,8 +114,9 @@ class Planner:
                 self._classes.setdefault(sound, []).append(number)
         self._lemma_of = ["", "", "", *(lexicon.lemma(word) for word in words)]
         numbers = {lemma: number for number, lemma in enumerate(sorted(set(self._lemma_of)), start=1)}
-        # Words of a lemma have a number; who acts, and what is no word, has none.
-        self._kin = np.array([0 if w in {"", *PRONOUNS} else numbers[w] for w in self._lemma_of])
+        # Words of a lemma have a number; who acts, what only binds others, and what is no word, has none.
+        may_come_again = {"", *PRONOUNS, *(word for word in words if not telling(word))}
+        self._kin = np.array([0 if w in may_come_again else numbers[w] for w in self._lemma_of])
         self._rhymes: dict[int, npt.NDArray[np.int64]] = {}
 
     @classmethod

@@ -167,8 +167,8 @@ class Attempts:
 
     def __init__(self, models: Models, attempts: int) -> None:
         self.models, self._attempts = models, attempts
-        # What the last songs were asked for, and their lines, which others do not share.
-        self.recent: deque[tuple[object, frozenset[str]]] = deque(maxlen=_RECENT)
+        # What the last songs were about, their seeds, and their lines.
+        self.recent: deque[tuple[tuple[str, ...], int, frozenset[str]]] = deque(maxlen=_RECENT)
 
     def write(self, orders: Sequence[Order]) -> list[SongResult | EngineError]:
         """A result or an error for each order. An unexpected error carries its trace as a note."""
@@ -191,7 +191,8 @@ class Attempts:
         outcomes = [state.outcome or state.spare or Declined(_NO_LUCK) for state in states]
         for state, outcome in zip(states, outcomes, strict=True):
             if isinstance(outcome, SongResult):
-                self.recent.append((_asked(state, outcome.keywords), frozenset(outcome.lines)))
+                seed = state.request.generation.seed
+                self.recent.append((outcome.keywords, seed, frozenset(outcome.lines)))
         return outcomes
 
     def _prepare(self, state: RequestState, pictures: Sequence[bytes]) -> None:
@@ -273,9 +274,14 @@ class Attempts:
             state.outcome = result
 
     def _has_been_sung(self, state: RequestState, result: SongResult) -> bool:
-        """Whether one of the last songs about something else has one of the lines."""
-        asked = _asked(state, result.keywords)
-        return any(other != asked and not had.isdisjoint(result.lines) for other, had in self.recent)
+        """Whether one of the last songs about something else has one of the lines, or one about the same
+        has all of them; asked for again with its seed, a song is the same.
+        """
+        lines, seed = frozenset(result.lines), state.request.generation.seed
+        return any(
+            (other_seed != seed and had == lines) if about == result.keywords else not had.isdisjoint(lines)
+            for about, other_seed, had in self.recent
+        )
 
     def _seeds(self, first: int) -> Iterator[int]:
         """The first seed and those after it, one an attempt; always the same ones."""
@@ -288,11 +294,6 @@ class Attempts:
 def trace(error: Exception) -> str:
     """Where an error came from and its kind; not its message, which may quote a request."""
     return "".join(traceback.format_tb(error.__traceback__)) + type(error).__qualname__
-
-
-def _asked(state: RequestState, keywords: tuple[str, ...]) -> object:
-    """What makes a request another one: asked for again, a song is the same."""
-    return keywords, state.request.generation.seed
 
 
 def _without(caption: str, request: SongRequest) -> str:

@@ -47,7 +47,7 @@ class Crowd:
 
     server: LoopbackDiscord
     channels: list[Channel]
-    photograph: bytes
+    photographs: list[bytes]
     posted: int = 0
 
     async def post(self) -> Message:
@@ -56,7 +56,8 @@ class Crowd:
         channel = self.channels[self.posted % len(self.channels)]
         assert channel.guild is not None
         self.server.add_member(channel.guild, somebody)
-        return await self.server.post(channel, somebody, "", [("photo.png", self.photograph)])
+        photograph = self.photographs[self.posted % len(self.photographs)]
+        return await self.server.post(channel, somebody, "", [("photo.png", photograph)])
 
     def answered(self, message: Message) -> bool:
         return any("temperature" in one.content for one in self.server.replies(message))
@@ -71,7 +72,7 @@ async def bench(workers: int) -> list[Row]:
         )
         async with LoopbackDiscord.running() as server:
             guilds = [server.add_guild(f"server {number}") for number in range(SERVERS)]
-            crowd = Crowd(server, [server.add_channel(guild) for guild in guilds], _photograph())
+            crowd = Crowd(server, [server.add_channel(guild) for guild in guilds], _photographs())
             command = by_connector(config, server, loader=None)
             async with running(command, Path(folder), server.token, server.ca_file) as program:
                 await program.ready(server, workers)
@@ -171,10 +172,12 @@ def _memory(program: Program) -> list[Row]:
     ]
 
 
-def _photograph() -> bytes:
+def _photographs() -> list[bytes]:
+    """Those that scikit-image brings: people seldom post one picture thirty times."""
     import skimage
 
-    return (Path(skimage.__file__).parent / "data" / "astronaut.png").read_bytes()
+    folder = Path(skimage.__file__).parent / "data"
+    return [file.read_bytes() for file in sorted(folder.glob("*.png"))]
 
 
 def _percentile(ranked: Sequence[float], share: float) -> float:

@@ -27,7 +27,7 @@ from training.corpora.songbook import Verse
 IGNORE = -100
 
 # Chance that a part of the request is left out, so that each can be asked for alone.
-FREE, NO_STYLE, NO_MOOD, NO_LINES, NO_KEYWORDS = 0.2, 0.3, 0.5, 0.3, 0.15
+FREE, NO_STYLE, NO_MOOD, NO_LINES, NO_KEYWORDS = 0.3, 0.3, 0.5, 0.3, 0.15
 NO_SYLLABLES, NO_RHYMES = 0.3, 0.3
 NO_PLAN = 0.2
 # The same for an old song: what is told beside the songbook teaches how plans become sentences, too.

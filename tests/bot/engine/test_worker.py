@@ -137,6 +137,22 @@ def test_a_line_of_the_last_stanzas_is_not_sung_again(monkeypatch: pytest.Monkey
     assert other.lines == (f"another line {other.generation.seed}",)
 
 
+def test_another_one_about_the_same_may_share_a_line_but_not_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Refrain(Stub):
+        def lines(self, state: RequestState) -> list[str]:
+            self.written += 1
+            return ["the same old line", f"and {min(state.generation.seed, 9)}"]
+
+    stub = Refrain(Setup("", 0, "none", None, 10**6, 3))
+    monkeypatch.setattr(worker, "_loaded", [Attempts(stub, 3)])
+    assert [song(request("a dog", seed=seed)).generation.seed for seed in (4, 5, 9)] == [4, 5, 9]
+    assert song(request("a dog", seed=9)).generation.seed == 9
+    written = stub.written
+    # The ninth's lines once more, so it is tried again.
+    assert song(request("a dog", seed=10)).lines == ("the same old line", "and 9")
+    assert stub.written > written + 1
+
+
 def test_where_every_attempt_has_such_a_line_the_first_one_is_sung(monkeypatch: pytest.MonkeyPatch) -> None:
     class Parrot(Stub):
         def lines(self, state: RequestState) -> list[str]:
