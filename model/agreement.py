@@ -16,6 +16,8 @@ _SHE = frozenset(
 # Who may be he, she or it.
 _ANIMALS = frozenset("dog puppy cat kitten horse bird animal child baby kid cow sheep pony fish".split())
 _PEOPLE = frozenset("people men women boys girls children dogs kids friends they we".split())
+# Whoever is called so is somebody in particular.
+PEOPLE = _HE | _SHE | _PEOPLE
 _THIRD = ("he", "she", "they", "it")
 _CASES = {"him": "he", "his": "he", "himself": "he", "her": "she", "hers": "she", "herself": "she",
           "them": "they", "their": "they", "theirs": "they", "themselves": "they"}  # fmt: skip

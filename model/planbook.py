@@ -19,10 +19,12 @@ from model.checkpoint import Array, described, load_checkpoint
 from model.conditioning import MAX_LINES, STYLES
 from model.lexicon import Lexicon
 from model.mood import MOODS
-from model.plan import LinePlan, Plan
+from model.plan import LinePlan, Plan, outline, planned_words
 from model.planner import Brief
 
 KIND = "planbook"
+# Lines in which an adapted plan should have another word than its person had.
+OTHER_LINES = 2
 # Before the ids of words: the end of a line, which is the word before it.
 LINE = 0
 # Keywords found count by how rare they are, as a share of all that are asked for. By so much a plan of
@@ -43,11 +45,13 @@ class Near(NamedTuple):
         plan: its lines.
         syllables: of each line.
         nats: how unlikely the planner found it, on average a word: how hard it is to write to.
+        changed: lines that have another word than the person had.
     """
 
     plan: Plan
     syllables: tuple[int, ...]
     nats: float
+    changed: int
 
 
 class PlanBook:
@@ -57,8 +61,9 @@ class PlanBook:
         header: of the checkpoint: ``words``, by id from 1, and ``schemes``.
         arrays: ``tokens``, line by line, each line ended by ``LINE``, ``MAX_LINES`` lines a plan;
             ``syllables``, (plans, lines); ``forms``, (plans,), see ``form_number``; ``nats``, (plans,), how
-            unlikely the planner finds each, in ``NATS`` a word; and ``stand_ins``, (words, so many), ids of
-            what can stand in a word's place, the likest first.
+            unlikely the planner finds each, in ``NATS`` a word; ``exchanges``, (plans, lines, 2), ids of a
+            word that may give way in a line and of what takes its place, 0 for none; and ``stand_ins``,
+            (words, so many), ids of what can stand in a word's place, the likest first.
         lexicon: word table.
 
     Raises:
@@ -72,11 +77,13 @@ class PlanBook:
         self._syllables, self._nats = arrays["syllables"], arrays["nats"] * NATS
         rest, self._moods = np.divmod(arrays["forms"], len(MOODS))
         self._styles, self._rhymes = np.divmod(rest, len(self._schemes))
-        self._stand_ins = arrays["stand_ins"]
+        self._stand_ins, self._exchanges = arrays["stand_ins"], arrays["exchanges"]
         self._lexicon = lexicon
         self._ids = {word: number for number, word in enumerate(self._words)}
         self._ends = np.flatnonzero(self._tokens == LINE).reshape(-1, MAX_LINES)
-        if len(self._ends) != len(self._nats) or len(self._stand_ins) != len(self._words) - 1:
+        if len(self._stand_ins) != len(self._words) - 1 or not (
+            len(self._ends) == len(self._nats) == len(self._exchanges)
+        ):
             raise ValueError("not as many plans or words as it says")
         self._lemmas = [lexicon.lemma(word) for word in self._words]
         self._plans_of = self._index()
@@ -109,7 +116,7 @@ class PlanBook:
         if brief.mood:
             liked += _MOOD * (self._moods[found] == MOODS.index(brief.mood))
         order = found[np.argsort(-liked, kind="stable")[:count]]
-        return [self._adapted(int(number), brief) for number in order]
+        return [self._adapted(int(number), brief, random) for number in order]
 
     def _nearness(self, brief: Brief) -> npt.NDArray[np.float64]:
         """For each plan the share of the keywords that it has, 0 where its form is another, (plans,)."""
@@ -123,12 +130,31 @@ class PlanBook:
         fits = (self._styles == style) & np.isin(self._rhymes, schemes)
         return np.where(fits, share, 0.0)
 
-    def _adapted(self, number: int, brief: Brief) -> Near:
-        plan = self._plan(number)[: brief.lines]
+    def _adapted(self, number: int, brief: Brief, random: np.random.Generator) -> Near:
+        own = self._plan(number)[: brief.lines]
+        plan = own
         for keyword in brief.keywords:
             plan = self._with(plan, keyword, brief.keywords)
-        syllables = tuple(int(count) for count in self._syllables[number, : brief.lines])
-        return Near(plan, syllables, float(self._nats[number]))
+        for line in random.permutation(len(own)).tolist():
+            if _changed(own, plan) < OTHER_LINES and plan[line] == own[line]:
+                plan = self._saying_else(plan, line, self._exchanges[number, line], brief.keywords)
+        spoken = self._lexicon.sounds.spoken
+        syllables = tuple(
+            int(count) + spoken(line) - spoken(before)
+            for count, line, before in zip(
+                self._syllables[number, : brief.lines], outline(plan), outline(own), strict=True
+            )
+        )
+        return Near(plan, syllables, float(self._nats[number]), _changed(own, plan))
+
+    def _saying_else(self, plan: Plan, line: int, exchange: Array, keywords: Sequence[str]) -> Plan:
+        """The plan with the exchange of one of its lines, where it fits what else is said."""
+        old, new = (self._words[number] for number in exchange)
+        said = {self._lexicon.lemma(word) for word in planned_words(plan)}
+        if not old or self._lexicon.lemma(old) in keywords or self._lexicon.lemma(new) in said:
+            return plan
+        inner = tuple(new if word == old else word for word in plan[line].inner)
+        return (*plan[:line], LinePlan(inner, plan[line].end), *plan[line + 1 :])
 
     def _plan(self, number: int) -> Plan:
         begin = 0 if number == 0 else int(self._ends[number - 1, -1]) + 1
@@ -168,6 +194,10 @@ class PlanBook:
         lemmas, plans = np.divmod(pairs, max(1, len(self)))
         starts = np.searchsorted(lemmas, np.arange(len(numbers) + 1))
         return {lemma: plans[starts[n] : starts[n + 1]] for lemma, n in numbers.items() if lemma}
+
+
+def _changed(one: Plan, other: Plan) -> int:
+    return sum(line != same for line, same in zip(one, other, strict=True))
 
 
 def form_number(style: str, scheme: int, mood: str, schemes: int) -> int:

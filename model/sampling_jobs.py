@@ -16,13 +16,14 @@ from model.known_lines import KnownLines
 from model.lexicon import Lexicon
 from model.novelty import Novelty
 from model.plan import COMMONPLACE, MAX_INNER, LinePlan, Plan, outline, plan_of, planned_words
-from model.planbook import PlanBook
+from model.planbook import OTHER_LINES, PlanBook
 from model.planner import Brief, Draft, Planner
 from model.ranking import Candidate, Scorer, Weights
 from model.reader import Reader
 from model.request import MOST_SYLLABLES, GenerationRequest
 from model.rhyme import FREE, MAX_SYLLABLES, last_word, partner, rhyme_bucket
 from model.rules import Rules, Spelling
+from model.sampling import Sampling
 from model.text import IN_WORD, LETTERS, NEWLINE, words
 from model.thoughts import Thoughts
 from model.wordfilter import Forbidden
@@ -62,6 +63,9 @@ _TOLD = 3.0
 _NEAR = 3.0
 # What a nat of the plan reader's log-odds is worth, in the same.
 _PLAN_SENSE = 0.3
+# Planned words are drawn warmer, between the first two where the stanza's temperature is between 0 and 1:
+# a plan leaves little open, and what is likeliest there is often what a person wrote, which is barred.
+_WARM, _WARMER, _WARMEST = 0.8, 1.2, 1.3
 # Plans are drawn at a temperature between this and 1 where the stanza's is between 0 and 1.
 _COOLEST = 0.4
 
@@ -170,6 +174,12 @@ def stanza_jobs(
     ]
 
 
+def planned_job(tools: Tools, keywords: Sequence[str], request: GenerationRequest, draft: Draft) -> ScoredJob:
+    """A whole stanza that follows one plan."""
+    conditioning = _planned(tools, request, _conditioning(tools, keywords, request), draft)
+    return _stanza_job(tools, keywords, request, conditioning, 0, True, request.candidates)
+
+
 def _stanza_job(
     tools: Tools,
     keywords: Sequence[str],
@@ -181,7 +191,7 @@ def _stanza_job(
 ) -> ScoredJob:
     seeds = _seeds(request.seed, attempt, candidates)
     rules = _rules(tools, request, conditioning, bound)
-    job = SamplingJob(conditioning, seeds, request.sampling, request.prompt, rules)
+    job = SamplingJob(conditioning, seeds, _warmed(request, conditioning), request.prompt, rules)
     return ScoredJob(job, _scorer(tools, keywords, request, conditioning), reader=tools.reader)
 
 
@@ -215,7 +225,9 @@ def _persons(
     near = tools.planbook.near(brief, NEAR, random)
     luck = _CHANCE * random.gumbel(size=len(near))
     drafts = [
-        Draft(one.plan, one.nats, float(more), one.syllables) for one, more in zip(near, luck, strict=True)
+        Draft(one.plan, one.nats, float(more), one.syllables)
+        for one, more in zip(near, luck, strict=True)
+        if one.changed >= min(OTHER_LINES, brief.lines)
     ]
     return [
         draft
@@ -368,7 +380,7 @@ def line_jobs(
         job = SamplingJob(
             planned,
             _seeds(seed, attempt, each),
-            request.sampling,
+            _warmed(request, planned),
             prompt,
             replace(rules, planned=_ends(rules.spelling, planned.plan)),
             stop=number + 1,
@@ -431,6 +443,14 @@ def _rules(tools: Tools, request: GenerationRequest, conditioning: Conditioning,
         planned=planned,
         lines=tools.lines,
     )
+
+
+def _warmed(request: GenerationRequest, conditioning: Conditioning) -> Sampling:
+    sampling = request.sampling
+    if not conditioning.plan:
+        return sampling
+    warm = _WARM + (_WARMER - _WARM) * sampling.temperature
+    return replace(sampling, temperature=max(sampling.temperature, min(_WARMEST, warm)))
 
 
 def _scorer(

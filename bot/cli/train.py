@@ -233,11 +233,18 @@ def train_generator(
 @click.option("-n", "--count", type=click.IntRange(1, 100_000), default=1000, show_default=True,
               help="Stanzas of the songbook whose keywords are taken.")  # fmt: skip
 @click.option("--plans", is_flag=True, help="Plans instead of stanzas.")
+@click.option("--own-plans", is_flag=True, help="Write to the plans of those stanzas themselves.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of all draws.")
 @checkpoints_option
 @polite
 def train_negatives(
-    songbook: Path, output: Path, count: int, plans: bool, seed: int, checkpoints: Path | None
+    songbook: Path,
+    output: Path,
+    count: int,
+    plans: bool,
+    own_plans: bool,
+    seed: int,
+    checkpoints: Path | None,
 ) -> None:
     """Write the program's own stanzas about what a SONGBOOK's are about, for the reader to learn from."""
     needs_extra("nltk", "tqdm")
@@ -247,7 +254,7 @@ def train_negatives(
 
     make_room(output)
     written = write_negatives(
-        LyricsGenerator.load(checkpoints or CHECKPOINTS), songbook, output, count, plans, seed
+        LyricsGenerator.load(checkpoints or CHECKPOINTS), songbook, output, count, plans, seed, own_plans
     )
     click.echo(f"{written:,} written: {output}", err=True)
 

@@ -77,6 +77,8 @@ def test_a_person_takes_the_pronouns_along() -> None:
     plan = plan_of(["a man walks home", "he's late, he says", "the dog is glad"])
     turned = exchanged(plan, "man", "woman")
     assert outline(turned) == ("woman walks home", "she's late she says", "dog glad")
+    seen = plan_of(["a boy waits", "we look at him there"])
+    assert outline(exchanged(seen, "boy", "girl"))[1] == "we look at her there"
     # Who "he" is cannot be told any more.
     two = plan_of(["a man and boy", "he runs"])
     assert outline(exchanged(two, "man", "woman"))[1] == "he runs"

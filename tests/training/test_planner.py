@@ -48,11 +48,11 @@ def test_a_written_stanza_has_a_plan() -> None:
         "a very long line of long lines to go",
     ]
     assert plan_of(lines) == (
-        LinePlan(("dog", "runs"), "grass"),
-        LinePlan(("he", "like"), "see"),
-        LinePlan(("long", "line", "long", "lines"), "go"),
+        LinePlan(("dog", "runs", "through"), "grass"),
+        LinePlan(("he", "like", "to"), "see"),
+        LinePlan(("very", "long", "line", "of", "long", "lines"), "go"),
     )
-    assert planned_words(plan_of(lines[:1])) == ("dog", "runs", "grass")
+    assert planned_words(plan_of(lines[:1])) == ("dog", "runs", "through", "grass")
     assert plan_of(["--"]) == (LinePlan((), ""),)
 
 

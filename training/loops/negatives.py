@@ -11,23 +11,25 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from model.conditioning import MAX_LINES
+from model.decoding import PARTICLE_GROUP, compose
 from model.errors import BadInput
 from model.files import write_whole
 from model.keywords import distinct, extract
 from model.lyrics_generator import LyricsGenerator
-from model.plan import Plan, outline
-from model.planner import Brief
+from model.plan import Plan, outline, plan_of
+from model.planner import Brief, Draft
 from model.request import GenerationRequest
 from model.rhyme import SCHEMES
 from model.sampling import Sampling
-from model.sampling_jobs import stanza_jobs
+from model.sampling_jobs import ScoredJob, planned_job, stanza_jobs
 from model.text import NEWLINE
 from training.corpora.songbook import Verse, read_songbook, split_songbook
 
-# Candidates kept of each stanza, and plans of each brief.
-_STANZAS, _PLANS = 4, 8
-# Stanzas drawn at once.
-_BATCH = 4
+# Candidates kept of each stanza, of each that was written to a person's plan, and plans of each brief.
+_STANZAS, _TOLD, _PLANS = 4, 2, 8
+# Stanzas drawn at once, and those written to people's plans.
+_BATCH, _TOLD_BATCH = 4, 8
 _TEMPERATURES = (0.3, 0.4, 0.4, 0.6, 0.8)
 _PLAN_TEMPERATURES = (0.5, 0.64, 0.64, 0.8)
 _DRAFTS = 24
@@ -40,7 +42,13 @@ _CHOSEN = 0.6
 
 
 def write_negatives(
-    writer: LyricsGenerator, songbook: Path, output: Path, count: int, plans: bool, seed: int
+    writer: LyricsGenerator,
+    songbook: Path,
+    output: Path,
+    count: int,
+    plans: bool,
+    seed: int,
+    own_plans: bool = False,
 ) -> int:
     """Draw about the keywords of so many training stanzas; return how many were written.
 
@@ -51,6 +59,7 @@ def write_negatives(
         count: stanzas whose keywords are taken.
         plans: draw plans only.
         seed: of all draws.
+        own_plans: write to the plans of those stanzas themselves.
 
     Raises:
         BadInput: the songbook cannot be read, or there is no planner.
@@ -60,7 +69,8 @@ def write_negatives(
     draw = random.Random(seed)
     verses = split_songbook(read_songbook(songbook))["train"]
     chosen = draw.sample(verses, min(count, len(verses)))
-    rows = list((_plans if plans else _stanzas)(writer, chosen, draw))
+    drawn = _plans if plans else _told if own_plans else _stanzas
+    rows = list(drawn(writer, chosen, draw))
     write_whole(output, "".join(json.dumps(row) + "\n" for row in rows).encode())
     return len(rows)
 
@@ -92,6 +102,33 @@ def _stanzas(writer: LyricsGenerator, verses: list[Verse], draw: random.Random) 
             best, *others = distinct([one.text for one in found])
             for text in [best, *draw.sample(others, min(_STANZAS - 1, len(others)))]:
                 yield {"keywords": list(verse.keywords), "lines": text.split(NEWLINE)}
+
+
+def _told(writer: LyricsGenerator, verses: list[Verse], draw: random.Random) -> Iterator[dict[str, Any]]:
+    """What is written to people's plans: their words, but for those that a plan leaves open."""
+    fit = [verse for verse in verses if len(verse.lines) == MAX_LINES and verse.scheme in SCHEMES]
+    for start in tqdm(range(0, len(fit), _TOLD_BATCH), desc="stanzas"):
+        some = fit[start : start + _TOLD_BATCH]
+        jobs = [_told_job(writer, verse, draw) for verse in some]
+        drawn = compose(writer.stepper, writer.vocabulary, [(one.job, one.rate) for one in jobs])
+        for verse, job, samples in zip(some, jobs, drawn, strict=True):
+            finished = [sample for sample in samples if sample.ended]
+            found = sorted(job.candidates(finished), key=lambda one: -one.score.total)
+            for text in distinct([one.text for one in found])[:_TOLD]:
+                yield {"keywords": list(verse.keywords), "lines": text.split(NEWLINE)}
+
+
+def _told_job(writer: LyricsGenerator, verse: Verse, draw: random.Random) -> ScoredJob:
+    request = GenerationRequest(
+        Sampling(draw.choice(_TEMPERATURES)),
+        seed=draw.randrange(2**32),
+        style=verse.style,
+        scheme=verse.scheme,
+        candidates=PARTICLE_GROUP,
+    )
+    syllables = tuple(map(writer.lexicon.sounds.spoken, verse.lines))
+    draft = Draft(plan_of(verse.lines), 0.0, 0.0, syllables)
+    return planned_job(writer.tools, _keywords(writer, verse), request, draft)
 
 
 def _plans(writer: LyricsGenerator, verses: list[Verse], draw: random.Random) -> Iterator[dict[str, Any]]:

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from tqdm import tqdm
 
 from model.checkpoint import fill, load_checkpoint, save_checkpoint
 from model.conditioning import MAX_LINES
 from model.errors import BadInput
 from model.keywords import STOPWORDS
 from model.lexicon import Lexicon
-from model.plan import PRONOUNS, Plan, plan_of, planned_words
+from model.plan import PRONOUNS, Plan, plan_of, planned_words, telling
 from model.planbook import KIND, LINE, NATS, PlanBook, form_number
 from model.planner import FIRST_WORD
 from model.rhyme import FREE, SCHEMES, last_word, partner
+from model.text import words
 from training.corpora.songbook import Verse
+from training.loops.exchanges import Exchange, Exchanger
 from training.loops.planner import PlannerTrainer
 from training.loops.wordvectors import word_vectors
 
@@ -61,22 +64,25 @@ def write_planbook(songbook: Path, lexicon: Lexicon, planner: Path, output: Path
     fit = [verse for verse in verses if _fits(verse, common, lexicon)]
     if not fit:
         raise BadInput(f"{songbook} has no stanza of {MAX_LINES} lines whose words others have, too.")
-    words = sorted({word for verse in fit for word in planned_words(plan_of(verse.lines))})
-    near = _stand_ins(verses, words, counts, vectors, lexicon)
-    ids = {word: number for number, word in enumerate(words, start=LINE + 1)}
-    numbers = np.zeros((len(words), _STAND_INS), np.uint16)
+    named = sorted({word for verse in fit for word in planned_words(plan_of(verse.lines))})
+    near = _stand_ins(verses, named, counts, vectors, lexicon)
+    ids = {word: number for number, word in enumerate(named, start=LINE + 1)}
+    numbers = np.zeros((len(named), _STAND_INS), np.uint16)
     for row, others in zip(numbers, near, strict=True):
         row[: len(others)] = [ids[other] for other in others]
+    classes = {word: _class(word, lexicon) for word in named}
+    found = Exchanger(dict(zip(named, near, strict=True)), classes, judge, lexicon).best(fit)
     schemes = sorted({verse.scheme for verse in fit})
     tensors = {
         "tokens": np.array([n for verse in fit for n in _tokens(plan_of(verse.lines), ids)], np.uint16),
         "syllables": np.array([[*map(lexicon.sounds.spoken, verse.lines)] for verse in fit], np.uint8),
         "forms": np.array([_form(verse, schemes) for verse in fit], np.uint8),
         "nats": _nats(fit, judge),
+        "exchanges": _exchanges(found, ids, len(fit)),
         "stand_ins": numbers,
     }
     data = hashlib.sha256(songbook.read_bytes()).hexdigest()[:16]
-    header = {"words": " ".join(words), "schemes": schemes, "data": data}
+    header = {"words": " ".join(named), "schemes": schemes, "data": data}
     save_checkpoint(output, KIND, header, {name: torch.from_numpy(a) for name, a in tensors.items()})
     return PlanBook.load(output, lexicon)
 
@@ -88,9 +94,17 @@ def _fits(verse: Verse, common: set[str], lexicon: Lexicon) -> bool:
     plan = plan_of(verse.lines)
     if not all(line.end for line in plan) or not common.issuperset(planned_words(plan)):
         return False
+    if any(_says_again(line, lexicon) for line in verse.lines):
+        return False
     ends = [last_word(line) for line in verse.lines]
     pairs = [(line, partner(verse.scheme, line)) for line in range(MAX_LINES)]
     return all(lexicon.sounds.rhyme(ends[one], ends[other]) for one, other in pairs if other is not None)
+
+
+def _says_again(line: str, lexicon: Lexicon) -> bool:
+    """Whether a line has a telling word twice, in whatever form: the rules of writing bar that."""
+    found = [lexicon.lemma(word) for word in words(line) if telling(word) and word not in PRONOUNS]
+    return len(set(found)) < len(found)
 
 
 def _tokens(plan: Plan, ids: Mapping[str, int]) -> list[int]:
@@ -108,6 +122,17 @@ def _nats(verses: Sequence[Verse], judge: PlannerTrainer) -> npt.NDArray[np.uint
     counts = [len(planned_words(plan_of(verse.lines))) + MAX_LINES for verse in verses]
     found = np.array(nats) / np.array(counts) / NATS
     return np.asarray(np.rint(found).clip(0, 255), dtype=np.uint8)
+
+
+def _exchanges(
+    found: Iterable[Sequence[Exchange]], ids: Mapping[str, int], count: int
+) -> npt.NDArray[np.uint16]:
+    """A word of each line and what may take its place, (plans, lines, 2), 0 where there is none."""
+    table = np.zeros((count, MAX_LINES, 2), np.uint16)
+    for row, some in zip(table, tqdm(found, total=count, desc="exchanges"), strict=True):
+        for one in some:
+            row[one.line] = ids[one.old], ids[one.new]
+    return table
 
 
 def _stand_ins(

@@ -21,6 +21,7 @@ from model.lexicon import Lexicon
 from model.mood import MOODS
 from model.plan import MAX_INNER, plan_of
 from model.planner import FIRST_WORD, LINE, MAX_TOLD, PAD, UNKNOWN
+from model.precision import native_bfloat16
 from model.rhyme import FREE, partner
 from training.corpora.songbook import Verse, read_songbook, split_songbook
 from training.loops.averages import Ema
@@ -136,6 +137,7 @@ class PlannerTrainer:
         torch.manual_seed(seed)
         self.seed = seed
         self.model = PlannerNet(len(self.words), len(self.lemmas))
+        self._mixed = native_bfloat16(torch.device("cpu"))
 
     def train(self, output: Path, epochs: int, batch: int = 64, rate: float = 2e-3) -> float:
         """Learn, keep the best weights in a file and return their dev nats a planned word.
@@ -153,7 +155,7 @@ class PlannerTrainer:
             for start in tqdm(groups, desc=f"planner, pass {epoch + 1}", mininterval=10):
                 for group in optimiser.param_groups:
                     group["lr"] = rate * cosine(step / steps, step, 100)
-                loss = self._loss(self._batch(order[start : start + batch], draw))
+                loss = self._loss(self._batch(order[start : start + batch], draw), mixed=self._mixed)
                 optimiser.zero_grad()
                 loss.backward()
                 nn.utils.clip_grad_norm_(self.model.parameters(), _CLIP)
@@ -185,13 +187,15 @@ class PlannerTrainer:
         """Negative log-likelihood of the whole plan of each stanza, told all that it is about."""
         self.model.eval()
         batch = self._batch(verses, None)
-        found: list[float] = self._loss(batch, "none").view(batch.targets.shape).sum(1).tolist()
+        found: list[float] = self._loss(batch, "none", self._mixed).view(batch.targets.shape).sum(1).tolist()
         return found
 
-    def _loss(self, batch: Batch, reduction: str = "mean") -> Tensor:
+    def _loss(self, batch: Batch, reduction: str = "mean", mixed: bool = False) -> Tensor:
         targets = batch.targets.masked_fill(batch.targets == UNKNOWN, PAD)
+        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+            logits = self.model(batch)
         return nn.functional.cross_entropy(
-            self.model(batch).flatten(0, 1), targets.flatten(), ignore_index=PAD, reduction=reduction
+            logits.float().flatten(0, 1), targets.flatten(), ignore_index=PAD, reduction=reduction
         )
 
     def _batch(self, verses: Sequence[Verse], draw: random.Random | None, asked: bool = True) -> Batch:
