@@ -23,7 +23,7 @@ from model.plan import LinePlan, Plan, outline, planned_words
 from model.planner import Brief
 
 KIND = "planbook"
-# Lines in which an adapted plan should have another word than its person had.
+# An adapted plan that has another word than its person in fewer lines is hardly another one.
 OTHER_LINES = 2
 # Before the ids of words: the end of a line, which is the word before it.
 LINE = 0
@@ -116,7 +116,7 @@ class PlanBook:
         if brief.mood:
             liked += _MOOD * (self._moods[found] == MOODS.index(brief.mood))
         order = found[np.argsort(-liked, kind="stable")[:count]]
-        return [self._adapted(int(number), brief, random) for number in order]
+        return [self._adapted(int(number), brief) for number in order]
 
     def _nearness(self, brief: Brief) -> npt.NDArray[np.float64]:
         """For each plan the share of the keywords that it has, 0 where its form is another, (plans,)."""
@@ -130,13 +130,13 @@ class PlanBook:
         fits = (self._styles == style) & np.isin(self._rhymes, schemes)
         return np.where(fits, share, 0.0)
 
-    def _adapted(self, number: int, brief: Brief, random: np.random.Generator) -> Near:
+    def _adapted(self, number: int, brief: Brief) -> Near:
         own = self._plan(number)[: brief.lines]
         plan = own
         for keyword in brief.keywords:
             plan = self._with(plan, keyword, brief.keywords)
-        for line in random.permutation(len(own)).tolist():
-            if _changed(own, plan) < OTHER_LINES and plan[line] == own[line]:
+        for line in range(len(own)):
+            if plan[line] == own[line]:
                 plan = self._saying_else(plan, line, self._exchanges[number, line], brief.keywords)
         spoken = self._lexicon.sounds.spoken
         syllables = tuple(

@@ -50,7 +50,7 @@ queries = st.builds(
 def test_near_plans_have_the_form_asked_for(book: PlanBook, query: Brief, seed: int) -> None:
     found = book.near(query, 6, np.random.default_rng(seed))
     assert len(found) <= 6
-    for plan, syllables, _ in found:
+    for plan, syllables, *_ in found:
         assert len(plan) == len(syllables) == query.lines
         assert all(line.end and 1 <= count <= 16 for line, count in zip(plan, syllables, strict=True))
     assert found == book.near(query, 6, np.random.default_rng(seed))
@@ -59,12 +59,22 @@ def test_near_plans_have_the_form_asked_for(book: PlanBook, query: Brief, seed: 
 def test_what_is_near_names_what_was_asked_for(book: PlanBook) -> None:
     found = book.near(Brief(("dog", "snow", "run"), "modern"), 8, np.random.default_rng(1))
     assert len(found) == 8
-    for plan, _, nats in found:
+    for plan, _, nats, _ in found:
         assert 1 < nats < 6
         lemmas = {LEXICON.lemma(word) for word in planned_words(plan)}
         assert len(lemmas & {"dog", "snow", "run"}) >= 2
     assert not book.near(Brief(("zzxq",), "modern"), 8, np.random.default_rng(1))
     assert not book.near(Brief(("dog",), "ballad"), 8, np.random.default_rng(1))
+
+
+def test_a_plan_says_something_else_than_its_person(book: PlanBook) -> None:
+    people = {said for verse in read_songbook(SONGBOOK) for said in outline(plan_of(verse.lines))}
+    found = book.near(Brief(("dog", "sofa"), "modern"), 32, np.random.default_rng(1))
+    for plan, syllables, _, changed in found:
+        assert sum(line not in people for line in outline(plan)) <= changed <= 4
+        spoken = [LEXICON.sounds.spoken(line) for line in outline(plan)]
+        assert all(planned <= whole for planned, whole in zip(spoken, syllables, strict=True))
+    assert sum(one.changed >= 2 for one in found) > 16
 
 
 def test_chance_decides_among_plans_that_are_as_near(book: PlanBook) -> None:
@@ -102,7 +112,7 @@ def test_the_command_keeps_plans(tmp_path: Path) -> None:
     people = {tuple(last_word(line) for line in verse.lines) for verse in read_songbook(book)}
     near = kept.near(Brief(("dog",), "modern"), 5, np.random.default_rng(1))
     assert near
-    assert all(tuple(line.end for line in plan) in people for plan, _, _ in near)
+    assert all(tuple(line.end for line in plan) in people for plan, *_ in near)
 
 
 def test_a_damaged_book_is_named(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from model.pipeline import Description, write
 from model.request import GenerationRequest
 from model.rhyme import last_word
 from model.rules import SLACK
+from model.sampling import Sampling
+from model.sampling_jobs import stanza_jobs
 from model.text import fold
 
 SHIPPED = Path("data/checkpoints")
@@ -97,6 +99,17 @@ def test_a_generator_without_planner_writes(writer: LyricsGenerator) -> None:
     assert not song.candidates[0].plan
 
 
+def test_planned_words_are_drawn_warmer(writer: LyricsGenerator) -> None:
+    cool, warm = (
+        stanza_jobs(writer.tools, ("dog", "grass"), GenerationRequest(Sampling(temperature), seed=3))[0]
+        for temperature in (0.3, 1.0)
+    )
+    assert cool.job.conditioning.plan
+    assert 0.8 < cool.job.sampling.temperature < warm.job.sampling.temperature < 1.3
+    old = stanza_jobs(writer.tools, ("dog",), GenerationRequest(Sampling(0.3), seed=3, style="song"))[0]
+    assert old.job.sampling.temperature == 0.3
+
+
 def book_of(path: Path, *keywords: str, count: int = 12) -> Path:
     row = {
         "voice": "plain", "scheme": "AABB", "mood": "happy", "keywords": keywords,
@@ -106,10 +119,10 @@ def book_of(path: Path, *keywords: str, count: int = 12) -> Path:
     return path
 
 
-@pytest.mark.parametrize("plans", [False, True])
-def test_negatives_are_stanzas_or_plans_of_its_own(tmp_path: Path, plans: bool) -> None:
+@pytest.mark.parametrize("kind", [[], ["--plans"], ["--own-plans"]], ids="".join)
+def test_negatives_are_stanzas_or_plans_of_its_own(tmp_path: Path, kind: list[str]) -> None:
     book = book_of(tmp_path / "book.jsonl", "dog", "hill")
-    words = ["train", "negatives", str(book), "-n", "2", *(["--plans"] if plans else [])]
+    words = ["train", "negatives", str(book), "-n", "2", *kind]
     texts = []
     for name in ("one.jsonl", "two.jsonl"):
         result = CliRunner().invoke(main, [*words, "--output", str(tmp_path / name)])
@@ -121,7 +134,9 @@ def test_negatives_are_stanzas_or_plans_of_its_own(tmp_path: Path, plans: bool) 
     for row in rows:
         assert row["keywords"] == ["dog", "hill"]
         assert row["lines"] != json.loads(book.read_text().splitlines()[0])["lines"]
-        assert plans or len(row["lines"]) == 4
+        assert "--plans" in kind or len(row["lines"]) == 4
+        if "--own-plans" in kind:
+            assert [last_word(line) for line in row["lines"]] == ["hill", "still", "me", "runs"]
 
 
 def test_negatives_need_a_planner(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ class Exchanger:
         """For each stanza its best exchange of each line that has one, the best first."""
         for start in range(0, len(verses), _BATCH // 8):
             some = verses[start : start + _BATCH // 8]
-            tried = [(number, one) for number, verse in enumerate(some) for one in self._possible(verse)]
+            tried = [(number, one) for number, verse in enumerate(some) for one in self.possible(verse)]
             variants = [*some, *(exchanged(some[number], one) for number, one in tried)]
             nats = [
                 cost
@@ -92,7 +92,8 @@ class Exchanger:
                         found[number][one.line] = dearer, one
             yield from ([one for _, one in sorted(lines.values())] for lines in found)
 
-    def _possible(self, verse: Verse) -> Iterator[Exchange]:
+    def possible(self, verse: Verse) -> Iterator[Exchange]:
+        """All that may be tried: neither what the stanza is about, nor whom, nor what it says twice."""
         lemmas = Counter(self._lexicon.lemma(word) for line in verse.lines for word in words(line))
         for number, line in enumerate(plan_of(verse.lines)):
             for word in line.inner:
