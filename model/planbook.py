@@ -61,9 +61,9 @@ class PlanBook:
         header: of the checkpoint: ``words``, by id from 1, and ``schemes``.
         arrays: ``tokens``, line by line, each line ended by ``LINE``, ``MAX_LINES`` lines a plan;
             ``syllables``, (plans, lines); ``forms``, (plans,), see ``form_number``; ``nats``, (plans,), how
-            unlikely the planner finds each, in ``NATS`` a word; ``exchanges``, (plans, lines, 2), ids of a
-            word that may give way in a line and of what takes its place, 0 for none; and ``stand_ins``,
-            (words, so many), ids of what can stand in a word's place, the likest first.
+            unlikely the planner finds each, in ``NATS`` a word; ``exchanges``, (plans, lines, some, 2),
+            ids of words that may give way in a line and of what takes their place, 0 for none; and
+            ``stand_ins``, (words, so many), ids of what can stand in a word's place, the likest first.
         lexicon: word table.
 
     Raises:
@@ -136,8 +136,9 @@ class PlanBook:
         for keyword in brief.keywords:
             plan = self._with(plan, keyword, brief.keywords)
         for line in range(len(own)):
-            if plan[line] == own[line]:
-                plan = self._saying_else(plan, line, self._exchanges[number, line], brief.keywords)
+            for exchange in self._exchanges[number, line]:
+                if plan[line] == own[line]:
+                    plan = self._saying_else(plan, line, exchange, brief.keywords)
         spoken = self._lexicon.sounds.spoken
         syllables = tuple(
             int(count) + spoken(line) - spoken(before)

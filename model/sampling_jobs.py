@@ -55,6 +55,9 @@ _STALE = 0.5
 # How much chance has a part in which of people's plans are followed, in nats a word: the best of them would
 # be followed by every picture of a dog.
 _CHANCE = 0.2
+# What it is worth to have another word than its person in every line: where nothing is exchanged, the
+# generator has to find another way to say the same, in the same.
+_ANOTHER = 2.0
 # What a pronoun costs a plan that stands for nobody in it, in nats a word.
 _DISAGREEMENT = 0.3
 # What it is worth to name all keywords, in the same.
@@ -65,7 +68,7 @@ _NEAR = 3.0
 _PLAN_SENSE = 0.3
 # Planned words are drawn warmer, between the first two where the stanza's temperature is between 0 and 1:
 # a plan leaves little open, and what is likeliest there is often what a person wrote, which is barred.
-_WARM, _WARMER, _WARMEST = 0.8, 1.2, 1.3
+_WARM, _WARMER, _WARMEST = 0.6, 1.1, 1.3
 # Plans are drawn at a temperature between this and 1 where the stanza's is between 0 and 1.
 _COOLEST = 0.4
 
@@ -225,7 +228,7 @@ def _persons(
     near = tools.planbook.near(brief, NEAR, random)
     luck = _CHANCE * random.gumbel(size=len(near))
     drafts = [
-        Draft(one.plan, one.nats, float(more), one.syllables)
+        Draft(one.plan, one.nats, float(more) + _ANOTHER * one.changed / brief.lines, one.syllables)
         for one, more in zip(near, luck, strict=True)
         if one.changed >= min(OTHER_LINES, brief.lines)
     ]

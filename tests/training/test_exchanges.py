@@ -15,7 +15,7 @@ from training.loops.planner import PlannerTrainer
 
 LINES = ["the quick dog runs along the road", "he finds a stick and brings it here"]
 VERSE = Verse("p1", "plain", "AA", "happy", ("dog",), tuple(LINES))
-CLASSES = {word: "n" for word in ("road", "route", "stick", "spoon")} | {"dog": "n", "cat": "n", "quick": "a"}
+CLASSES = dict.fromkeys(("road", "route", "stick", "spoon"), "n") | {"dog": "n", "cat": "n", "quick": "a"}
 
 
 @pytest.fixture
@@ -34,8 +34,8 @@ def judge(tmp_path: Path) -> PlannerTrainer:
 def test_a_word_gives_way_to_a_synonym_or_to_one_like_it(judge: PlannerTrainer, nltk_data: None) -> None:
     exchanger = Exchanger({"stick": ["spoon"], "dog": ["cat"], "here": ["there"]}, CLASSES, judge, LEXICON)
     tried = set(exchanger.possible(VERSE))
-    # "Route" is a road to WordNet; what the stanza is about stays, and so do last words.
-    assert tried == {Exchange(1, "stick", "spoon")}
+    # "Route" is a road to WordNet; last words stay.
+    assert tried == {Exchange(1, "stick", "spoon"), Exchange(0, "dog", "cat")}
     elsewhere = Verse("p2", "plain", "AA", "happy", ("dog",), ("a road goes on", "the road is long"))
     assert not list(exchanger.possible(elsewhere))
     longer = Verse("p3", "plain", "AA", "happy", ("dog",), ("the road goes on", LINES[1]))

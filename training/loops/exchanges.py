@@ -22,10 +22,12 @@ from training.corpora.songbook import Verse
 from training.loops.planner import PlannerTrainer
 
 # Senses of a word that count, by how common they are, and likest words that are tried beside synonyms.
-_SENSES, _TRIED = 2, 2
+_SENSES, _TRIED = 2, 6
 # Nats by which a plan with a synonym may be less likely, and one with another word, beside what their
 # words' own shares make.
-_DEARER, _DEARER_OTHER = 3.0, 0.5
+_DEARER, _DEARER_OTHER = 3.5, 1.5
+# Kept of a line: one of them may be a word that is asked for.
+CHOICE = 2
 # Plans that are weighed at once.
 _BATCH = 256
 
@@ -72,7 +74,7 @@ class Exchanger:
             self._forms.setdefault(lexicon.lemma(word), []).append(word)
 
     def best(self, verses: Sequence[Verse]) -> Iterator[list[Exchange]]:
-        """For each stanza its best exchange of each line that has one, the best first."""
+        """For each stanza the best exchanges of each line, of ``CHOICE`` words at most, the best first."""
         for start in range(0, len(verses), _BATCH // 8):
             some = verses[start : start + _BATCH // 8]
             tried = [(number, one) for number, verse in enumerate(some) for one in self.possible(verse)]
@@ -82,23 +84,21 @@ class Exchanger:
                 for first in range(0, len(variants), _BATCH)
                 for cost in self._judge.plan_nats(variants[first : first + _BATCH])
             ]
-            found: list[dict[int, tuple[float, Exchange]]] = [{} for _ in some]
+            found: list[list[tuple[float, Exchange]]] = [[] for _ in some]
             for (number, one), cost in zip(tried, nats[len(some) :], strict=True):
                 dearer = cost - nats[number] - self._rarer(one)
                 dearer -= _DEARER if self._is_synonym(one.old, one.new) else _DEARER_OTHER
                 if dearer < 0:
-                    known = found[number].get(one.line)
-                    if known is None or dearer < known[0]:
-                        found[number][one.line] = dearer, one
-            yield from ([one for _, one in sorted(lines.values())] for lines in found)
+                    found[number].append((dearer, one))
+            yield from (_some_of_each_line([one for _, one in sorted(ranked)]) for ranked in found)
 
     def possible(self, verse: Verse) -> Iterator[Exchange]:
-        """All that may be tried: neither what the stanza is about, nor whom, nor what it says twice."""
+        """All that may be tried: neither whom the stanza is about, nor what it says twice."""
         lemmas = Counter(self._lexicon.lemma(word) for line in verse.lines for word in words(line))
         for number, line in enumerate(plan_of(verse.lines)):
             for word in line.inner:
                 lemma = self._lexicon.lemma(word)
-                if lemma in verse.keywords or lemmas[lemma] > 1 or word in PEOPLE or not telling(word):
+                if lemmas[lemma] > 1 or word in PEOPLE or not telling(word):
                     continue
                 for other in [*self._synonyms(word), *self._stand_ins.get(word, ())[:_TRIED]]:
                     if not lemmas[self._lexicon.lemma(other)] and other not in PEOPLE:
@@ -123,6 +123,15 @@ class Exchanger:
 
     def _is_synonym(self, one: str, other: str) -> bool:
         return self._lexicon.lemma(other) in self._meaning(self._lexicon.lemma(one))
+
+
+def _some_of_each_line(ranked: Sequence[Exchange]) -> list[Exchange]:
+    """The best exchange of each word, of few words a line."""
+    kept: dict[tuple[int, str], Exchange] = {}
+    for one in ranked:
+        if sum(line == one.line for line, _ in kept) < CHOICE:
+            kept.setdefault((one.line, one.old), one)
+    return list(kept.values())
 
 
 def exchanged(verse: Verse, one: Exchange) -> Verse:
