@@ -30,6 +30,8 @@ LAST = 2
 RICH = 12
 # No run of so many words comes twice in a stanza.
 LOOP = 4
+# Fewer letters are somebody's name or a word of their own ("josh", "omg") more often than a beginning.
+_SHORTEST_BEGINNING = 5
 # Said again with no more between than this, a word says nothing new: "the light of the light".
 _BETWEEN = (
     "(?: (?:and|are|at|but|for|from|in|is|nor|of|on|or|to|was|were|with))?"
@@ -61,6 +63,7 @@ class Spelling:
 
     def __init__(self, lexicon: Lexicon, vocabulary: CharVocabulary) -> None:
         self.sounds, self.lemma = lexicon.sounds, lexicon.lemma
+        self._heard_of = (lexicon.entries, lexicon.names, lexicon.sounds.table)
         self.words = spellable(lexicon)
         self._rhyming: dict[str, list[str]] = {}
         for word in self.words:
@@ -97,9 +100,14 @@ class Spelling:
     def begins(self, letters: str) -> bool:
         """Whether letters are no word, but the beginning of one."""
         try:
-            return letters != "" and not self.ends[self.trie.path(letters)[-1]]
+            return not self.is_whole(letters) and bool(self.trie.path(letters))
         except LookupError:
             return False
+
+    def is_whole(self, letters: str) -> bool:
+        """Whether letters are not to be completed: a word or a name, also one that no song would have."""
+        known = any(letters in table for table in self._heard_of)
+        return known or len(letters) < _SHORTEST_BEGINNING or letters in self
 
     def is_rich(self, word: str) -> bool:
         """Whether a word leaves a choice of rhymes."""

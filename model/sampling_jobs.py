@@ -434,7 +434,7 @@ def _rules(tools: Tools, request: GenerationRequest, conditioning: Conditioning,
     spelling = tools.spelling.extended(unknown) if unknown else tools.spelling
     kept = conditioning if request.scheme and bound else replace(conditioning, scheme=FREE)
     # What is no word may be the beginning of one.
-    whole = request.prompt[-1:] in IN_WORD and parts[-1] in tools.spelling
+    whole = request.prompt[-1:] in IN_WORD and tools.spelling.is_whole(parts[-1])
     planned = _ends(spelling, conditioning.plan) if bound else []
     return Rules(
         spelling,

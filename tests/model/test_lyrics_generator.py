@@ -144,6 +144,7 @@ def test_the_beginning_of_a_word_steers_nothing(writer: LyricsGenerator) -> None
     assert writer.keywords(None, "by moonlight") == ("moonlight",)
     # What nobody knows may be a name.
     assert writer.keywords(None, "zzxq") == ("zzxq",)
+    assert writer.keywords(None, "bro") == ("bro",)
     assert writer.keywords("a dog", "\u2026 \u65e5") == ("dog",)
     assert writer.keywords("a dog", "the river moonl") == ("river", "dog")
 

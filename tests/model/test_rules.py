@@ -246,7 +246,10 @@ def test_a_rhyme_is_not_hung_on_behind_a_pause() -> None:
     assert not [line for line in short if hung.search(line)]
 
 
-@pytest.mark.parametrize("prompt", ["the sun", "on the hill", "there is a cat"])
+@pytest.mark.parametrize(
+    "prompt",
+    ["the sun", "on the hill", "there is a cat", "mom", "bro", "hi", "lol", "hello josh", "omg", "chris"],
+)
 def test_a_prompts_last_word_stays_as_it_is(prompt: str) -> None:
     found = finished(drawn(walk(prompt=prompt, lines=1, candidates=32)))
     assert found
