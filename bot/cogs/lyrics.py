@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import discord
@@ -17,6 +17,7 @@ from bot.prompt_words import starting_with
 from bot.request_factory import differences, read_recipe, recipe_of
 from bot.ui.deferral import think
 from bot.ui.refusals import Refusal
+from bot.unwritten import note, without_own_emoji
 from model.conditioning import LEAST_SYLLABLES, MAX_LINES, MOST_SYLLABLES, STYLES
 from model.mood import MOODS, NONE, PICTURE
 from model.prompts import MAX_PROMPT
@@ -85,11 +86,11 @@ class Lyrics(commands.Cog):
         if mood == PICTURE and picture is None:
             raise Refusal(_NO_MOOD)
         said = {
-            "prompt": prompt, "mood": mood, "style": style, "lines": lines, "scheme": scheme,
+            "mood": mood, "style": style, "lines": lines, "scheme": scheme,
             "syllables": syllables,
         }  # fmt: skip
         author, pictures = (interaction.user.id, [_attached(picture)]) if picture else (None, [])
-        await self._write(interaction, "lyrics", pictures, author=author, temperature=temp, said=said)
+        await self._write(interaction, "lyrics", pictures, prompt, author=author, temperature=temp, said=said)
 
     @app_commands.command(name="seed", description="A stanza that starts with your word or phrase.")
     @app_commands.describe(words="a word or phrase to start with", temp="0.1 is safe, 1.2 is wild")
@@ -97,7 +98,7 @@ class Lyrics(commands.Cog):
         self, interaction: Interaction, words: Range[str, 1, MAX_PROMPT], temp: Temperature | None = None
     ) -> None:
         await think(interaction)
-        await self._write(interaction, "seed", temperature=temp, said={"prompt": words})
+        await self._write(interaction, "seed", prompt=words, temperature=temp)
 
     @lyrics.autocomplete("prompt")
     @from_prompt.autocomplete("words")
@@ -127,12 +128,24 @@ class Lyrics(commands.Cog):
             await self.bot.poster.answer(interaction, output, differences(request, output))
 
     async def _write(
-        self, interaction: Interaction, kind: str, pictures: Sequence[PictureRef] = (), **asked: Any
+        self,
+        interaction: Interaction,
+        kind: str,
+        pictures: Sequence[PictureRef] = (),
+        prompt: str | None = None,
+        *,
+        said: Mapping[str, Any] | None = None,
+        notes: Sequence[str] = (),
+        **asked: Any,
     ) -> None:
         songs = self.bot.songs
-        request = await songs.requests.new(kind, interaction.user.id, interaction.guild_id, **asked)
+        if prompt is not None:
+            said, notes = {**(said or {}), "prompt": without_own_emoji(prompt)}, [*notes, *note(prompt)]
+        request = await songs.requests.new(
+            kind, interaction.user.id, interaction.guild_id, said=said, **asked
+        )
         async with songs.written(request, pictures) as output:
-            await self.bot.poster.answer(interaction, output)
+            await self.bot.poster.answer(interaction, output, notes)
 
     async def _named(self, interaction: Interaction, name: str) -> SongRequest:
         """What to write again: a song by its number, or what a recipe describes."""

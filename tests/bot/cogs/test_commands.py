@@ -75,7 +75,29 @@ async def test_seed_starts_the_song_and_is_completed(place, engine: StubEngine) 
     assert engine.asked[0].generation.prompt == "kiss"
 
 
-@pytest.mark.parametrize("prompt", ["✨✨", "...", "1234"])
+@pytest.mark.parametrize(
+    ("prompt", "sung", "said"),
+    [
+        ("I 💔 you", "i you", "I cannot write 💔"),
+        ("love you 3000 ❤️❤️", "love you", "I cannot write 3000 ❤️❤️"),
+        ("I <:kek:123456789012345678> you", "i you", "I cannot write :kek:"),
+        ("“Kiss me” (é)", "kiss me e", None),
+    ],
+)
+async def test_signs_that_it_cannot_write_are_named(
+    place, engine: StubEngine, prompt: str, sung: str, said: str | None
+) -> None:
+    _, channel, ann, _ = place
+    for command in ({"command": "seed", "words": prompt}, {"command": "lyrics", "seed": prompt}):
+        name = command.pop("command")
+        result = await ann.slash(channel, name, **command)
+        quiet = result.response.content.splitlines()[-1]
+        assert quiet.count("I cannot write") == (said is not None)
+        assert said is None or f" · {said} · " in quiet.replace("\u200b", "")
+        assert engine.asked[-1].generation.prompt == sung
+
+
+@pytest.mark.parametrize("prompt", ["✨✨", "...", "1234", "<:kek:123456789012345678>"])
 async def test_a_seed_without_letters_is_refused_kindly(simcord_env, place, prompt: str) -> None:
     _, channel, ann, _ = place
     result = await ann.slash(channel, "seed", words=prompt)
