@@ -1,9 +1,10 @@
 """What each line of a stanza is to say, decided before it is written (Yao et al., AAAI 2019).
 
 A plan has for each line its words in their order, as they are to be spelt, and the one that it ends in,
-but for those that a network writes well by itself: articles, whose a thing is, "and", "is" and "will".
-Prepositions are in it: which of them belongs between two words is a person's knowledge, or that of a
-network over words. Any stanza has a plan: so plans are learnt from stanzas that people wrote.
+but for those that a network of letters chooses well by itself: articles, whose a thing is, "do" and
+"will". "And", "is" and prepositions are in it: which of them belongs between two words is a person's
+knowledge, or that of a network over words. Any stanza has a plan: so plans are learnt from stanzas that
+people wrote.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from model.keywords import STOPWORDS
 from model.text import words
 
 # Words of a line beside its last one.
-MAX_INNER = 6
+MAX_INNER = 7
 # Who acts: a stanza that keeps to one person reads as one scene.
 PRONOUNS = frozenset("i you he she it we they".split())
 # What a plain sentence hangs on, though no picture shows it.
@@ -27,10 +28,7 @@ _TELLING = frozenset(
 # What verse says of anything: any picture may be told so.
 COMMONPLACE = frozenset("sun sea sky light night day world dead dawn moon".split())
 # What a plan leaves to whoever writes the line.
-_OPEN = frozenset(
-    """a an the my your his her its our their this that these those and is are was were be been am being
-    do does did will would shall""".split()
-)
+_OPEN = frozenset("a an the my your his her its our their do does did will would shall".split())
 # Words that only hold the others together.
 _BINDING = (STOPWORDS | {"very", "too", "just"}) - _TELLING - PRONOUNS
 

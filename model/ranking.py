@@ -57,11 +57,11 @@ class Weights:
         missing_line: for each line short of those asked for.
     """
 
-    fluency: float = 4.0
+    fluency: float = 8.0
     keyword: float = 0.30
-    plan: float = 0.30
+    plan: float = 3.0
     stranger: float = 0.10
-    sense: float = 0.20
+    sense: float = 0.30
     rhyme: float = 0.30
     mood: float = 0.20
     uneven: float = 0.02

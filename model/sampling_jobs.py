@@ -16,7 +16,7 @@ from model.known_lines import KnownLines
 from model.lexicon import Lexicon
 from model.novelty import Novelty
 from model.plan import COMMONPLACE, MAX_INNER, LinePlan, Plan, outline, plan_of, planned_words
-from model.planbook import OTHER_LINES, PlanBook
+from model.planbook import OTHER_LINES, Near, PlanBook
 from model.planner import Brief, Draft, Planner
 from model.ranking import Candidate, Scorer, Weights
 from model.reader import Reader
@@ -34,9 +34,9 @@ HINTED = "AABB"
 # Syllables of a line where no number is asked for and nothing is planned, and how often: those that
 # songs have most.
 _SYLLABLES = {6: 0.25, 7: 0.25, 8: 0.5}
-# Of a line's syllables so many are its planned words', as in people's stanzas: seven tenths and a little.
+# Of a line's syllables so many are its planned words', as in people's stanzas: four fifths and a little.
 # A longer line is padded out with words that say nothing, a shorter one has no room for its grammar.
-_PLANNED_SHARE, _PLANNED_MORE = 0.7, 0.6
+_PLANNED_SHARE, _PLANNED_MORE = 0.8, 0.5
 # What each syllable by which a plan's lines miss that costs it, on average, in nats a word.
 _MISFIT = 0.3
 # Beside the random numbers of its attempts, a request has one for its form and one for its plans.
@@ -48,8 +48,12 @@ FROM_CAPTION = 2
 _LONGEST_PROMPT = 6
 # People's plans that are looked at, and plans drawn where none of those has enough of the keywords; as many
 # are followed as there are particle groups of candidates.
-NEAR, DRAFTS = 64, 48
-_ENOUGH = 0.7
+NEAR, DRAFTS = 96, 48
+# Shares of the keywords that people's plans should have; the next where no plan has so many. A plan that a
+# person had is a scene as hardly any drawn one is, even about less of what is told.
+_ENOUGH = (0.7, 0.5, 0.25)
+# What it is worth to name one of them in the first line, in nats a word.
+_OPENING = 0.7
 # Any picture may be told so: a plan that does, unasked, costs so much, in nats a word.
 _STALE = 0.5
 # How much chance has a part in which of people's plans are followed, in nats a word: the best of them would
@@ -222,23 +226,26 @@ def _plans(
 def _persons(
     tools: Tools, brief: Brief, request: GenerationRequest, random: np.random.Generator
 ) -> list[Draft]:
-    """Plans that people had, with most of the keywords, one of them in the first line."""
+    """Plans that people had, with most of the keywords."""
     if tools.planbook is None:
         return []
     near = tools.planbook.near(brief, NEAR, random)
     luck = _CHANCE * random.gumbel(size=len(near))
     drafts = [
-        Draft(one.plan, one.nats, float(more) + _ANOTHER * one.changed / brief.lines, one.syllables)
+        Draft(one.plan, one.nats, float(more) + _liking(tools, brief, one), one.syllables)
         for one, more in zip(near, luck, strict=True)
         if one.changed >= min(OTHER_LINES, brief.lines)
+        and request.forbidden.isdisjoint(planned_words(one.plan))
     ]
-    return [
-        draft
-        for draft in drafts
-        if _told(draft, brief.keywords, tools.lexicon) >= _ENOUGH
-        and used(brief.keywords, outline(draft.plan)[0], tools.lexicon)
-        and request.forbidden.isdisjoint(planned_words(draft.plan))
-    ]
+    told = [_told(draft, brief.keywords, tools.lexicon) for draft in drafts]
+    kept = ([d for d, share in zip(drafts, told, strict=True) if share >= enough] for enough in _ENOUGH)
+    return next(filter(None, kept), [])
+
+
+def _liking(tools: Tools, brief: Brief, near: Near) -> float:
+    """What an adapted plan is worth beside its words, in nats a word."""
+    opens = bool(used(brief.keywords, outline(near.plan)[0], tools.lexicon))
+    return _ANOTHER * near.changed / brief.lines + _OPENING * opens
 
 
 def _best(

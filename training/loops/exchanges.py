@@ -25,7 +25,9 @@ from training.loops.planner import PlannerTrainer
 _SENSES, _TRIED = 2, 6
 # Nats by which a plan with a synonym may be less likely, and one with another word, beside what their
 # words' own shares make.
-_DEARER, _DEARER_OTHER = 3.5, 1.5
+_DEARER, _DEARER_OTHER = 3.5, 1.0
+# A rarer word is excused so many nats at most, and one that fewer stanzas have is not taken.
+_EXCUSED, _LEAST = 1.5, 15
 # Kept of a line: one of them may be a word that is asked for.
 CHOICE = 2
 # Plans that are weighed at once.
@@ -101,12 +103,13 @@ class Exchanger:
                 if lemmas[lemma] > 1 or word in PEOPLE or not telling(word):
                     continue
                 for other in [*self._synonyms(word), *self._stand_ins.get(word, ())[:_TRIED]]:
-                    if not lemmas[self._lexicon.lemma(other)] and other not in PEOPLE:
+                    known = self._counts[other] >= _LEAST
+                    if known and not lemmas[self._lexicon.lemma(other)] and other not in PEOPLE:
                         yield Exchange(number, word, other)
 
     def _rarer(self, one: Exchange) -> float:
         """Nats by which the new word is less likely wherever it stands."""
-        return math.log((self._counts[one.old] + 1) / (self._counts[one.new] + 1))
+        return min(_EXCUSED, math.log((self._counts[one.old] + 1) / (self._counts[one.new] + 1)))
 
     def _synonyms(self, word: str) -> list[str]:
         """Those in the same form."""
