@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
@@ -26,7 +25,8 @@ from bot.ops.measures import EngineMeter
 from bot.ops.retention import Retention
 from bot.prompt_words import prompt_words
 from bot.songs import Songs
-from bot.store import Store
+from bot.stopping import end_hard, stop_signals
+from bot.store import Store, claimed
 from bot.ui.posting import FADING
 from bot.wordfilter import forbidden_words
 from model.errors import Unavailable
@@ -41,8 +41,6 @@ Connector = Callable[[], aiohttp.BaseConnector]
 # Of the 20 s within which the program has to stop: for songs under way, then for the rest.
 DRAIN_SECONDS = 12.0
 CLOSE_SECONDS = 5.0
-# What hangs is given up then.
-STOP_SECONDS = 19.0
 
 _BAD_TOKEN = "Discord does not accept the token: copy it anew from the developer portal."  # noqa: S105
 # The gateway's close code for a token that was revoked, also while the bot runs.
@@ -59,6 +57,7 @@ def run(config: Config, token: str, **client_kwargs: Any) -> None:
 
     Raises:
         BadConfiguration: Discord does not accept the token, or the health port is taken.
+        DatabaseInUse: another bot runs on the database.
         BadStore: the database cannot be used: see ``Store.open``.
         StoreError: it cannot be opened now.
         BadCheckpoint: the lexicon is missing or damaged.
@@ -69,7 +68,11 @@ def run(config: Config, token: str, **client_kwargs: Any) -> None:
     # Else glibc's heap would have holes of pictures' sizes.
     map_large_blocks()
     with configure(config.log):
-        asyncio.run(serve(config, token, **client_kwargs))
+        try:
+            asyncio.run(serve(config, token, **client_kwargs))
+        finally:
+            # The loop, which listened to them until now, has put the signals back to their defaults.
+            end_hard()
 
 
 async def serve(
@@ -88,9 +91,10 @@ async def serve(
         connector: makes what connects to Discord, once for each client; None for the usual.
         client_kwargs: for ``discord.Client``.
     """
-    stop = _stop_signals()
+    stop = stop_signals()
     async with AsyncExitStack() as stack:
         metrics = Metrics()
+        stack.enter_context(claimed(config.store.path))
         store = await stack.enter_async_context(Store.open(config.store.path))
         await stack.enter_async_context(Retention(store, config.store))
         forbidden = forbidden_words(config.filter)
@@ -209,21 +213,3 @@ async def _answered(limit: float) -> None:
     tasks = [task for task in asyncio.all_tasks() if task.get_name().startswith(names)]
     if tasks:
         await asyncio.wait(tasks, timeout=limit)
-
-
-def _stop_signals() -> asyncio.Event:
-    """Set by the first SIGTERM or SIGINT; the second, or too long a time, ends the process at once."""
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-
-    def signalled() -> None:
-        if stop.is_set():
-            os._exit(1)
-        stop.set()
-        loop.call_later(STOP_SECONDS, os._exit, 1)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        try:
-            loop.add_signal_handler(number, signalled)
-        except NotImplementedError:  # Windows.
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(signalled))
-    return stop

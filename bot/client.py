@@ -15,16 +15,19 @@ from discord.ext import commands
 from bot.config import Config
 from bot.limits import ButtonCooldown
 from bot.ops.log import request_id
+from bot.parsing import guard, log_skipped
 from bot.prompt_words import PromptWords
 from bot.songs import Songs
 from bot.store import Store, new_id
 from bot.ui.buttons import LineMenu, SongButton
 from bot.ui.error_replies import report
 from bot.ui.posting import Poster
+from bot.ui.refusals import Refusal
 
 _log = logging.getLogger(__name__)
 
 _TREE_HASH = "command_tree"
+_ODD = "I cannot make sense of what Discord told me about that: try it once more, perhaps in another way."
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ class SongwriterBot(commands.AutoShardedBot):
             max_messages=None,
             **client_kwargs,
         )
+        guard(self._connection.parsers)
         self.resources = resources
         self.store, self.songs = resources.store, resources.songs
         self.poster = Poster(resources.store, resources.config)
@@ -133,6 +137,17 @@ class Tree(app_commands.CommandTree[SongwriterBot]):
         self, interaction: discord.Interaction[SongwriterBot], error: app_commands.AppCommandError, /
     ) -> None:
         await report(interaction, error)
+
+    async def _call(self, interaction: discord.Interaction[SongwriterBot]) -> None:
+        """What discord.py itself cannot read of a command would end in a task that nobody waits for."""
+        try:
+            await super()._call(interaction)
+        except app_commands.AppCommandError:
+            raise
+        except Exception as error:
+            log_skipped("INTERACTION_CREATE", {"id": interaction.id}, error)
+            if interaction.type is discord.InteractionType.application_command:
+                await report(interaction, Refusal(_ODD))
 
 
 def intents(message_content: bool) -> discord.Intents:

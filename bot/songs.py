@@ -18,6 +18,7 @@ from bot.preferences import preferences_of
 from bot.request_factory import RequestFactory
 from bot.store import JobRecord, Output, Store, StoreError, new_id
 from bot.ui.refusals import Refusal
+from bot.unanswered import described
 from bot.wordfilter import is_forbidden
 from model.errors import SongwriterError
 from model.prompts import check_prompt
@@ -104,7 +105,7 @@ class Songs:
         await self.leave_alone(request.user, request.author)
         started = time.time()
         seconds: dict[str, float] = {}
-        status = "failed"
+        status, why = "failed", ""
         try:
             async with self._spent(request) as checked:
                 yield checked, seconds
@@ -113,12 +114,15 @@ class Songs:
             status = type(error).__name__
             self._metrics.rejects.labels(reason=status).inc()
             raise
+        except Exception as error:
+            why = f" ({described(error)})"
+            raise
         except asyncio.CancelledError:
             status = "cancelled"
             raise
         finally:
             seconds["all"] = time.time() - started
-            await self._note(JobRecord(request.id, request.user, request.kind, status, started, seconds))
+            await self._note(JobRecord(request.id, request.user, request.kind, status, started, seconds), why)
 
     @asynccontextmanager
     async def _spent(self, request: SongRequest) -> AsyncIterator[SongRequest]:
@@ -163,9 +167,9 @@ class Songs:
         seconds[stage] = time.perf_counter() - started
         self._metrics.stages.labels(stage=stage).observe(seconds[stage])
 
-    async def _note(self, job: JobRecord) -> None:
+    async def _note(self, job: JobRecord, why: str) -> None:
         """Jobs are statistics: a database that cannot take one must not hide how it went."""
-        _log.info("%s for %s: %s in %.2f s", job.kind, job.user, job.status, job.seconds["all"])
+        _log.info("%s for %s: %s in %.2f s%s", job.kind, job.user, job.status, job.seconds["all"], why)
         try:
             await self._store.add_job(job)
         except StoreError as error:

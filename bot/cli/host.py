@@ -24,6 +24,9 @@ from model.extras import check_torch
 @polite
 def run(config_path: Path | None) -> None:
     """Run the Discord bot; the token comes from DISCORD_TOKEN or DISCORD_TOKEN_FILE."""
+    from bot.stopping import end_quietly
+
+    end_quietly()
     from bot.config import BadConfiguration, token
 
     config = load_settings(config_path)
@@ -34,11 +37,11 @@ def run(config_path: Path | None) -> None:
     if config.engine.device == "cuda":
         check_torch('engine.device = "cuda"')
     from bot.app import run as run_bot
-    from bot.store import BadStore, StoreError
+    from bot.store import BadStore, DatabaseInUse, StoreError
 
     try:
         run_bot(config, secret)
-    except BadConfiguration as error:
+    except (BadConfiguration, DatabaseInUse) as error:
         stop(str(error), BAD_CONFIGURATION)
     except BadStore as error:
         stop(str(error), BAD_DATA)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import OrderedDict
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -16,14 +15,12 @@ from bot.images import PictureRef, pictures_of
 from bot.ops.log import request_id
 from bot.preferences import preferences_of
 from bot.store import new_id
-from bot.ui.permissions import may_reply
-from bot.ui.refusals import CoolingDown, is_ours, sentence
+from bot.ui.refusals import CoolingDown, sentence
 from bot.ui.replies import replied_to
+from bot.unanswered import log_unanswered, must_be_silent
 
 if TYPE_CHECKING:
     from bot.client import SongwriterBot
-
-_log = logging.getLogger(__name__)
 
 # Messages that are not handled twice, should the gateway deliver one again.
 _REMEMBERED = 10_000
@@ -40,11 +37,11 @@ class Pictures(commands.Cog):
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
-        if message.author.bot or message.webhook_id or self.bot.stopping or not self._first_time(message):
+        if message.author.bot or message.webhook_id or not self._first_time(message):
             return
         request_id.set(new_id())
         author, pictures = await self._pictures(message)
-        if not pictures or await self.bot.store.opted_out(message.author.id) or not _may_write(message):
+        if not pictures or await must_be_silent(message, self.bot):
             return
         server = message.guild.id if message.guild else None
         task = asyncio.create_task(self._answer(message, server, author, pictures))
@@ -106,12 +103,12 @@ class Pictures(commands.Cog):
             async with songs.written(request, pictures) as output:
                 typing.cancel()
                 await self.bot.poster.reply(message, output)
-        except CoolingDown:
+        except CoolingDown as error:
+            log_unanswered(message, error)
             with suppress(discord.HTTPException, aiohttp.ClientError, OSError):
                 await message.add_reaction(_WAIT)
         except Exception as error:
-            if is_ours(error):
-                _log.exception("picture not answered")
+            log_unanswered(message, error)
             await self.bot.poster.apologise(message, sentence(error, request_id.get()))
         finally:
             typing.cancel()
@@ -122,11 +119,3 @@ async def _type(channel: discord.abc.Messageable) -> None:
     with suppress(discord.HTTPException, aiohttp.ClientError, OSError):
         async with channel.typing():
             await asyncio.Event().wait()
-
-
-def _may_write(message: discord.Message) -> bool:
-    # A channel that is not known has no permissions either.
-    place = message.channel
-    return message.guild is None or (
-        isinstance(place, discord.abc.GuildChannel | discord.Thread) and may_reply(place)
-    )

@@ -1,11 +1,13 @@
 """What the bot remembers: one SQLite file, one writer."""
 
-from bot.store.errors import BadStore, StoreError
+from bot.store.claim import claimed
+from bot.store.errors import BadStore, DatabaseInUse, StoreError
 from bot.store.records import JobRecord, Output, ServerSettings, Stats, Tally, new_id
 from bot.store.store import Store
 
 __all__ = [
     "BadStore",
+    "DatabaseInUse",
     "JobRecord",
     "Output",
     "ServerSettings",
@@ -13,5 +15,6 @@ __all__ = [
     "Store",
     "StoreError",
     "Tally",
+    "claimed",
     "new_id",
 ]

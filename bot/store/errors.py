@@ -16,6 +16,21 @@ class BadStore(StoreError, BadInput):
     """A database that cannot be used at all: missing, damaged, of another program or version."""
 
 
+class DatabaseInUse(SongwriterError):
+    """Another bot runs on the same database.
+
+    Args:
+        path: of the database.
+        process: the other one's id, as its lock file says.
+    """
+
+    def __init__(self, path: Path, process: str) -> None:
+        super().__init__(
+            f"{path} is in use by another bot, process {process or 'unknown'}: stop that one, or give this "
+            "one a database of its own."
+        )
+
+
 _UNUSABLE = {
     sqlite3.SQLITE_CANTOPEN: "cannot be opened; check that its folder exists and is yours",
     sqlite3.SQLITE_CORRUPT: "is damaged; restore a backup",

@@ -15,6 +15,7 @@ from bot.preferences import preferences_of
 from bot.store import Output, Store, StoreError, new_id
 from bot.ui.buttons import buttons
 from bot.ui.deferral import UNKNOWN_MESSAGE
+from bot.ui.refusals import Refusal
 from bot.ui.replies import stanza_message
 from bot.ui.retries import persistently
 
@@ -22,10 +23,23 @@ _log = logging.getLogger(__name__)
 
 # Answered when the message that is replied to has gone: its reference cannot be resolved.
 _INVALID_FORM = 50035
+# A rule of the server's AutoMod forbids the message.
+_AUTOMOD = 200000
+_STOPPED = (
+    "This server's AutoMod stopped my song before anybody could read it, so it costs nothing: "
+    "ask once more, and I shall find other words."
+)
 # A sentence about a failure disappears: the channel is for pictures and songs.
 _SECONDS_SHOWN = 30.0
 # Name of the tasks that delete them.
 FADING = "fading sentence"
+
+
+class Blocked(Refusal):
+    """The server's AutoMod did not let a song through."""
+
+    def __init__(self) -> None:
+        super().__init__(_STOPPED)
 
 
 class Poster:
@@ -43,7 +57,12 @@ class Poster:
             task.cancel()
 
     async def reply(self, message: discord.Message, output: Output) -> discord.Message | None:
-        """Reply to a message; None where it was deleted meanwhile."""
+        """Reply to a message; None where it was deleted meanwhile.
+
+        Raises:
+            Blocked: AutoMod did not let it through.
+            discord.HTTPException, aiohttp.ClientError, OSError: it cannot be posted.
+        """
         try:
             # The nonce keeps Discord from posting it twice.
             sent = await persistently(
@@ -56,6 +75,7 @@ class Poster:
             if isinstance(error, discord.HTTPException) and _has_gone(error):
                 _log.info("message %s has gone: no reply", message.id)
                 return None
+            _check_automod(error)
             raise
         await self._posted(sent, output, message.guild)
         return sent
@@ -63,15 +83,20 @@ class Poster:
     async def answer(
         self, interaction: discord.Interaction, output: Output, notes: Sequence[str] = ()
     ) -> None:
-        """Answer an interaction that was acknowledged with "thinking"; notes go under the song."""
+        """Answer an interaction that was acknowledged with "thinking"; notes go under the song.
+
+        Raises:
+            Blocked, discord.HTTPException, aiohttp.ClientError, OSError: as for ``reply``.
+        """
         try:
             sent = await persistently(
                 lambda: interaction.edit_original_response(
                     content=_text(output, notes), view=buttons(output.id)
                 )
             )
-        except BaseException:
+        except BaseException as error:
             await self._store.delete_output(output.id)
+            _check_automod(error)
             raise
         # Where only the person has installed the app it is no member, and cannot react.
         server = interaction.client.get_guild(interaction.guild_id) if interaction.guild_id else None
@@ -79,15 +104,19 @@ class Poster:
         await self._posted(sent, output, server, react=member and not sent.flags.ephemeral)
 
     async def apologise(self, message: discord.Message, text: str) -> None:
-        """Reply with a sentence that disappears; in silence where even that is not possible."""
+        """Reply with a sentence that disappears; where even that is not possible, the log says so."""
         nonce = new_id()
-        with suppress(discord.HTTPException, aiohttp.ClientError, OSError):
+        try:
             sent = await persistently(lambda: message.reply(text, mention_author=False, nonce=nonce))
-            if not self._stopping:
-                task = asyncio.create_task(self._fade(sent), name=FADING)
-                # The loop alone would not keep it.
-                self._fading.add(task)
-                task.add_done_callback(self._fading.discard)
+        except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+            code = error.code if isinstance(error, discord.HTTPException) else type(error).__name__
+            _log.info("message %s: nobody could be told (%s)", message.id, code)
+            return
+        if not self._stopping:
+            task = asyncio.create_task(self._fade(sent), name=FADING)
+            # The loop alone would not keep it.
+            self._fading.add(task)
+            task.add_done_callback(self._fading.discard)
 
     async def _fade(self, sentence: discord.Message) -> None:
         with suppress(asyncio.CancelledError):
@@ -113,6 +142,11 @@ def _has_gone(error: discord.HTTPException) -> bool:
     return error.code == UNKNOWN_MESSAGE or (
         error.code == _INVALID_FORM and "message_reference" in error.text
     )
+
+
+def _check_automod(error: BaseException) -> None:
+    if isinstance(error, discord.HTTPException) and error.code == _AUTOMOD:
+        raise Blocked from error
 
 
 def _text(output: Output, notes: Sequence[str]) -> str:

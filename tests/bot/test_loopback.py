@@ -1005,11 +1005,11 @@ async def test_servers_left_while_it_was_away_are_forgotten(offline: Scene) -> N
 
 _HANGS = """
 import asyncio, os, signal
-from bot import app
+from bot import stopping
 
 async def main():
-    app.STOP_SECONDS = 0.1
-    app._stop_signals()
+    stopping.STOP_SECONDS = 0.1
+    stopping.stop_signals()
     os.kill(os.getpid(), signal.SIGTERM)
     await asyncio.sleep(60)
 

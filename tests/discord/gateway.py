@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import json
 import secrets
 import zlib
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import WSMsgType, web
@@ -136,6 +138,7 @@ class Gateway:
     def __init__(self, world: World, portal: Portal, traffic: Traffic) -> None:
         self.sessions: dict[str, Session] = {}
         self.connections: set[Connection] = set()
+        self.garbled: dict[str, Callable[[dict[str, Any]], Any]] = {}
         self._world, self._portal, self._traffic = world, portal, traffic
 
     def dispatch(
@@ -156,6 +159,9 @@ class Gateway:
             guild_id: the server, of an event without a channel.
             hidden: the payload for sessions without the message content intent.
         """
+        if garble := self.garbled.pop(event, None):
+            data, hidden = copy.deepcopy(data), None
+            garble(data)
         if channel is not None:
             if not channel.permissions(self._world.bot).view_channel:
                 return

@@ -355,6 +355,10 @@ class LoopbackDiscord:
         """
         return self._faults.add(Fault(method, pattern, status=status, **more))
 
+    def garble(self, event: str, change: Callable[[dict[str, Any]], Any]) -> None:
+        """Change the payload of the next event of one name: Discord's API moves on, its documents later."""
+        self.gateway.garbled[event] = change
+
     def heal(self) -> None:
         """Take every fault back."""
         self._faults.clear()
