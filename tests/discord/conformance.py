@@ -100,13 +100,14 @@ def _loosen(schemas: dict[str, Any]) -> None:
 
     discord.py writes some ids of a request as JSON integers, and Discord takes them. The code of a
     field's error is a name such as ``BASE_TYPE_MAX_LENGTH``, as Discord's reference shows it. Media
-    channels are in the reference, and for discord.py they are a kind of forum.
+    channels are in the reference, and for discord.py they are a kind of forum. So are forwards.
     """
     anyway = {"anyOf": [{"$ref": "#/components/schemas/SnowflakeType"}, {"type": "integer", "minimum": 0}]}
     schemas["MessageAttachmentRequest"]["properties"]["id"] = anyway
     for name in ("message_id", "channel_id", "guild_id"):
         schemas["MessageReferenceRequest"]["properties"][name] = anyway
     schemas["ChannelTypes"]["oneOf"].append({"title": "GUILD_MEDIA", "const": 16})
+    schemas["MessageReferenceType"]["oneOf"].append({"title": "FORWARD", "const": 1})
     named = {"properties": {"code": {"type": "string"}, "message": {"type": "string"}}}
     schemas["InnerErrors"]["properties"]["_errors"]["items"] = {
         "type": "object",

@@ -156,7 +156,7 @@ def attachment(attachment: Attachment) -> dict[str, Any]:
     }
     if kind := mimetypes.guess_type(attachment.filename)[0]:
         found["content_type"] = kind
-        if kind.startswith("image/") and (size := _pixels(attachment.data)):
+        if kind.startswith("image/") and (size := pixels(attachment.data)):
             found["width"], found["height"] = size
     if attachment.description:
         found["description"] = attachment.description
@@ -165,7 +165,7 @@ def attachment(attachment: Attachment) -> dict[str, Any]:
     return found | attachment.claims
 
 
-def _pixels(data: bytes) -> tuple[int, int] | None:
+def pixels(data: bytes) -> tuple[int, int] | None:
     try:
         return Image.open(io.BytesIO(data)).size
     except Exception:  # hostile files are posted on purpose; Discord then names no size either
@@ -211,11 +211,28 @@ def _basic(message: Message, viewer: User | None) -> dict[str, Any]:
     }
     optional = {"nonce": message.nonce, "interaction_metadata": message.metadata}
     found |= {key: value for key, value in optional.items() if value is not None}
+    if message.stickers:
+        found["sticker_items"] = [
+            {"id": str(one.id), "name": one.name, "format_type": one.format} for one in message.stickers
+        ]
+    if message.forwarded is not None:
+        found["message_reference"] = _reference(message.forwarded) | {"type": 1}
+        found["message_snapshots"] = [{"message": _snapshot(message.forwarded, hidden)}]
     if message.webhook is not None:
         found["webhook_id"] = str(message.webhook)
         if message.author.bot:
             found["application_id"] = str(message.webhook)
     return found
+
+
+def _snapshot(message: Message, hidden: bool) -> dict[str, Any]:
+    """What a forward shows of a message; who wrote it is not in it."""
+    wanted = ("type", "content", "attachments", "embeds", "components", "flags", "timestamp")
+    found = _basic(message, None)
+    shown = {key: found[key] for key in (*wanted, "edited_timestamp", "mention_roles", "mentions")}
+    if "sticker_items" in found:
+        shown["sticker_items"] = found["sticker_items"]
+    return shown | ({"content": "", "attachments": [], "embeds": [], "components": []} if hidden else {})
 
 
 def _open(message: Message, viewer: User) -> bool:

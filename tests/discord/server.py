@@ -20,7 +20,10 @@ from tests.discord.gateway import Gateway
 from tests.discord.interactions import AUTOCOMPLETE, COMMAND, COMPONENT, MODAL, Interaction, Interactions
 from tests.discord.rest import Rest
 from tests.discord.state import (
+    COMPONENTS_V2,
     EVERYONE,
+    FORMATS,
+    FORWARD,
     REPLY,
     TEXT,
     THREAD,
@@ -31,6 +34,7 @@ from tests.discord.state import (
     Message,
     Portal,
     Role,
+    Sticker,
     User,
     World,
     now,
@@ -102,15 +106,16 @@ class LoopbackDiscord:
         rest = Rest(self.world, self.portal, self._actions)
         for route in (*rest.routes(), *self._interactions.routes()):
             api.router.add_route(route.method, wire.BASE + route.path, route.handler)
-        gateway, downloads = web.Application(), [web.Application() for _ in tls.CDNS]
+        gateway = web.Application()
         gateway.add_routes([web.get("/", self.gateway.handle)])
         middleware = wire.wire(self.portal, self._faults, self.traffic)
         everything = web.Application(middlewares=[middleware], client_max_size=wire.MOST_READ)
         everything.add_domain(tls.API, api)
         everything.add_domain(tls.GATEWAY, gateway)
-        for host, app in zip(tls.CDNS, downloads, strict=True):
-            app.add_routes(cdn.routes(self.world))
-            everything.add_domain(host, app)
+        for host in (*tls.CDNS, *tls.PROXIES):
+            downloads = web.Application()
+            downloads.add_routes(cdn.routes(self.world, resizes=host in tls.RESIZING))
+            everything.add_domain(host, downloads)
         return everything
 
     # How a bot gets here
@@ -214,19 +219,48 @@ class LoopbackDiscord:
         *,
         reference: Message | None = None,
         mentions: Iterable[User] = (),
+        stickers: Iterable[Sticker] = (),
+        components: Iterable[dict[str, Any]] = (),
         webhook: bool = False,
         ping: bool = True,
     ) -> Message:
-        """Post a message; a reply mentions its author unless ``ping`` is off."""
+        """Post a message; a reply mentions its author unless ``ping`` is off.
+
+        Components are those that show things (V2), which only apps and webhooks post; their files
+        are uploaded before (``upload``), and Discord does not list them again as attachments.
+        """
         message = Message(self.world.new_id(), channel, user, content, reference=reference)
         message.attachments = [self.upload(channel, one) for one in attachments]
-        people = [*mentions, *(one for one in self.world.users.values() if one.mention in content)]
+        message.stickers, message.components = [*stickers], [*components]
+        for number, part in enumerate(walk(message.components), 1):
+            part.setdefault("id", number)
+            message.flags = COMPONENTS_V2
+        people = [*mentions, *self._named(content)]
         if reference is not None:
             message.type = REPLY
             people += [reference.author] if ping else []
         message.mentions = list(dict.fromkeys(people))
         message.webhook = self.world.new_id() if webhook else None
         return self._actions.post(message)
+
+    def _named(self, content: str) -> list[User]:
+        return [one for one in self.world.users.values() if one.mention in content]
+
+    async def forward(self, message: Message, user: User, channel: Channel) -> Message:
+        """Forward a message to a channel."""
+        forward = Message(self.world.new_id(), channel, user, forwarded=message, flags=FORWARD)
+        return self._actions.post(forward)
+
+    async def unfurl(self, message: Message, *previews: dict[str, Any]) -> None:
+        """Add previews of a message's links; nobody has edited it."""
+        message.embeds = [*message.embeds, *previews]
+        self._actions.edited(message)
+
+    def add_sticker(self, data: bytes, kind: str = "png") -> Sticker:
+        """A sticker that people can post."""
+        sticker = Sticker(self.world.new_id(), "sticker", FORMATS[kind], data)
+        self.world.stickers[sticker.id] = sticker
+        return sticker
 
     def upload(self, channel: Channel, item: Upload) -> Attachment:
         """Put a file on the CDN without posting it."""
@@ -236,6 +270,9 @@ class LoopbackDiscord:
         return self.world.attach(channel, name, data, **(claims[0] if claims else {}))
 
     async def edit(self, message: Message, content: str) -> None:
+        replied_to = [message.reference.author] if message.reference else []
+        pinged = [one for one in replied_to if one in message.mentions]
+        message.mentions = list(dict.fromkeys([*self._named(content), *pinged]))
         message.content, message.edited = content, now()
         self._actions.edited(message)
 

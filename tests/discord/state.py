@@ -15,7 +15,9 @@ from tests.discord.errors import Refused
 EPOCH_MS = 1_420_070_400_000
 TEXT, DIRECT, THREAD = 0, 1, 11
 DEFAULT, REPLY, SLASH, CONTEXT_MENU = 0, 19, 20, 23
-EPHEMERAL, LOADING, COMPONENTS_V2 = 1 << 6, 1 << 7, 1 << 15
+EPHEMERAL, LOADING, FORWARD, COMPONENTS_V2 = 1 << 6, 1 << 7, 1 << 14, 1 << 15
+# Of stickers.
+FORMATS = {"png": 1, "apng": 2, "lottie": 3, "gif": 4}
 MOST_EMOJIS = 20
 
 EVERYONE = Permissions(
@@ -178,6 +180,16 @@ class Attachment:
     sent: int = 0
 
 
+@dataclass(eq=False)
+class Sticker:
+    """A sticker; ``format`` is one of ``FORMATS``."""
+
+    id: int
+    name: str
+    format: int
+    data: bytes = field(repr=False)
+
+
 _ATTACHMENT_FIELDS = {"description", "ephemeral", "lifetime", "chunked"}
 
 
@@ -187,6 +199,7 @@ class Message:
 
     Attributes:
         reference: what it replies to.
+        forwarded: the message that it forwards, as it was then and with nothing of its own.
         reactions: emoji -> who, in order.
         metadata: of the interaction that it answers.
         webhook: sent by a webhook (or as an answer to an interaction).
@@ -199,7 +212,9 @@ class Message:
     attachments: list[Attachment] = field(default_factory=list)
     embeds: list[dict[str, Any]] = field(default_factory=list)
     components: list[dict[str, Any]] = field(default_factory=list)
+    stickers: list[Sticker] = field(default_factory=list)
     reference: Message | None = None
+    forwarded: Message | None = None
     mentions: list[User] = field(default_factory=list)
     mention_everyone: bool = False
     flags: int = 0
@@ -269,6 +284,9 @@ class World:
         self.guilds: dict[int, Guild] = {}
         self.channels: dict[int, Channel] = {}
         self.attachments: dict[int, Attachment] = {}
+        self.stickers: dict[int, Sticker] = {}
+        # Path on a proxy -> the copy of a picture from elsewhere.
+        self.copies: dict[str, bytes] = {}
         # Server's id (None: everywhere) -> commands as Discord would list them.
         self.commands: dict[int | None, list[dict[str, Any]]] = {None: []}
 

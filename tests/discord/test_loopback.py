@@ -20,7 +20,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from tests.conftest import real_data
-from tests.discord import Channel, Guild, LoopbackDiscord, User
+from tests.discord import Channel, Guild, LoopbackDiscord, User, unfurling
 from tests.discord.commands import NotOffered
 from tests.discord.conformance import complaints, description
 from tests.discord.gateway import IDENTIFY, RESUME
@@ -512,6 +512,52 @@ async def test_without_message_content_only_mentions_are_open() -> None:
         assert (await closed.fetch()).content == ""
         await scene.server.post(scene.server.direct(scene.ann), scene.ann, "direct")
         await scene.saw("direct")
+
+
+async def test_what_messages_can_show_beside_files(scene: Scene) -> None:
+    world, sticker = scene.server.world, scene.server.add_sticker(PICTURE, "gif")
+    shown = unfurling.gallery(unfurling.linked(world, "https://example.org/a.png", PICTURE))
+    original = await scene.server.post(
+        scene.channel, scene.ann, "shown", stickers=[sticker], components=[unfurling.container(shown)]
+    )
+    seen = await scene.saw("shown")
+    inside = seen.components[0]
+    assert isinstance(inside, discord.Container)
+    assert isinstance(gallery := inside.children[0], discord.MediaGalleryComponent)
+    assert gallery.items[0].media.content_type == "image/png"
+    await scene.server.forward(original, scene.ann, scene.channel)
+    forward = await scene.server.wait_until(
+        lambda: next((s for s in scene.bot.seen if s.message_snapshots), None)
+    )
+    assert forward.message_snapshots[0].content == "shown"
+    for one in (seen, forward.message_snapshots[0]):
+        assert [item.format for item in one.stickers] == [discord.StickerFormatType.gif]
+    assert await seen.stickers[0].read() == PICTURE
+
+
+async def test_previews_come_by_an_edit_that_nobody_made(scene: Scene) -> None:
+    address, edited = "https://example.org/a.png", []
+    scene.bot.add_listener(_keeper(edited), "on_raw_message_edit")
+    posted = await scene.server.post(scene.channel, scene.ann, address)
+    assert not (await scene.saw(address)).embeds
+    await scene.server.unfurl(posted, unfurling.preview(scene.server.world, address, PICTURE))
+    [message] = await scene.server.wait_until(lambda: edited)
+    assert message.edited_at is None
+    copy = message.embeds[0].thumbnail.proxy_url
+    assert copy.startswith("https://images-ext-1.discordapp.net/external/")
+    async with aiohttp.ClientSession(connector=scene.server.connector()) as session:
+        async with session.get(copy) as whole:
+            assert await whole.read() == PICTURE
+        async with session.get(f"{copy}?format=png") as changed:
+            # What is no picture cannot be made one.
+            assert changed.status == 415
+
+
+def _keeper(kept: list[discord.Message]) -> Any:
+    async def keep(event: discord.RawMessageUpdateEvent) -> None:
+        kept.append(event.message)
+
+    return keep
 
 
 async def test_no_other_host_is_there(scene: Scene) -> None:

@@ -10,7 +10,10 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 API, GATEWAY = "discord.com", "gateway.discord.gg"
 CDNS = ("cdn.discordapp.com", "media.discordapp.net")
-HOSTS = (API, GATEWAY, *CDNS)
+PROXIES = ("images-ext-1.discordapp.net", "images-ext-2.discordapp.net")
+# Those that resize pictures.
+RESIZING = (CDNS[1], *PROXIES)
+HOSTS = (API, GATEWAY, *CDNS, *PROXIES)
 
 
 def certificates() -> tuple[bytes, ssl.SSLContext]:
