@@ -120,7 +120,12 @@ class Pictures(_Table):
 
     max_bytes: Annotated[int, Field(ge=1024, le=64 * 2**20)] = 8 * 2**20
     max_pixels: Annotated[int, Field(ge=10_000, le=50_000_000)] = 25_000_000
-    hosts: tuple[str, ...] = ("cdn.discordapp.com", "media.discordapp.net")
+    hosts: tuple[str, ...] = (
+        "cdn.discordapp.com",
+        "media.discordapp.net",
+        "images-ext-1.discordapp.net",
+        "images-ext-2.discordapp.net",
+    )
     connect_seconds: Seconds = 5.0
     total_seconds: Seconds = 15.0
     at_once: Annotated[int, Field(ge=1, le=64)] = 4

@@ -8,11 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from itertools import islice
-from typing import Protocol
 
 import aiohttp
 from yarl import URL
@@ -33,12 +31,22 @@ UNREACHABLE = "Discord could not hand that picture over just now: try again in a
 # A load balancer needs a moment to choose another server.
 _RETRY_SECONDS = 0.2
 _CHUNK = 2**16
+# Bytes that say what a file is.
+_HEAD = 16
+# What Discord's proxy is asked for: more than any captioner looks at, and as a PNG at most 1.7 MiB.
+_LONGEST_SIDE = 768
+# What phones and browsers write beside what is read here: HEIC and AVIF are one container.
+_OTHER_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
 
 _log = logging.getLogger(__name__)
 
 
 class PictureUnavailable(EngineError):
     """The network or the picture's host failed; it is worth trying again."""
+
+
+class _Unsuitable(BadPicture):
+    """The file is too large or in a format that is not read here; another form of it might do."""
 
 
 @dataclass(frozen=True)
@@ -50,48 +58,21 @@ class PictureRef:
         size: claimed, in bytes, or None where nobody says.
         content_type: claimed, or None; only a hint.
         filename: as it was posted, "" where there is none.
+        proxy_url: where Discord's own proxy has it, which can resize it and write it as a PNG; None
+            where it does not.
+        width: claimed, in pixels, or None.
+        height: likewise.
+        sure: whether it claims to be a picture; otherwise only its first bytes say so.
     """
 
     url: str
     size: int | None
     content_type: str | None
     filename: str
-
-
-class Attachment(Protocol):
-    """What is needed of ``discord.Attachment``."""
-
-    url: str
-    size: int
-    content_type: str | None
-    filename: str
-
-
-class Media(Protocol):
-    """What is needed of an embed's image or thumbnail."""
-
-    @property
-    def proxy_url(self) -> str | None: ...
-
-
-class Embed(Protocol):
-    """What is needed of ``discord.Embed``."""
-
-    @property
-    def image(self) -> Media: ...
-
-    @property
-    def thumbnail(self) -> Media: ...
-
-
-class Message(Protocol):
-    """What is needed of ``discord.Message``."""
-
-    @property
-    def attachments(self) -> Sequence[Attachment]: ...
-
-    @property
-    def embeds(self) -> Sequence[Embed]: ...
+    proxy_url: str | None = None
+    width: int | None = None
+    height: int | None = None
+    sure: bool = True
 
 
 def too_large(max_bytes: int) -> str:
@@ -104,19 +85,6 @@ def is_on(url: str, hosts: Collection[str]) -> bool:
     # A prefix leaves nothing to interpret: no scheme, user, port or look-alike name that one
     # parser sees and another does not.
     return any(url.startswith(f"https://{host}/") for host in hosts)
-
-
-def pictures_of(message: Message, limit: int, hosts: Collection[str] = ()) -> list[PictureRef]:
-    """The first ``limit`` pictures of a message: attachments, then embeds, each once.
-
-    An embed counts when Discord's own copy of its picture (``proxy_url``) is on one of
-    ``hosts``; the address that it names itself is never used. Pictures behind a spoiler count,
-    stickers do not.
-    """
-    found: dict[str, PictureRef] = {}
-    for picture in _candidates(message, hosts):
-        found.setdefault(picture.url, picture)
-    return list(islice(found.values(), limit))
 
 
 def open_session(limits: Pictures, connector: aiohttp.BaseConnector | None = None) -> aiohttp.ClientSession:
@@ -191,6 +159,28 @@ class PictureFetcher:
         finally:
             self._room.give(taken)
 
+    async def recognised(self, pictures: Sequence[PictureRef]) -> list[PictureRef]:
+        """Those that are pictures: where nobody says what a file is, its first bytes do.
+
+        What cannot be had counts as none: nobody has called it a picture.
+        """
+        answers = await asyncio.gather(*map(self._is_picture, pictures))
+        return [picture for picture, good in zip(pictures, answers, strict=True) if good]
+
+    async def obtain(self, picture: PictureRef) -> bytes:
+        """Download a picture; what is too large or not read here is taken from Discord's proxy, as a PNG.
+
+        Raises:
+            BadPicture, PictureUnavailable: see ``fetch``; where the proxy fails, too, as without it.
+        """
+        try:
+            return await self.fetch(picture.url, picture.size, picture.content_type, picture.filename)
+        except _Unsuitable as error:
+            if picture.proxy_url and is_on(picture.proxy_url, self._limits.hosts):
+                with suppress(BadPicture, PictureUnavailable):
+                    return await self.fetch(_as_png(picture), None, None, "")
+            raise BadPicture(str(error)) from error
+
     async def fetch(
         self, url: str, claimed_size: int | None, content_type: str | None, filename: str
     ) -> bytes:
@@ -210,7 +200,7 @@ class PictureFetcher:
         """
         address = self._allowed(url)
         self._check_size(claimed_size)
-        if content_type is not None and not _claims_picture(content_type, filename):
+        if content_type is not None and not claims_picture(content_type, filename):
             raise BadPicture(NOT_A_PICTURE)
         async with self._places:
             try:
@@ -219,19 +209,31 @@ class PictureFetcher:
             except TimeoutError as error:
                 raise PictureUnavailable(TOO_SLOW) from error
         if not is_picture(data):
-            raise BadPicture(NOT_A_PICTURE)
+            raise _Unsuitable(NOT_A_PICTURE)
         return data
 
     async def _all(self, pictures: Sequence[PictureRef]) -> tuple[bytes, ...]:
-        outcomes = await asyncio.gather(
-            *(self.fetch(p.url, p.size, p.content_type, p.filename) for p in pictures),
-            return_exceptions=True,
-        )
+        outcomes = await asyncio.gather(*map(self.obtain, pictures), return_exceptions=True)
         failed = [one for one in outcomes if isinstance(one, BaseException)]
         for error in failed:
             if len(failed) == len(outcomes) or not isinstance(error, EngineError):
                 raise error
         return tuple(one for one in outcomes if isinstance(one, bytes))
+
+    async def _is_picture(self, picture: PictureRef) -> bool:
+        if picture.sure:
+            return True
+        try:
+            address = self._allowed(picture.url)
+            async with (
+                self._places,
+                asyncio.timeout(self._limits.total_seconds),
+                self._opened(address) as response,
+            ):
+                head = await response.content.readexactly(_HEAD)
+        except (EngineError, TimeoutError, asyncio.IncompleteReadError):
+            return False
+        return is_picture(head) or (head[4:8] == b"ftyp" and head[8:12] in _OTHER_BRANDS)
 
     def _allowed(self, url: str) -> URL:
         if not is_on(url, self._limits.hosts):
@@ -245,7 +247,7 @@ class PictureFetcher:
         if size is None:
             return
         if size > self._limits.max_bytes:
-            raise BadPicture(too_large(self._limits.max_bytes))
+            raise _Unsuitable(too_large(self._limits.max_bytes))
         if size <= 0:
             raise BadPicture(EMPTY)
 
@@ -258,6 +260,12 @@ class PictureFetcher:
             return await self._ask(address)
 
     async def _ask(self, address: URL) -> bytes:
+        async with self._opened(address) as response:
+            return await self._read(response)
+
+    @asynccontextmanager
+    async def _opened(self, address: URL) -> AsyncIterator[aiohttp.ClientResponse]:
+        """An answer whose body can be read; nobody has to read all of it."""
         try:
             # Not decompressed: a small answer must not become a large one here.
             async with self._session.get(
@@ -267,7 +275,7 @@ class PictureFetcher:
                 headers={"Accept": "image/*", "Accept-Encoding": "identity"},
             ) as response:
                 _check_status(response.status)
-                return await self._read(response)
+                yield response
         except aiohttp.ClientError as error:
             # Its text names the address, which is signed: only its kind may reach the log.
             _log.info("A picture could not be fetched: %s", type(error).__name__)
@@ -301,21 +309,16 @@ def _check_status(status: int) -> None:
     raise PictureUnavailable(UNREACHABLE)
 
 
-def _claims_picture(content_type: str | None, filename: str) -> bool:
+def claims_picture(content_type: str | None, filename: str) -> bool:
+    """Whether a file says by its type or its ending that it is a picture."""
     return (content_type or "").lower().startswith("image/") or filename.lower().endswith(EXTENSIONS)
 
 
-def _candidates(message: Message, hosts: Collection[str]) -> Iterator[PictureRef]:
-    for file in message.attachments:
-        if _claims_picture(file.content_type, file.filename):
-            yield PictureRef(file.url, file.size, file.content_type, file.filename)
-    for url in _proxied(message.embeds):
-        if is_on(url, hosts):
-            yield PictureRef(url, None, None, "")
-
-
-def _proxied(embeds: Iterable[Embed]) -> Iterator[str]:
-    for embed in embeds:
-        # A link's preview has a thumbnail, a bot's own embed an image; one of the two is enough.
-        if url := embed.image.proxy_url or embed.thumbnail.proxy_url:
-            yield url
+def _as_png(picture: PictureRef) -> str:
+    """Where Discord's proxy gives a picture as a PNG that is small enough, its proportions kept."""
+    width, height = picture.width or _LONGEST_SIDE, picture.height or _LONGEST_SIDE
+    scale = min(1.0, _LONGEST_SIDE / max(width, height))
+    size = f"width={max(1, round(width * scale))}&height={max(1, round(height * scale))}"
+    url = picture.proxy_url or ""
+    joint = "" if url.endswith(("?", "&")) else "&" if "?" in url else "?"
+    return f"{url}{joint}format=png&{size}"

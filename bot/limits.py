@@ -48,6 +48,30 @@ class ButtonCooldown:
             raise app_commands.CommandOnCooldown(own, left)
 
 
+class OnceInAWhile:
+    """Says yes to a person, and then no for a while.
+
+    Args:
+        seconds: how long.
+        clock: seconds that only grow.
+    """
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds, self._clock = seconds, clock
+        self._last: OrderedDict[int, float] = OrderedDict()
+
+    def due(self, user: int) -> bool:
+        """Whether it is this person's turn; a yes begins the while."""
+        now = self._clock()
+        if now - self._last.get(user, -float("inf")) < self._seconds:
+            return False
+        self._last[user] = now
+        self._last.move_to_end(user)
+        while len(self._last) > _REMEMBERED:
+            self._last.popitem(last=False)
+        return True
+
+
 class Quota:
     """Lets a request through, or raises; a failure that is ours costs nothing.
 

@@ -8,9 +8,11 @@ import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from bot.config import Config
 from bot.engine.requests import Declined, Engine, EngineError, SongRequest, SongResult
+from bot.finding import Found, candidates
 from bot.images import PictureFetcher, PictureRef
 from bot.limits import Quota
 from bot.ops.health import Metrics
@@ -22,6 +24,9 @@ from bot.unanswered import described
 from bot.wordfilter import is_forbidden
 from model.errors import SongwriterError
 from model.prompts import check_prompt
+
+if TYPE_CHECKING:
+    import discord
 
 _log = logging.getLogger(__name__)
 
@@ -74,6 +79,19 @@ class Songs:
                 raise
             with self._timed("reply", seconds):
                 yield output
+
+    async def pictures(self, message: discord.Message) -> Found:
+        """The pictures of a message, as many as one song may look at; see ``bot.finding``.
+
+        Raises:
+            StoreError: the database failed.
+        """
+        found = candidates(message, self._config.pictures.hosts)
+        if not all(one.sure for one in found) and await self._store.opted_out(message.author.id):
+            # Not even the first bytes of their files are looked at.
+            found = [one for one in found if one.sure]
+        known = await self._fetcher.recognised(found)
+        return Found.of(known, self._config.discord.pictures_per_message)
 
     async def explained(self, request: SongRequest) -> SongResult:
         """A stanza written again, to be explained; it costs as one does, and is not kept.

@@ -12,7 +12,8 @@ from discord.ext import commands
 
 from bot.config import MAX_TEMPERATURE, MIN_TEMPERATURE
 from bot.engine.requests import SongRequest
-from bot.images import PictureRef, pictures_of
+from bot.finding import attached
+from bot.images import PictureRef
 from bot.prompt_words import starting_with
 from bot.request_factory import differences, read_recipe, recipe_of
 from bot.ui.deferral import think
@@ -89,7 +90,7 @@ class Lyrics(commands.Cog):
             "mood": mood, "style": style, "lines": lines, "scheme": scheme,
             "syllables": syllables,
         }  # fmt: skip
-        author, pictures = (interaction.user.id, [_attached(picture)]) if picture else (None, [])
+        author, pictures = (interaction.user.id, [attached(picture)]) if picture else (None, [])
         await self._write(interaction, "lyrics", pictures, prompt, author=author, temperature=temp, said=said)
 
     @app_commands.command(name="seed", description="A stanza that starts with your word or phrase.")
@@ -109,11 +110,10 @@ class Lyrics(commands.Cog):
     async def write_lyrics(self, interaction: Interaction, message: discord.Message) -> None:
         """The context menu of a message."""
         await think(interaction)
-        config = self.bot.resources.config
-        pictures = pictures_of(message, config.discord.pictures_per_message, config.pictures.hosts)
-        if not pictures:
+        found = await self.bot.songs.pictures(message)
+        if not found:
             raise Refusal(_NO_PICTURE)
-        await self._write(interaction, "menu", pictures, author=message.author.id)
+        await self._write(interaction, "menu", found.pictures, author=message.author.id, notes=found.notes)
 
     @app_commands.command(name="replay", description="The same song once more, letter by letter.")
     @app_commands.describe(
@@ -156,7 +156,3 @@ class Lyrics(commands.Cog):
                 raise Refusal(_UNKNOWN)
             return requests.once_more(before, interaction, "replay", recipe_of(before))
         return requests.replay(read_recipe(name), interaction)
-
-
-def _attached(picture: discord.Attachment) -> PictureRef:
-    return PictureRef(picture.url, picture.size, picture.content_type, picture.filename)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections.abc import Coroutine
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import discord
 from discord.ext import commands
 
-from bot.images import PictureRef, pictures_of
+from bot.answered import Answered
+from bot.finding import NOTHING, Found, candidates
+from bot.hints import Hints
 from bot.ops.log import request_id
 from bot.preferences import preferences_of
 from bot.store import new_id
@@ -22,8 +24,6 @@ from bot.unanswered import log_unanswered, must_be_silent
 if TYPE_CHECKING:
     from bot.client import SongwriterBot
 
-# Messages that are not handled twice, should the gateway deliver one again.
-_REMEMBERED = 10_000
 _WAIT = "⏳"
 
 
@@ -32,19 +32,46 @@ class Pictures(commands.Cog):
 
     def __init__(self, bot: SongwriterBot) -> None:
         self.bot = bot
-        self._seen: OrderedDict[int, None] = OrderedDict()
+        now = discord.utils.utcnow()
+        self._answered = Answered(since=discord.utils.time_snowflake(now))
+        self._hints = Hints(bot, self._answered)
         self._under_way: dict[int, asyncio.Task[None]] = {}
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
-        if message.author.bot or message.webhook_id or not self._first_time(message):
+        await self._consider(message, spoken=True)
+
+    @commands.Cog.listener()
+    async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
+        """Somebody mentions the bot after all, or Discord adds the preview of a link."""
+        if self._answered.may_still_be(payload.message_id):
+            # What Discord adds by itself is no edit of the author's, and bears no time of one.
+            await self._consider(payload.message, spoken=payload.message.edited_at is not None)
+
+    async def _consider(self, message: discord.Message, *, spoken: bool) -> None:
+        """Answer a message if it wants to be answered and was not yet.
+
+        Args:
+            message: as it is now.
+            spoken: whether its author has just written or edited it.
+        """
+        if message.author.bot or message.webhook_id or message.id in self._answered:
+            return
+        addressed = self._is_addressed(message)
+        if not addressed and not candidates(message, self.bot.resources.config.pictures.hosts):
             return
         request_id.set(new_id())
-        author, pictures = await self._pictures(message)
-        if not pictures or await must_be_silent(message, self.bot):
+        author, found = await self._pictures(message, addressed)
+        if not (found or (addressed and spoken)) or await must_be_silent(message, self.bot):
             return
-        server = message.guild.id if message.guild else None
-        task = asyncio.create_task(self._answer(message, server, author, pictures))
+        if not found:
+            await self._hints.give(message, here=await self._is_open(message))
+        elif self._answered.claim(message.id):
+            await self._until_deleted(message, self._answer(message, author, found))
+
+    async def _until_deleted(self, message: discord.Message, answer: Coroutine[Any, Any, None]) -> None:
+        """Go on with an answer for as long as its message is there."""
+        task = asyncio.create_task(answer)
         self._under_way[message.id] = task
         task.add_done_callback(lambda _: self._under_way.pop(message.id, None))
         with suppress(asyncio.CancelledError):
@@ -63,28 +90,26 @@ class Pictures(commands.Cog):
             if task := self._under_way.get(message):
                 task.cancel()
 
-    def _first_time(self, message: discord.Message) -> bool:
-        if message.id in self._seen:
-            return False
-        self._seen[message.id] = None
-        while len(self._seen) > _REMEMBERED:
-            self._seen.popitem(last=False)
-        return True
+    def _is_addressed(self, message: discord.Message) -> bool:
+        """Whether a message is for the bot: a mention, a reply to it, or a direct message."""
+        reference = message.reference
+        before = reference.resolved if reference else None
+        replies = isinstance(before, discord.Message) and before.author == self.bot.user
+        return replies or message.guild is None or self.bot.user in message.mentions
 
-    async def _pictures(self, message: discord.Message) -> tuple[int, list[PictureRef]]:
+    async def _pictures(self, message: discord.Message, addressed: bool) -> tuple[int, Found]:
         """Who posted the pictures that are to be answered, and those.
 
-        They are a message's own, or those of the one that it replies to with a mention.
+        They are a message's own, or those of the one that it replies to where it is for the bot.
         """
-        config = self.bot.resources.config
-        limit, hosts = config.discord.pictures_per_message, config.pictures.hosts
-        mentioned = self.bot.user in message.mentions
-        if own := pictures_of(message, limit, hosts):
-            return message.author.id, own if mentioned or await self._is_open(message) else []
-        other = await replied_to(message) if mentioned else None
+        songs, own = self.bot.songs, message.author.id
+        listens = addressed or await self._is_open(message)
+        if listens and (found := await songs.pictures(message)):
+            return own, found
+        other = await replied_to(message) if addressed else None
         if other is None or other.author == self.bot.user:
-            return message.author.id, []
-        return other.author.id, pictures_of(other, limit, hosts)
+            return own, NOTHING
+        return other.author.id, await songs.pictures(other)
 
     async def _is_open(self, message: discord.Message) -> bool:
         """Whether pictures are answered in the message's channel, or in its thread's parent."""
@@ -93,16 +118,14 @@ class Pictures(commands.Cog):
         parent = getattr(message.channel, "parent_id", None)
         return here.everywhere or not here.channels.isdisjoint({message.channel.id, parent})
 
-    async def _answer(
-        self, message: discord.Message, server: int | None, author: int, pictures: list[PictureRef]
-    ) -> None:
+    async def _answer(self, message: discord.Message, author: int, found: Found) -> None:
         typing = asyncio.create_task(_type(message.channel))
-        songs = self.bot.songs
+        songs, server = self.bot.songs, message.guild.id if message.guild else None
         try:
             request = await songs.requests.new("picture", message.author.id, server, author=author)
-            async with songs.written(request, pictures) as output:
+            async with songs.written(request, found.pictures) as output:
                 typing.cancel()
-                await self.bot.poster.reply(message, output)
+                await self.bot.poster.reply(message, output, found.notes)
         except CoolingDown as error:
             log_unanswered(message, error)
             with suppress(discord.HTTPException, aiohttp.ClientError, OSError):

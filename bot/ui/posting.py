@@ -56,8 +56,10 @@ class Poster:
         for task in self._fading:
             task.cancel()
 
-    async def reply(self, message: discord.Message, output: Output) -> discord.Message | None:
-        """Reply to a message; None where it was deleted meanwhile.
+    async def reply(
+        self, message: discord.Message, output: Output, notes: Sequence[str] = ()
+    ) -> discord.Message | None:
+        """Reply to a message, with notes under the song; None where it was deleted meanwhile.
 
         Raises:
             Blocked: AutoMod did not let it through.
@@ -67,7 +69,7 @@ class Poster:
             # The nonce keeps Discord from posting it twice.
             sent = await persistently(
                 lambda: message.reply(
-                    _text(output, ()), view=buttons(output.id), mention_author=False, nonce=output.id
+                    _text(output, notes), view=buttons(output.id), mention_author=False, nonce=output.id
                 )
             )
         except BaseException as error:

@@ -57,7 +57,12 @@ def counted(number: int, noun: str) -> str:
 async def replied_to(message: discord.Message) -> discord.Message | None:
     """The message that another one replies to, if there is one that can be read."""
     reference = message.reference
-    if reference is None or reference.message_id is None:
+    # A forward refers to what it forwards.
+    if (
+        reference is None
+        or reference.message_id is None
+        or reference.type is discord.MessageReferenceType.forward
+    ):
         return None
     if isinstance(reference.resolved, discord.Message):
         return reference.resolved

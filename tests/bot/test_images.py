@@ -11,10 +11,11 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from urllib.parse import urlsplit
 
 import discord
@@ -29,6 +30,7 @@ from yarl import URL
 from bot import images
 from bot.config import Pictures
 from bot.engine.requests import BadPicture
+from bot.finding import Found, candidates
 from bot.images import (
     PictureFetcher,
     PictureRef,
@@ -36,7 +38,6 @@ from bot.images import (
     is_on,
     is_picture,
     open_session,
-    pictures_of,
 )
 from model.errors import BadInput
 from model.pictures import open_picture
@@ -367,6 +368,39 @@ def test_what_begins_differently_is_no_picture(data: bytes) -> None:
     )
 
 
+# Fetching: another form of a picture
+
+
+@pytest.mark.asyncio
+async def test_what_is_too_large_is_asked_for_smaller_and_once(cdn: Cdn) -> None:
+    wide = PictureRef(
+        cdn.url(),
+        CAP + 1,
+        "image/jpeg",
+        "wide.jpg",
+        proxy_url=cdn.url("p.jpg?ex=1&hm=ab&"),
+        width=4000,
+        height=10,
+    )
+    async with cdn.fetcher() as fetcher:
+        assert await fetcher.obtain(wide) == zoo.photograph()
+    [request] = cdn.requests
+    assert request.path == "/p.jpg"
+    assert {**request.query} == {"ex": "1", "hm": "ab", "format": "png", "width": "768", "height": "2"}
+
+
+@pytest.mark.parametrize("proxy", [None, "https://localhost/p.png", "http://localhost:{port}/p.png"])
+@pytest.mark.asyncio
+async def test_no_other_proxy_than_discords_is_asked(cdn: Cdn, proxy: str | None) -> None:
+    address = proxy and proxy.format(port=cdn.port)
+    async with cdn.fetcher() as fetcher:
+        with pytest.raises(BadPicture, match="larger than"):
+            await fetcher.obtain(PictureRef(cdn.url(), CAP + 1, None, "a.png", proxy_url=address))
+        unsure = PictureRef("https://localhost/a", 9, None, "a", sure=False)
+        assert await fetcher.recognised([unsure]) == []
+    assert not cdn.requests
+
+
 # Fetching: troubles
 
 
@@ -635,12 +669,13 @@ def embed(kind: str, address: str, proxy: str | None) -> discord.Embed:
     return discord.Embed.from_dict({"type": "image", kind: {"url": address, "proxy_url": proxy}})  # type: ignore[arg-type,misc]
 
 
-def message(*attachments: discord.Attachment, embeds: tuple[discord.Embed, ...] = ()) -> SimpleNamespace:
-    sticker = SimpleNamespace(url="https://cdn.discordapp.com/stickers/1.png")
-    return SimpleNamespace(attachments=list(attachments), embeds=list(embeds), stickers=[sticker])
+def message(*attachments: discord.Attachment, embeds: tuple[discord.Embed, ...] = ()) -> Any:
+    return SimpleNamespace(
+        attachments=list(attachments), embeds=list(embeds), stickers=[], components=[], message_snapshots=[]
+    )
 
 
-def names(found: list[images.PictureRef]) -> list[str]:
+def names(found: Sequence[PictureRef]) -> list[str]:
     return [picture.url.rpartition("/")[2] for picture in found]
 
 
@@ -652,25 +687,29 @@ def test_pictures_are_known_by_type_or_by_name() -> None:
         attachment("d.mp4", "video/mp4"),
         attachment("SPOILER_e.webp"),
         attachment("f"),
+        attachment("g.bin", "application/octet-stream"),
     )
-    assert names(pictures_of(posted, 10)) == ["a.bin", "b.JPEG", "SPOILER_e.webp"]
+    found = candidates(posted, HOSTS)
+    assert names([one for one in found if one.sure]) == ["a.bin", "b.JPEG", "SPOILER_e.webp"]
+    # Nobody says what they are.
+    assert names([one for one in found if not one.sure]) == ["f", "g.bin"]
 
 
 def test_a_reference_says_what_was_claimed() -> None:
-    (found,) = pictures_of(message(attachment("a.png", "image/png")), 1)
+    (found,) = candidates(message(attachment("a.png", "image/png")), HOSTS)
     assert (found.size, found.content_type, found.filename) == (5, "image/png", "a.png")
 
 
 def test_the_first_ones_are_taken_and_none_twice() -> None:
-    posted = message(*(attachment(f"{number % 5}.png") for number in range(9)))
-    assert names(pictures_of(posted, 10)) == [f"{number}.png" for number in range(5)]
-    assert names(pictures_of(posted, 3)) == ["0.png", "1.png", "2.png"]
-    assert pictures_of(message(), 4) == []
+    found = candidates(message(*(attachment(f"{number % 5}.png") for number in range(9))), HOSTS)
+    assert names(found) == [f"{number}.png" for number in range(5)]
+    assert names(Found.of(found, 3).pictures) == ["0.png", "1.png", "2.png"]
+    assert not Found.of(candidates(message(), HOSTS), 4)
 
 
 @pytest.mark.parametrize("kind", ["image", "thumbnail"])
 def test_an_embed_counts_through_its_proxy_only(kind: str) -> None:
-    allowed, other = "https://media.discordapp.net/p.png", "https://images-ext-1.discordapp.net/q.png"
+    allowed, other = "https://media.discordapp.net/p.png", "https://images-ext-1.discordapp.org/q.png"
     posted = message(
         embeds=(
             embed(kind, "https://evil.example/x.png", allowed),
@@ -678,8 +717,8 @@ def test_an_embed_counts_through_its_proxy_only(kind: str) -> None:
             embed(kind, "https://cdn.discordapp.com/z.png", other),
         )
     )
-    assert names(pictures_of(posted, 10, HOSTS)) == ["p.png"]
-    assert pictures_of(posted, 10) == []
+    assert names(candidates(posted, HOSTS)) == ["p.png"]
+    assert candidates(posted, ()) == []
 
 
 # Opening what was fetched
