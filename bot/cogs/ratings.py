@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
@@ -12,7 +13,7 @@ import discord
 from discord.ext import commands
 
 from bot.preferences import in_force
-from bot.store import ServerSettings
+from bot.store import ServerSettings, StoreError
 from bot.ui.buttons import output_shown
 from bot.ui.retries import persistently
 
@@ -78,8 +79,10 @@ class Ratings(commands.Cog):
         """
         if payload.message_author_id is None or not self._is_own(payload.message_author_id):
             return
-        if await self.bot.store.output_of_message(payload.message_id) is not None:
-            return
+        # Where the database is away, nothing is known: then Discord is asked.
+        with suppress(StoreError):
+            if await self.bot.store.output_of_message(payload.message_id) is not None:
+                return
         channel = self.bot.get_partial_messageable(payload.channel_id)
         try:
             message = await persistently(lambda: channel.fetch_message(payload.message_id))

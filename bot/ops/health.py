@@ -163,6 +163,7 @@ class Health:
         self._checks = checks
         self._live_seconds = live_seconds
         self._draining = False
+        self._unmet: set[str] = set()
         self._lag = LoopLag(metrics.loop_lag.observe)
         self._stack = AsyncExitStack()
         self.port: int | None = None
@@ -213,23 +214,27 @@ class Health:
         return _answer(alive, {"alive": alive, "loop_lag_seconds": lag})
 
     async def _ready(self, _: web.Request) -> web.Response:
-        met = await asyncio.gather(*(_met(name, check) for name, check in self._checks.items()))
+        met = await asyncio.gather(*(self._met(name, check) for name, check in self._checks.items()))
         ready = all(met) and not self._draining
         checks = dict(zip(self._checks, met, strict=True))
         return _answer(ready, {"ready": ready, "draining": self._draining, "checks": checks})
 
+    async def _met(self, name: str, check: Check) -> bool:
+        """Ask one check; that it fails is logged once, not at every probe, until it is met again."""
+        try:
+            async with asyncio.timeout(CHECK_SECONDS):
+                met = bool(await check())
+            self._unmet.discard(name)
+            return met
+        except Exception as error:
+            if name not in self._unmet:
+                _log.warning("The check of the %s failed: %s", name, type(error).__name__)
+            self._unmet.add(name)
+            return False
+
     async def _show(self, _: web.Request) -> web.Response:
         text = generate_latest(self._metrics.registry)
         return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-
-async def _met(name: str, check: Check) -> bool:
-    try:
-        async with asyncio.timeout(CHECK_SECONDS):
-            return bool(await check())
-    except Exception as error:
-        _log.warning("The check of the %s failed: %s", name, type(error).__name__)
-        return False
 
 
 def _answer(good: bool, body: Mapping[str, object]) -> web.Response:

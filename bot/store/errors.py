@@ -16,6 +16,17 @@ class BadStore(StoreError, BadInput):
     """A database that cannot be used at all: missing, damaged, of another program or version."""
 
 
+class Refused(StoreError):
+    """What cannot be done whatever the state of the database, such as an id that is taken."""
+
+
+class Closed(StoreError):
+    """The program is stopping."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} is closed: the program is stopping.")
+
+
 class DatabaseInUse(SongwriterError):
     """Another bot runs on the same database.
 
@@ -46,9 +57,19 @@ _PASSING = {
 }
 
 
+_OWN_FAULTS = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
+
+
+def is_outage(error: StoreError) -> bool:
+    """Whether the same may succeed later: the database is away, locked, full or too slow."""
+    return not isinstance(error, Refused | Closed)
+
+
 def store_error(error: sqlite3.Error, path: Path) -> StoreError:
     """SQLite's error -> ours, by its primary result code (https://sqlite.org/rescode.html)."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
     if code in _UNUSABLE:
         return BadStore(f"{path} {_UNUSABLE[code]}.")
+    if isinstance(error, _OWN_FAULTS):
+        return Refused(f"{path} refused: {error}.")
     return StoreError(f"{path} {_PASSING.get(code, f'refused: {error}')}.")

@@ -9,15 +9,20 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from bot.store.errors import StoreError, store_error
+from bot.store.errors import Closed, StoreError, store_error
+from bot.store.files import translated
+from bot.store.reopening import Reopening
 
 T = TypeVar("T")
 
 # More than any burst the bot lets in; past it the disk has stopped, and waiting helps nobody.
 MAX_WAITING = 1000
+# Somebody has copied another file over the database, or its disk fails.
+_SPOILT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 _log = logging.getLogger(__name__)
 
@@ -30,6 +35,9 @@ class SqliteExecutor:
 
     Another program's lock is waited for. Where that was in vain, what follows in the next
     seconds does not wait: many behind one lock would each wait behind those before it.
+
+    Where another file has taken the database's place, it is that one that is read and written from
+    then on; ``patience`` is as for ``Reopening``.
     """
 
     def __init__(
@@ -39,12 +47,14 @@ class SqliteExecutor:
         begin: str,
         connect: Callable[[Path, float], sqlite3.Connection],
         busy_seconds: float,
+        patience: float | None = None,
     ) -> None:
         self._path, self._begin, self._connect = path, begin, connect
         self._busy_seconds, self._hasty_until = busy_seconds, 0.0
+        self._patience = patience
         self._executor = ThreadPoolExecutor(threads, "store")
         self._local = threading.local()
-        self._connections: list[sqlite3.Connection] = []
+        self._connections: list[Reopening] = []
         self._waiting = 0
         self._closed = self._hurried = False
 
@@ -61,7 +71,7 @@ class SqliteExecutor:
             StoreError: the queue is full, the store closed, or the database refused.
         """
         if self._closed:
-            raise StoreError(f"{self._path} is closed: the program is stopping.")
+            raise Closed(self._path)
         if self._waiting >= MAX_WAITING:
             raise StoreError(f"{self._path} is too slow: {MAX_WAITING} requests are waiting for it.")
         self._waiting += 1
@@ -88,12 +98,16 @@ class SqliteExecutor:
 
     def _work(self, job: Callable[[sqlite3.Connection], T], alone: bool) -> T:
         if self._hurried:
-            raise StoreError(f"{self._path} is closed: the program is stopping.")
+            raise Closed(self._path)
         try:
-            connection = self._connection()
+            with translated(self._path):
+                connection = self._reopening().connection()
             return job(connection) if alone else self._transact(connection, job)
         except sqlite3.Error as error:
             self._note_lock(error)
+            if _code(error) in _SPOILT:
+                # What it has read of the file is of another one, or worth nothing.
+                self._reopening().close()
             raise store_error(error, self._path) from error
 
     def _transact(self, connection: sqlite3.Connection, job: Callable[[sqlite3.Connection], T]) -> T:
@@ -114,14 +128,20 @@ class SqliteExecutor:
         return time.monotonic() < self._hasty_until
 
     def _note_lock(self, error: sqlite3.Error) -> None:
-        locked = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+        locked = _code(error) == sqlite3.SQLITE_BUSY
         # One that did not wait says nothing new: now and then one has to.
         if locked and not self._is_hasty():
             self._hasty_until = time.monotonic() + self._busy_seconds
 
-    def _connection(self) -> sqlite3.Connection:
-        if not hasattr(self._local, "connection"):
-            self._local.connection = self._connect(self._path, self._busy_seconds)
-            self._connections.append(self._local.connection)
-        found: sqlite3.Connection = self._local.connection
+    def _reopening(self) -> Reopening:
+        if not hasattr(self._local, "reopening"):
+            connect = partial(self._connect, self._path, self._busy_seconds)
+            self._local.reopening = Reopening(self._path, connect, self._patience)
+            self._connections.append(self._local.reopening)
+        found: Reopening = self._local.reopening
         return found
+
+
+def _code(error: sqlite3.Error) -> int:
+    code: int = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code

@@ -79,6 +79,17 @@ def check_usable(path: Path) -> None:
             _connect(path, "ro", BUSY_SECONDS, _check_known).close()
 
 
+def check_whole(path: Path) -> None:
+    """Do nothing where a file is a database of this program; neither it nor a log beside it is touched.
+
+    Raises:
+        BadStore: it is not; also where it is empty, or only half copied.
+    """
+    with translated(path):
+        # "Immutable" has SQLite read the file alone, without locks.
+        _connect(path, "ro&immutable=1", 0, _check_schema).close()
+
+
 @contextmanager
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection that cannot write, closed in the end.

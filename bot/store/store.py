@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from bot.store import files, people, rating_queries
+from bot.store.errors import StoreError, is_outage
 from bot.store.executor import SqliteExecutor
-from bot.store.pseudonyms import Pseudonyms
+from bot.store.outage import RETRY_SECONDS, Outage
 from bot.store.records import COLUMNS, JobRecord, Output, ServerSettings, Stats
+from bot.store.remembered import Remembered, settings_of
+from bot.store.reopening import PATIENCE_SECONDS
 
 # Reads are short; a second thread keeps a long export from holding up the others.
 _READERS = 2
@@ -34,40 +37,65 @@ class Store:
     """Settings, outputs, ratings, quotas and jobs in one SQLite file.
 
     Writes go through one thread with the only connection that can write, reads through others
-    that cannot. A write that has returned survives the process and the power. Every method
-    raises `StoreError` where the database is locked, full, too slow or closed; the next call
-    may work.
+    that cannot. A write that has returned survives the process and the power, unless the
+    database is away: deleted, replaced by what is none, read-only, locked, or its disk full. Then
+    what songs and ratings need does not fail: it waits in memory, as ``bot.store.outage`` says,
+    and who opted out and what servers chose is known from before. Every other method raises
+    `StoreError`; the next call may work.
     """
 
-    def __init__(self, writer: SqliteExecutor, readers: SqliteExecutor, names: Pseudonyms) -> None:
-        self._writer, self._readers, self._names = writer, readers, names
+    def __init__(self, database: Outage, readers: SqliteExecutor, known: Remembered) -> None:
+        self._database, self._readers, self._known = database, readers, known
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, path: Path, busy_seconds: float = files.BUSY_SECONDS) -> AsyncIterator[Store]:
+    async def open(
+        cls,
+        path: Path,
+        busy_seconds: float = files.BUSY_SECONDS,
+        patience: float = PATIENCE_SECONDS,
+        retry_seconds: float = RETRY_SECONDS,
+    ) -> AsyncIterator[Store]:
         """Open the database, creating or migrating it first; close it in the end.
 
         Args:
             path: the file, readable by its owner only from now on.
             busy_seconds: how long to wait for another program's lock; where that was in vain,
                 nothing waits for as long again.
+            patience: seconds for which a file that was deleted is waited for, before it is written anew.
+            retry_seconds: between two looks whether a database that is away is back.
 
         Raises:
             BadStore: it is a folder, not a database, or another program's or a newer version's.
             StoreError: it is locked, or the disk is full.
         """
-        writer = SqliteExecutor(path, 1, "BEGIN IMMEDIATE", files.open_writer, busy_seconds)
+        known = Remembered()
+
+        def connect(path: Path, busy_seconds: float) -> sqlite3.Connection:
+            connection = files.open_writer(path, busy_seconds)
+            known.load(connection)
+            return connection
+
+        writer = SqliteExecutor(path, 1, "BEGIN IMMEDIATE", connect, busy_seconds, patience)
         readers = SqliteExecutor(path, _READERS, "BEGIN", files.open_reader, busy_seconds)
+        database = Outage(writer, readers, retry_seconds)
         try:
-            yield cls(writer, readers, await writer.run(Pseudonyms))
+            await writer.run(lambda _: None)
+            yield cls(database, readers, known)
         finally:
+            await database.close()
             # The last connection to close folds the write-ahead log into the file.
             await readers.close(CLOSE_SECONDS / 2)
             await writer.close(CLOSE_SECONDS / 2)
 
     async def settings(self, server: int) -> ServerSettings:
         """A server's choices, the defaults where it made none."""
-        return _settings(await self._row(_SETTINGS, server))
+        try:
+            return settings_of(await self._row(_SETTINGS, server))
+        except StoreError as error:
+            if not is_outage(error):
+                raise
+            return self._known.servers.get(server, ServerSettings())
 
     async def change_settings(
         self, server: int, change: Callable[[ServerSettings], ServerSettings]
@@ -84,7 +112,7 @@ class Store:
         """
 
         def apply(connection: sqlite3.Connection) -> ServerSettings:
-            before = _settings(connection.execute(_SETTINGS, (server,)).fetchone())
+            before = settings_of(connection.execute(_SETTINGS, (server,)).fetchone())
             after = change(before)
             if after != before:
                 connection.execute(
@@ -100,21 +128,31 @@ class Store:
                 )
             return after
 
-        return await self._writer.run(apply)
+        after = await self._database.write(apply)
+        self._known.servers[server] = after
+        return after
 
     async def forget_server(self, server: int) -> None:
         """Delete a server's choices; the outputs there stay as long as all outputs do."""
         await self._change("DELETE FROM servers WHERE server = ?", server)
+        self._known.servers.pop(server, None)
 
     async def forget_other_servers(self, servers: Collection[int]) -> int:
         """Delete the choices of all servers but these; how many there were."""
-        return await self._change(
+        left = await self._change(
             "DELETE FROM servers WHERE server NOT IN (SELECT value FROM json_each(?))", json.dumps([*servers])
         )
+        self._known.keep_servers(servers)
+        return left
 
     async def opted_out(self, user: int) -> bool:
         """Whether a person wants to be left alone."""
-        return await self._row(_OPTED_OUT, user) is not None
+        try:
+            return await self._row(_OPTED_OUT, user) is not None
+        except StoreError as error:
+            if not is_outage(error):
+                raise
+            return user in self._known.opted_out
 
     async def set_opted_out(self, user: int, opted_out: bool) -> None:
         """Note that a person wants to be left alone, or no longer."""
@@ -122,6 +160,7 @@ class Store:
             await self._change("INSERT OR IGNORE INTO opt_outs VALUES (?, ?)", user, time.time())
         else:
             await self._change("DELETE FROM opt_outs WHERE user = ?", user)
+        self._known.set_opted_out(user, opted_out)
 
     async def add_output(self, output: Output) -> None:
         """Keep a stanza; its server is stored as a pseudonym.
@@ -130,20 +169,28 @@ class Store:
             StoreError: there is an output of this id.
         """
         row = asdict(output) | {
-            "server": self._names.server(output.server),
             "keywords": json.dumps(output.keywords, ensure_ascii=False),
             "lines": json.dumps(output.lines, ensure_ascii=False),
         }
-        await self._change(_INSERT_OUTPUT, *row.values())
+
+        def add(connection: sqlite3.Connection) -> bool:
+            # The key of the database that it comes into, which may be another one by then.
+            row["server"] = self._known.names.server(output.server)
+            connection.execute(_INSERT_OUTPUT, [*row.values()])
+            return True
+
+        if not await self._database.write_sometime(add, meanwhile=False):
+            self._database.backlog.add_output(output)
 
     async def attach_message(self, output_id: str, channel: int, message: int) -> None:
         """Note in which message an output was posted; nothing if it was deleted meanwhile."""
         statement = "UPDATE outputs SET channel = ?, message = ? WHERE id = ?"
-        await self._change(statement, channel, message, output_id)
+        await self._sometime(statement, channel, message, output_id)
 
     async def output(self, output_id: str) -> Output | None:
         """An output by its id."""
-        return _output(await self._row("SELECT * FROM outputs WHERE id = ?", output_id))
+        waiting = self._database.backlog.output(output_id)
+        return waiting or _output(await self._row("SELECT * FROM outputs WHERE id = ?", output_id))
 
     async def output_of_message(self, message: int) -> Output | None:
         """The output that a message shows: the latest attached to it."""
@@ -151,7 +198,8 @@ class Store:
 
     async def delete_output(self, output_id: str) -> None:
         """Delete an output and the ratings of it."""
-        await self._change("DELETE FROM outputs WHERE id = ?", output_id)
+        await self._sometime("DELETE FROM outputs WHERE id = ?", output_id)
+        self._database.backlog.forget_output(output_id)
 
     async def add_rating(
         self,
@@ -174,32 +222,34 @@ class Store:
             rates: whether a server of such choices rates with it; runs in the writer's thread.
 
         Returns:
-            False if the message shows no output, the person has opted out, or it does not rate.
+            False if the message shows no output, the person has opted out, it does not rate, or
+            the database is away, so that nobody knows yet.
         """
+        rated_at = time.time()
 
         def rate(connection: sqlite3.Connection) -> bool:
             output = connection.execute(_OF_MESSAGE, (message,)).fetchone()
             if output is None or connection.execute(_OPTED_OUT, (user,)).fetchone():
                 return False
-            if not rates(_settings(connection.execute(_SETTINGS, (server,)).fetchone())):
+            if not rates(settings_of(connection.execute(_SETTINGS, (server,)).fetchone())):
                 return False
             # The gateway may deliver a reaction twice; the first time holds.
             connection.execute(
                 "INSERT INTO ratings (output, user, reaction, bot, rated_at) VALUES (?, ?, ?, ?, ?)"
                 " ON CONFLICT DO NOTHING",
-                (output["id"], user, reaction, is_bot, time.time()),
+                (output["id"], user, reaction, is_bot, rated_at),
             )
             return True
 
-        return await self._writer.run(rate)
+        return await self._database.write_sometime(rate, meanwhile=False)
 
     async def remove_rating(self, message: int, user: int, reaction: str) -> None:
         """Take a rating back; the person's one before it counts again."""
-        await self._change(f"{_DELETE_RATINGS} AND user = ? AND reaction = ?", message, user, reaction)
+        await self._sometime(f"{_DELETE_RATINGS} AND user = ? AND reaction = ?", message, user, reaction)
 
     async def clear_ratings(self, message: int, reaction: str | None = None) -> None:
         """Take everybody's ratings of a message back, or only those with one reaction."""
-        await self._change(f"{_DELETE_RATINGS} AND reaction = coalesce(?, reaction)", message, reaction)
+        await self._sometime(f"{_DELETE_RATINGS} AND reaction = coalesce(?, reaction)", message, reaction)
 
     async def spend(self, user: int, day: str, limit: int) -> bool:
         """Take one from a person's quota of a day.
@@ -210,34 +260,30 @@ class Store:
             limit: how many the day has, at least 1.
 
         Returns:
-            False if none is left.
+            False if none is left. Where the database is away, nobody's songs are counted.
         """
-        changed = await self._change(
-            "INSERT INTO quotas VALUES (?, ?, 1)"
-            " ON CONFLICT (user, day) DO UPDATE SET used = used + 1 WHERE used < ?",
-            user,
-            day,
-            limit,
+        changed = await self._database.try_to_write(
+            _statement(
+                "INSERT INTO quotas VALUES (?, ?, 1)"
+                " ON CONFLICT (user, day) DO UPDATE SET used = used + 1 WHERE used < ?",
+                user,
+                day,
+                limit,
+            ),
+            otherwise=1,
         )
         return changed > 0
 
     async def refund(self, user: int, day: str) -> None:
-        """Give one back that was spent in vain."""
-        await self._change(
-            "UPDATE quotas SET used = used - 1 WHERE user = ? AND day = ? AND used > 0", user, day
-        )
+        """Give one back that was spent in vain; where the database is away, none was."""
+        statement = "UPDATE quotas SET used = used - 1 WHERE user = ? AND day = ? AND used > 0"
+        await self._database.try_to_write(_statement(statement, user, day), otherwise=0)
 
     async def add_job(self, job: JobRecord) -> None:
-        """Note how a request went."""
-        await self._change(
-            "INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?)",
-            job.id,
-            job.user,
-            job.kind,
-            job.status,
-            job.created,
-            json.dumps(dict(job.seconds)),
-        )
+        """Note how a request went; where the database is away, nothing is noted."""
+        row = (job.id, job.user, job.kind, job.status, job.created, json.dumps(dict(job.seconds)))
+        insert = _statement("INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?)", *row)
+        await self._database.try_to_write(insert, otherwise=0)
 
     async def get(self, key: str) -> str | None:
         """A value the program keeps for itself."""
@@ -250,11 +296,11 @@ class Store:
 
     async def export_user(self, user: int) -> dict[str, Any]:
         """Everything held about a person: rows by table, ready for JSON."""
-        return await self._readers.run(partial(people.export_user, user=user))
+        return await self._database.read(partial(people.export_user, user=user))
 
     async def count_user(self, user: int) -> dict[str, int]:
         """How many rows are held about a person, by table."""
-        return await self._readers.run(partial(people.count_user, user=user))
+        return await self._database.read(partial(people.count_user, user=user))
 
     async def delete_user(self, user: int) -> int:
         """Delete what is held about a person: outputs of theirs and about their pictures, with all ratings
@@ -267,13 +313,13 @@ class Store:
             How many rows there were, not counting others' ratings.
         """
         today = datetime.now(UTC).date().isoformat()
-        deleted = await self._writer.run(partial(people.delete_user, user=user, today=today))
-        await self._writer.run(_fold_log, alone=True)
+        deleted = await self._database.write(partial(people.delete_user, user=user, today=today))
+        await self._database.write(_fold_log, alone=True)
         return deleted
 
     async def stats(self, server: int | None) -> Stats:
         """Tallies of a server (None: of direct messages) and of everything."""
-        return await self._readers.run(partial(rating_queries.stats, server=server))
+        return await self._database.read(partial(rating_queries.stats, server=server))
 
     async def purge(self, now: float, keep_outputs_days: int, keep_jobs_days: int) -> int:
         """Delete what has been kept long enough: outputs with their ratings, jobs, quotas of past days.
@@ -289,8 +335,8 @@ class Store:
         job = partial(
             people.purge, now=now, keep_outputs_days=keep_outputs_days, keep_jobs_days=keep_jobs_days
         )
-        deleted = await self._writer.run(job)
-        await self._writer.run(_fold_log, alone=True)
+        deleted = await self._database.write(job)
+        await self._database.write(_fold_log, alone=True)
         return deleted
 
     async def backup(self, target: Path) -> None:
@@ -306,23 +352,20 @@ class Store:
             found: sqlite3.Row | None = connection.execute(statement, values).fetchone()
             return found
 
-        return await self._readers.run(read)
+        return await self._database.read(read)
 
     async def _change(self, statement: str, *values: object) -> int:
         """How many rows were changed."""
-        return await self._writer.run(lambda connection: connection.execute(statement, values).rowcount)
+        return await self._database.write(_statement(statement, *values))
+
+    async def _sometime(self, statement: str, *values: object) -> None:
+        """Change rows now, or once the database is back."""
+        await self._database.write_sometime(_statement(statement, *values), meanwhile=0)
 
 
-def _settings(row: sqlite3.Row | None) -> ServerSettings:
-    if row is None:
-        return ServerSettings()
-    return ServerSettings(
-        channels=tuple(json.loads(row["channels"])),
-        temperature=row["temperature"],
-        cooldown=row["cooldown"],
-        reactions=None if row["reactions"] is None else tuple(json.loads(row["reactions"])),
-        ratings=bool(row["ratings"]),
-    )
+def _statement(statement: str, *values: object) -> Callable[[sqlite3.Connection], int]:
+    """A job that changes rows; it gives how many."""
+    return lambda connection: connection.execute(statement, values).rowcount
 
 
 def _output(row: sqlite3.Row | None) -> Output | None:

@@ -363,25 +363,54 @@ async def test_a_channel_deleted_meanwhile_is_no_fault(
     assert "picture not answered" not in caplog.text
 
 
-async def test_a_database_locked_by_another_program_is_owned_up_to_and_passes(
-    offline: Scene, monkeypatch: pytest.MonkeyPatch
+@contextlib.contextmanager
+def locked(database: Path) -> Iterator[None]:
+    with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+
+
+@contextlib.contextmanager
+def moved(database: Path) -> Iterator[None]:
+    aside = database.rename(database.with_name("aside"))
+    yield
+    aside.rename(database)
+
+
+@pytest.mark.parametrize("away", [locked, moved])
+async def test_songs_and_ratings_go_on_while_the_database_is_away(
+    offline: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, away: Any
 ) -> None:
     server, config = offline.server, offline.config
-    impatient = SimpleNamespace(open=functools.partial(Store.open, busy_seconds=0.2))
-    monkeypatch.setattr("bot.app.Store", impatient)
+    opening = functools.partial(Store.open, busy_seconds=0.05, patience=3600, retry_seconds=0.1)
+    monkeypatch.setattr("bot.app.Store", SimpleNamespace(open=opening))
+    bob = offline.person("bob")
     async with serving(server, config, InlineEngine(config.limits, offline.writer)):
-        with contextlib.closing(sqlite3.connect(config.store.path, isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
+        before = await server.wait_for_reply(await offline.posts())
+        await server.wait_until(lambda: "👎" in before.reactions)
+        with away(config.store.path):
             posted, used = await offline.posts(), await offline.lyrics()
             reply = await server.wait_for_reply(posted)
-            await server.wait_until(lambda: used.followups)
-            assert [reply.content[:9], used.followups[0].content[:9]] == ["Something"] * 2
-            # What is only read is answered.
-            shown = await server.slash(offline.person("bob"), offline.channel, "privacy show")
-            assert "nothing" in (await shown.answered()).text
-        again = await server.wait_for_reply(await offline.posts())
-        assert again.content.startswith(FIRST_LINE)
-    assert len(offline.writer.asked) == 1
+            assert reply.content.startswith(FIRST_LINE)
+            assert (await used.answered()).text.startswith(FIRST_LINE)
+            await server.wait_until(lambda: "👎" in reply.reactions)
+            for message in (before, reply):
+                await server.react(message, bob, "👍")
+            again = await (await server.click(offline.ann, reply, ":again:")).answered()
+            assert again.text.startswith(FIRST_LINE)
+            # What nobody could rely on is owned up to.
+            changed = await server.slash(
+                offline.guild.owner, offline.channel, "settings ratings", {"on": True}
+            )
+            assert (await changed.answered()).text.startswith("Something went wrong")
+        await server.wait_until(lambda: "is back" in caplog.text)
+
+        async def rated(store: Store) -> bool:
+            return (await store.stats(offline.guild.id)).here.ratings == {"👍": 2}
+
+        await offline.stored(rated)
+        assert len(await offline.outputs()) == 4
+    assert caplog.text.count("is away") == caplog.text.count("is back") == 1
 
 
 async def test_an_expired_address(scene: Scene) -> None:
