@@ -61,8 +61,8 @@ class PlanBook:
         header: of the checkpoint: ``words``, by id from 1, and ``schemes``.
         arrays: ``tokens``, line by line, each line ended by ``LINE``, ``MAX_LINES`` lines a plan;
             ``syllables``, (plans, lines); ``forms``, (plans,), see ``form_number``; ``nats``, (plans,), how
-            unlikely the planner finds each, in ``NATS`` a word; ``exchanges``, (plans, lines, some, 2),
-            ids of words that may give way in a line and of what takes their place, 0 for none; and
+            unlikely the planner finds each, in ``NATS`` a word; ``exchanges``, (plans, lines, 2, 2), of each
+            line a word and a close one that may take its place, and a word and another one, 0 for none; and
             ``stand_ins``, (words, so many), ids of what can stand in a word's place, the likest first.
         lexicon: word table.
 
@@ -135,11 +135,14 @@ class PlanBook:
         plan = own
         for keyword in brief.keywords:
             plan = self._with(plan, keyword, brief.keywords)
-        for line in range(len(own)):
-            for exchange in self._exchanges[number, line]:
-                if plan[line] == own[line]:
-                    plan = self._saying_else(plan, line, exchange, brief.keywords)
         spoken = self._lexicon.sounds.spoken
+        for line, (close, other) in enumerate(self._exchanges[number, : len(own)]):
+            if plan[line] == own[line]:
+                plan = self._saying_else(plan, line, close, brief.keywords)
+            # A line that leaves nothing open could only be what its person wrote.
+            closed = spoken(outline(own)[line]) >= self._syllables[number, line]
+            if plan[line] == own[line] and (closed or _changed(own, plan) < OTHER_LINES):
+                plan = self._saying_else(plan, line, other, brief.keywords)
         syllables = tuple(
             int(count) + spoken(line) - spoken(before)
             for count, line, before in zip(

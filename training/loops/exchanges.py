@@ -1,8 +1,9 @@
 """Which words of people's lines may give way to others, so that what is written to their plans says
 something else than they did.
 
-A word gives way to a synonym, or to one that stands in the same places and company, where the planner
-finds the whole plan about as likely with it.
+A word gives way to one that stands in the same places and company, where the planner finds the whole
+plan about as likely with it. Closest is a synonym, or another thing of the same kind; of verbs, on which a
+sentence hangs, only a synonym that stands in the same places, too.
 """
 
 from __future__ import annotations
@@ -21,15 +22,18 @@ from training.collecting.nltk_data import corpus
 from training.corpora.songbook import Verse
 from training.loops.planner import PlannerTrainer
 
-# Senses of a word that count, by how common they are, and likest words that are tried beside synonyms.
-_SENSES, _TRIED = 2, 6
-# Nats by which a plan with a synonym may be less likely, and one with another word, beside what their
-# words' own shares make.
-_DEARER, _DEARER_OTHER = 3.5, 1.0
+# Senses of a word that count, by how common they are.
+_SENSES = 2
+# Kinds of things, as WordNet calls them: a person may see one as well as another.
+_KINDS = (
+    "color.n.01 chromatic_color.n.01 animal.n.01 clothing.n.01 footwear.n.01 headdress.n.01 food.n.01 "
+    "food.n.02 vehicle.n.01 furniture.n.01 musical_instrument.n.01 plant.n.02 tool.n.01 relative.n.01"
+).split()
+# Nats by which a plan may be less likely with a close word, and with another one, beside what the words'
+# own shares make; and others that are tried.
+_DEARER, _DEARER_OTHER, _OTHERS = 2.0, 0.5, 2
 # A rarer word is excused so many nats at most, and one that fewer stanzas have is not taken.
 _EXCUSED, _LEAST = 1.5, 15
-# Kept of a line: one of them may be a word that is asked for.
-CHOICE = 2
 # Plans that are weighed at once.
 _BATCH = 256
 
@@ -41,11 +45,13 @@ class Exchange(NamedTuple):
         line: of the stanza, from 0.
         old: a word that the stanza has once, and no last one.
         new: what takes its place.
+        close: whether it means about the same, or is the same kind of thing.
     """
 
     line: int
     old: str
     new: str
+    close: bool
 
 
 class Exchanger:
@@ -71,12 +77,13 @@ class Exchanger:
             word for verse in judge.train_verses for word in planned_words(plan_of(verse.lines))
         )
         self._meanings: dict[str, frozenset[str]] = {}
+        self._kinds_of: dict[str, frozenset[str]] = {}
         self._forms: dict[str, list[str]] = {}
         for word in classes:
             self._forms.setdefault(lexicon.lemma(word), []).append(word)
 
     def best(self, verses: Sequence[Verse]) -> Iterator[list[Exchange]]:
-        """For each stanza the best exchanges of each line, of ``CHOICE`` words at most, the best first."""
+        """For each stanza the best close exchange of each line, and the best other one; the best first."""
         for start in range(0, len(verses), _BATCH // 8):
             some = verses[start : start + _BATCH // 8]
             tried = [(number, one) for number, verse in enumerate(some) for one in self.possible(verse)]
@@ -89,7 +96,7 @@ class Exchanger:
             found: list[list[tuple[float, Exchange]]] = [[] for _ in some]
             for (number, one), cost in zip(tried, nats[len(some) :], strict=True):
                 dearer = cost - nats[number] - self._rarer(one)
-                dearer -= _DEARER if self._is_synonym(one.old, one.new) else _DEARER_OTHER
+                dearer -= _DEARER if one.close else _DEARER_OTHER
                 if dearer < 0:
                     found[number].append((dearer, one))
             yield from (_some_of_each_line([one for _, one in sorted(ranked)]) for ranked in found)
@@ -102,20 +109,42 @@ class Exchanger:
                 lemma = self._lexicon.lemma(word)
                 if lemmas[lemma] > 1 or word in PEOPLE or not telling(word):
                     continue
-                for other in [*self._synonyms(word), *self._stand_ins.get(word, ())[:_TRIED]]:
+                close = [*self._synonyms(word), *self._alike(word)]
+                for other in dict.fromkeys([*close, *self._stand_ins.get(word, ())[:_OTHERS]]):
                     known = self._counts[other] >= _LEAST
                     if known and not lemmas[self._lexicon.lemma(other)] and other not in PEOPLE:
-                        yield Exchange(number, word, other)
+                        yield Exchange(number, word, other, other in close)
+
+    def _alike(self, word: str) -> list[str]:
+        """Other things of the same kind, in the same places and company."""
+        kinds = self._kinds(self._lexicon.lemma(word))
+        near = self._stand_ins.get(word, ())
+        return [other for other in near if kinds & self._kinds(self._lexicon.lemma(other))]
+
+    def _kinds(self, lemma: str) -> frozenset[str]:
+        """Which of the ``_KINDS`` its commonest sense as a noun is."""
+        if lemma not in self._kinds_of:
+            above = {
+                one.name()
+                for sense in self._wordnet.synsets(lemma, "n")[:1]
+                for one in [sense, *sense.closure(lambda one: one.hypernyms())]
+            }
+            self._kinds_of[lemma] = frozenset(above.intersection(_KINDS))
+        return self._kinds_of[lemma]
 
     def _rarer(self, one: Exchange) -> float:
         """Nats by which the new word is less likely wherever it stands."""
         return min(_EXCUSED, math.log((self._counts[one.old] + 1) / (self._counts[one.new] + 1)))
 
     def _synonyms(self, word: str) -> list[str]:
-        """Those in the same form."""
+        """Those in the same form, and of a verb those that stand in its places, too."""
         own = self._classes.get(word)
         names = sorted(self._meaning(self._lexicon.lemma(word))) if own is not None else []
-        return [form for name in names for form in self._forms.get(name, ()) if self._classes[form] == own]
+        forms = [form for name in names for form in self._forms.get(name, ()) if self._classes[form] == own]
+        entry = self._lexicon.entries.get(word)
+        if entry and entry.pos == "v":
+            return [form for form in forms if form in self._stand_ins.get(word, ())]
+        return forms
 
     def _meaning(self, lemma: str) -> frozenset[str]:
         """The other lemmas of its commonest senses."""
@@ -124,16 +153,12 @@ class Exchanger:
             self._meanings[lemma] = frozenset(n for sense in senses for n in sense.lemma_names()) - {lemma}
         return self._meanings[lemma]
 
-    def _is_synonym(self, one: str, other: str) -> bool:
-        return self._lexicon.lemma(other) in self._meaning(self._lexicon.lemma(one))
-
 
 def _some_of_each_line(ranked: Sequence[Exchange]) -> list[Exchange]:
-    """The best exchange of each word, of few words a line."""
-    kept: dict[tuple[int, str], Exchange] = {}
+    """The best close exchange of each line, and the best other one."""
+    kept: dict[tuple[int, bool], Exchange] = {}
     for one in ranked:
-        if sum(line == one.line for line, _ in kept) < CHOICE:
-            kept.setdefault((one.line, one.old), one)
+        kept.setdefault((one.line, one.close), one)
     return list(kept.values())
 
 

@@ -23,7 +23,7 @@ from model.planner import FIRST_WORD
 from model.rhyme import FREE, SCHEMES, last_word, partner
 from model.text import words
 from training.corpora.songbook import Verse
-from training.loops.exchanges import CHOICE, Exchange, Exchanger
+from training.loops.exchanges import Exchange, Exchanger
 from training.loops.planner import PlannerTrainer
 from training.loops.wordvectors import word_vectors
 
@@ -127,12 +127,11 @@ def _nats(verses: Sequence[Verse], judge: PlannerTrainer) -> npt.NDArray[np.uint
 def _exchanges(
     found: Iterable[Sequence[Exchange]], ids: Mapping[str, int], count: int
 ) -> npt.NDArray[np.uint16]:
-    """Words of each line and what may take their places, (plans, lines, ``CHOICE``, 2), 0 for none."""
-    table = np.zeros((count, MAX_LINES, CHOICE, 2), np.uint16)
+    """A word of each line and a close one, and a word and another one, (plans, lines, 2, 2), 0 for none."""
+    table = np.zeros((count, MAX_LINES, 2, 2), np.uint16)
     for row, some in zip(table, tqdm(found, total=count, desc="exchanges"), strict=True):
         for one in some:
-            place = int((row[one.line, :, 0] > 0).sum())
-            row[one.line, place] = ids[one.old], ids[one.new]
+            row[one.line, 0 if one.close else 1] = ids[one.old], ids[one.new]
     return table
 
 
