@@ -95,7 +95,9 @@ class Pictures(commands.Cog):
         reference = message.reference
         before = reference.resolved if reference else None
         replies = isinstance(before, discord.Message) and before.author == self.bot.user
-        return replies or message.guild is None or self.bot.user in message.mentions
+        # A server that is not known has no guild either, but another kind of channel.
+        direct = isinstance(message.channel, discord.DMChannel)
+        return replies or direct or self.bot.user in message.mentions
 
     async def _pictures(self, message: discord.Message, addressed: bool) -> tuple[int, Found]:
         """Who posted the pictures that are to be answered, and those.
