@@ -34,18 +34,28 @@ def disagreement(plan: Plan, lexicon: Lexicon) -> int:
 
 
 def strangers(words: Iterable[str], lexicon: Lexicon) -> int:
-    """How many pronouns of a text, "his" and "them" included, stand for nobody that is named before."""
+    """How many pronouns of a text, "his" and "them" included, stand for nobody that is named before.
+
+    An animal or a child is he or she as it is first called, and not the other one from there on.
+    """
     named: set[str] = set()
+    either: set[str] = set()
     wrong = 0
     for word in words:
         stem = word.partition("'")[0]
         pronoun = _CASES.get(stem, stem)
-        if pronoun in _THIRD:
-            # The first pronoun may come before its noun, or stand for somebody in the picture.
-            named = named or {pronoun, "it"}
-            wrong += pronoun not in named and pronoun != "it"
-        else:
-            named |= _pronouns(word, lexicon)
+        if pronoun not in _THIRD:
+            found = _pronouns(word, lexicon)
+            either |= found if len(found) > 1 else set()
+            named |= found if len(found) == 1 else found & {"it"}
+            continue
+        if pronoun in either - named and pronoun != "it":
+            named.add(pronoun)
+            either = set()
+        # The first pronoun may come before its noun, or stand for somebody in the picture.
+        if not named and not either:
+            named = {pronoun, "it"}
+        wrong += pronoun not in named and pronoun != "it"
     return wrong
 
 

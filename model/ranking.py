@@ -60,7 +60,7 @@ class Weights:
     fluency: float = 8.0
     keyword: float = 0.30
     plan: float = 3.0
-    stranger: float = 0.10
+    stranger: float = 0.40
     sense: float = 0.30
     rhyme: float = 0.30
     mood: float = 0.20

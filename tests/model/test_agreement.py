@@ -31,8 +31,11 @@ def test_a_pronoun_stands_for_somebody(lines: list[str], wrong: int) -> None:
         ("a woman walks across the street her shirt is red", 0),
         ("a woman walks across the street his shirt is red", 1),
         ("two boys run and they laugh with him", 1),
-        ("my dog has lost her ball he barks", 0),
+        ("my dog has lost her ball she barks", 0),
         ("he's gone and nobody knows her", 1),
+        ("my dog jumps up she barks and licks her nose", 0),
+        ("my dog jumps up she barks and licks his nose", 1),
+        ("a boy and his dog run she barks and he laughs", 0),
     ],
 )
 def test_strangers_are_pronouns_of_nobody(text: str, wrong: int) -> None:
