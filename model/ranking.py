@@ -57,7 +57,7 @@ class Weights:
         missing_line: for each line short of those asked for.
     """
 
-    fluency: float = 8.0
+    fluency: float = 24.0
     keyword: float = 0.30
     plan: float = 3.0
     stranger: float = 0.40
