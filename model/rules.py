@@ -76,6 +76,12 @@ class Spelling:
         self.newline = vocabulary.ids[NEWLINE]
         self.pause = np.array([token in tuple("-,.;:!?") for token in tokens])
         self.going_on = np.array([token in (" ", "-") for token in tokens])
+        # What may not come behind an article: "u" and "h" may sound either way.
+        vowels, consonants = tuple("aeio"), tuple("bcdfgjklmnpqrstvwxyz")
+        self.behind_article = {
+            "a": np.array([token in vowels for token in tokens]),
+            "an": np.array([token in consonants for token in tokens]),
+        }
         self._lay_out(Trie.of(self.words, vocabulary))
         self.any = self._nearest(self.words)
         self.rich = self._nearest([word for word in self.words if self.is_rich(word)])
@@ -244,6 +250,8 @@ class Rules:
             return _without(mask, spelling.between)
         if self.lines is not None and mask[spelling.newline] and self._is_known_line(text):
             mask = _without(mask, spelling.line_end)
+        if not progress.word and text[-1:] == " " and progress.last in spelling.behind_article:
+            mask = _without(mask, spelling.behind_article[progress.last])
         return mask & spelling.between if self.whole and text == self.prompt else mask
 
     def bars(self, text: str) -> bool:

@@ -49,23 +49,23 @@ _LONGEST_PROMPT = 6
 # People's plans that are looked at, and plans drawn where none of those has enough of the keywords; as many
 # are followed as there are particle groups of candidates.
 NEAR, DRAFTS = 96, 48
-# Shares of the keywords that people's plans should have; the next where no plan has so many. A plan that a
-# person had is a scene as hardly any drawn one is, even about less of what is told.
-_ENOUGH = (0.7, 0.5, 0.25)
+# Shares of the keywords that people's plans should have, the second where none has the first: a plan that
+# a person had is a scene as hardly any drawn one is, even about less of what is told.
+_ENOUGH = (0.7, 0.5)
 # What it is worth to name one of them in the first line, in nats a word.
 _OPENING = 0.7
 # Any picture may be told so: a plan that does, unasked, costs so much, in nats a word.
 _STALE = 0.5
 # How much chance has a part in which of people's plans are followed, in nats a word: the best of them would
 # be followed by every picture of a dog.
-_CHANCE = 0.2
+_CHANCE = 0.5
 # What it is worth to have another word than its person in every line: where nothing is exchanged, the
 # generator has to find another way to say the same, in the same.
-_ANOTHER = 2.0
+_ANOTHER = 1.0
 # What a pronoun costs a plan that stands for nobody in it, in nats a word.
 _DISAGREEMENT = 0.3
 # What it is worth to name all keywords, in the same.
-_TOLD = 3.0
+_TOLD = 4.0
 # What a plan's nearness to what is told of the picture is worth, in the same.
 _NEAR = 3.0
 # What a nat of the plan reader's log-odds is worth, in the same.
@@ -238,7 +238,7 @@ def _persons(
         and request.forbidden.isdisjoint(planned_words(one.plan))
     ]
     told = [_told(draft, brief.keywords, tools.lexicon) for draft in drafts]
-    kept = ([d for d, share in zip(drafts, told, strict=True) if share >= enough] for enough in _ENOUGH)
+    kept = ([d for d, share in zip(drafts, told, strict=True) if share >= least] for least in _ENOUGH)
     return next(filter(None, kept), [])
 
 

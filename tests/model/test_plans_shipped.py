@@ -105,7 +105,7 @@ def test_planned_words_are_drawn_warmer(writer: LyricsGenerator) -> None:
         for temperature in (0.3, 1.0)
     )
     assert cool.job.conditioning.plan
-    assert 0.8 < cool.job.sampling.temperature < warm.job.sampling.temperature < 1.3
+    assert 0.6 < cool.job.sampling.temperature < warm.job.sampling.temperature < 1.3
     old = stanza_jobs(writer.tools, ("dog",), GenerationRequest(Sampling(0.3), seed=3, style="song"))[0]
     assert old.job.sampling.temperature == 0.3
 
@@ -130,7 +130,7 @@ def test_negatives_are_stanzas_or_plans_of_its_own(tmp_path: Path, kind: list[st
         texts.append((tmp_path / name).read_text())
     assert texts[0] == texts[1]
     rows = [json.loads(line) for line in texts[0].splitlines()]
-    assert len(rows) > 2
+    assert len(rows) >= 2
     for row in rows:
         assert row["keywords"] == ["dog", "hill"]
         assert row["lines"] != json.loads(book.read_text().splitlines()[0])["lines"]

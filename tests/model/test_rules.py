@@ -300,6 +300,14 @@ def may_end(text: str, prompt: str = "") -> bool:
     return bool(rules.allowed(state, progress, text)[VOCABULARY.ids[" "]])
 
 
+def test_an_article_is_that_of_the_next_word() -> None:
+    known = tools({"a": "AH", "an": "AE N", "owl": "AW L", "dog": "AO G", "eel": "IY L", "fox": "AA K S"})
+    found = drawn(walk(candidates=200, lines=4, scheme="free"), known)
+    text = " ".join(one.text for one in found if not is_dead(one)).replace(NEWLINE, " ")
+    assert len(re.findall(r"\b(?:a|an) [a-z]", text)) > 5
+    assert not re.findall(r"\ba [aeio]|\ban [bcdfgj-np-tv-z]", text)
+
+
 def test_no_two_lines_end_in_the_same_word() -> None:
     found = [
         lines
