@@ -1,7 +1,7 @@
 """How much of its stanzas the program retells from the songbook's, and how much of people's stanzas is so.
 
 Run by hand: ``python -m tests.bench.retold data/songbook/stanzas.jsonl.xz stanzas.jsonl``, with JSON lines
-that have "lines", such as ``songwriter evaluate context --output`` writes.
+that have "text", such as ``songwriter evaluate context --output`` writes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from model.lexicon import Lexicon
 from model.plan import PRONOUNS, telling
-from model.text import fold, words
+from model.text import NEWLINE, fold, words
 from training.collecting.rows import read_rows
 from training.corpora.songbook import read_songbook, split_songbook
 
@@ -59,7 +59,7 @@ def main() -> None:
         (verse.lines for verse in parts["train"]), Lexicon.load(Path("data/checkpoints/lexicon.json.xz"))
     )
     print("median of the stanza that is nearest: telling words, all words in order, longest run")
-    _row("the program's", book, [row["lines"] for row in read_rows(stanzas)])
+    _row("the program's", book, [row["text"].split(NEWLINE) for row in read_rows(stanzas)])
     _row("held-back ones of people", book, [verse.lines for verse in parts["dev"][:PEOPLES]])
 
 
