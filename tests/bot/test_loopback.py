@@ -432,7 +432,9 @@ async def test_200_megabytes_that_say_they_are_one_kilobyte(scene: Scene, chunke
 
 async def test_the_zoo(offline: Scene) -> None:
     async with with_workers(offline):
-        for name, (make, good) in ZOO.items():
+        for name, (make, readable) in ZOO.items():
+            # What no worker reads comes through Discord's proxy, which reads TIFF.
+            good = readable or name == "tiff"
             reply = await offline.server.wait_for_reply(
                 await offline.posts(None, (f"{name}.jpg", make())), 20
             )

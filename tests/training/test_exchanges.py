@@ -24,7 +24,7 @@ def judge(tmp_path: Path) -> PlannerTrainer:
     book = tmp_path / "book.jsonl"
     rows = [
         {"id": f"p{number}", "voice": "plain", "scheme": "AA", "mood": "happy", "keywords": ["dog"],
-         "lines": [LINES[number % 2], "la " * (number + 1)]}
+         "lines": [LINES[number % 2], "a spoon and a cat on a route to it " + "la " * (number + 1)]}
         for number in range(100)
     ]  # fmt: skip
     book.write_text("\n".join(map(json.dumps, rows)))

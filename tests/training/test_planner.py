@@ -49,8 +49,8 @@ def test_a_written_stanza_has_a_plan() -> None:
     ]
     assert plan_of(lines) == (
         LinePlan(("dog", "runs", "through"), "grass"),
-        LinePlan(("he", "like", "to"), "see"),
-        LinePlan(("very", "long", "line", "of", "long", "lines"), "go"),
+        LinePlan(("and", "he", "like", "to"), "see"),
+        LinePlan(("very", "long", "line", "of", "long", "lines", "to"), "go"),
     )
     assert planned_words(plan_of(lines[:1])) == ("dog", "runs", "through", "grass")
     assert plan_of(["--"]) == (LinePlan((), ""),)
