@@ -136,19 +136,17 @@ class PlanBook:
         for keyword in brief.keywords:
             plan = self._with(plan, keyword, brief.keywords)
         spoken = self._lexicon.sounds.spoken
+        counts = self._syllables[number, : len(own)].tolist()
+        before = [spoken(line) for line in outline(own)]
         for line, (close, other) in enumerate(self._exchanges[number, : len(own)]):
             if plan[line] == own[line]:
                 plan = self._saying_else(plan, line, close, brief.keywords)
             # A line that leaves nothing open could only be what its person wrote.
-            closed = spoken(outline(own)[line]) >= self._syllables[number, line]
+            closed = before[line] >= counts[line]
             if plan[line] == own[line] and (closed or _changed(own, plan) < OTHER_LINES):
                 plan = self._saying_else(plan, line, other, brief.keywords)
-        syllables = tuple(
-            int(count) + spoken(line) - spoken(before)
-            for count, line, before in zip(
-                self._syllables[number, : brief.lines], outline(plan), outline(own), strict=True
-            )
-        )
+        after = [spoken(line) for line in outline(plan)]
+        syllables = tuple(n + new - old for n, new, old in zip(counts, after, before, strict=True))
         return Near(plan, syllables, float(self._nats[number]), _changed(own, plan))
 
     def _saying_else(self, plan: Plan, line: int, exchange: Array, keywords: Sequence[str]) -> Plan:

@@ -70,9 +70,9 @@ _TOLD = 4.0
 _NEAR = 3.0
 # What a nat of the plan reader's log-odds is worth, in the same.
 _PLAN_SENSE = 0.3
-# Planned words are drawn warmer, between the first two where the stanza's temperature is between 0 and 1:
+# Planned words are drawn warmer, between these where the stanza's temperature is between 0 and 1:
 # a plan leaves little open, and what is likeliest there is often what a person wrote, which is barred.
-_WARM, _WARMER, _WARMEST = 0.6, 1.1, 1.3
+_WARM, _WARMER = 0.6, 1.1
 # Plans are drawn at a temperature between this and 1 where the stanza's is between 0 and 1.
 _COOLEST = 0.4
 
@@ -460,7 +460,7 @@ def _warmed(request: GenerationRequest, conditioning: Conditioning) -> Sampling:
     if not conditioning.plan:
         return sampling
     warm = _WARM + (_WARMER - _WARM) * sampling.temperature
-    return replace(sampling, temperature=max(sampling.temperature, min(_WARMEST, warm)))
+    return replace(sampling, temperature=max(sampling.temperature, warm))
 
 
 def _scorer(

@@ -60,13 +60,12 @@ class Outage:
         Raises:
             StoreError: it can never be written, or the store is closed.
         """
-        try:
-            return await self.write(job)
-        except StoreError as error:
-            if not is_outage(error):
-                raise
+
+        def wait() -> T:
             self.backlog.add(job)
             return meanwhile
+
+        return await self._written_or(job, wait)
 
     async def try_to_write(self, job: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
         """Write something that can be done without.
@@ -74,12 +73,7 @@ class Outage:
         Raises:
             StoreError: it can never be written, or the store is closed.
         """
-        try:
-            return await self.write(job)
-        except StoreError as error:
-            if not is_outage(error):
-                raise
-            return otherwise
+        return await self._written_or(job, lambda: otherwise)
 
     async def close(self) -> None:
         """Write what waits, if that is possible now."""
@@ -89,6 +83,15 @@ class Outage:
             await self._catch_up()
         except StoreError:
             _log.error("%d writes that waited for the database are lost", len(self.backlog))
+
+    async def _written_or(self, job: Callable[[sqlite3.Connection], T], away: Callable[[], T]) -> T:
+        """What a write gives, or else, while the database is away, what ``away`` gives."""
+        try:
+            return await self.write(job)
+        except StoreError as error:
+            if not is_outage(error):
+                raise
+            return away()
 
     async def _in_order(self, job: Callable[[sqlite3.Connection], T], alone: bool) -> T:
         await self._catch_up()
