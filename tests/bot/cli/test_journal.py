@@ -189,12 +189,14 @@ def test_a_result_is_shown_written_and_saved_with_where_it_comes_from(tmp_path: 
     assert json.loads(runs(*words, "--json", work=Interrupted(9)).stdout) == saved
 
 
-SLOW_SQUARES = """
+# Squares of numbers, of which the second one takes for ever where the environment says so.
+SQUARES = """
 import os, time, click
 from bot.cli.measurement import Measurement, measurement
 
 def work(some):
-    time.sleep(float(os.environ["PAUSE"]))
+    if "HANGS" in os.environ and some[0]:
+        time.sleep(3600)
     return [number * number for number in some]
 
 group = click.Group()
@@ -209,9 +211,10 @@ group()
 
 def test_ctrl_c_and_the_same_command_again(tmp_path: Path) -> None:
     result, journal = tmp_path / "result.json", tmp_path / "result.json.unfinished"
-    command = [sys.executable, "-c", SLOW_SQUARES, "squares", "--save", str(result)]
-    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "PAUSE": "0.5"})
-    while not journal.exists() and running.poll() is None:
+    command = [sys.executable, "-c", SQUARES, "squares", "--save", str(result)]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "HANGS": ""})
+    # Of the two lines, the first one says what the second one is of.
+    while running.poll() is None and not (journal.exists() and journal.read_bytes().count(b"\n") == 2):
         time.sleep(0.005)
     running.send_signal(signal.SIGINT)
     _, said = running.communicate(timeout=120)
@@ -220,12 +223,10 @@ def test_ctrl_c_and_the_same_command_again(tmp_path: Path) -> None:
     assert "Traceback" not in said
     assert not result.exists()
     assert journal.exists()
-    again = subprocess.run(
-        command, stderr=subprocess.PIPE, text=True, env={**os.environ, "PAUSE": "0"}, timeout=120
-    )
+    again = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=120)
     assert again.returncode == 0, again.stderr
     # The bar begins where the first run stopped.
-    assert re.search(r"squares: +\d+%.*?\| (\d+)/60", again.stderr)[1] != "0"  # type: ignore[index]
+    assert re.search(r"squares: +\d+%.*?\| (\d+)/60", again.stderr)[1] == "1"  # type: ignore[index]
     assert json.loads(result.read_text())["squares"] == squares(range(60))
     assert not journal.exists()
 
