@@ -17,10 +17,10 @@ from yarl import URL
 
 from bot.config import Pictures
 from bot.engine.requests import BadPicture, EngineError
-
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".gif")
+from model import formats
 
 NOT_A_PICTURE = "That file is not a JPEG, PNG, WebP or GIF picture: post one of those."
+HEIC = "That picture is a HEIC, which I cannot open here: post it as a JPEG."
 EMPTY = "That picture is empty: post it again."
 NOT_FROM_DISCORD = "Only pictures that were posted on Discord are read: post the picture itself."
 LEADS_ELSEWHERE = "The link to that picture leads somewhere else: post the picture itself."
@@ -31,12 +31,10 @@ UNREACHABLE = "Discord could not hand that picture over just now: try again in a
 # A load balancer needs a moment to choose another server.
 _RETRY_SECONDS = 0.2
 _CHUNK = 2**16
-# Bytes that say what a file is.
+# Bytes that say whether a file is a picture.
 _HEAD = 16
 # What Discord's proxy is asked for: more than any captioner looks at, and as a PNG at most 1.7 MiB.
 _LONGEST_SIDE = 768
-# What phones and browsers write beside what is read here: HEIC and AVIF are one container.
-_OTHER_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
 
 _log = logging.getLogger(__name__)
 
@@ -209,7 +207,7 @@ class PictureFetcher:
             except TimeoutError as error:
                 raise PictureUnavailable(TOO_SLOW) from error
         if not is_picture(data):
-            raise _Unsuitable(NOT_A_PICTURE)
+            raise _Unsuitable(HEIC if formats.kind(data) == "HEIF" else NOT_A_PICTURE)
         return data
 
     async def _all(self, pictures: Sequence[PictureRef]) -> tuple[bytes, ...]:
@@ -233,7 +231,8 @@ class PictureFetcher:
                 head = await response.content.readexactly(_HEAD)
         except (EngineError, TimeoutError, asyncio.IncompleteReadError):
             return False
-        return is_picture(head) or (head[4:8] == b"ftyp" and head[8:12] in _OTHER_BRANDS)
+        # Also one that is not read here: Discord's proxy may have it as another.
+        return formats.kind(head) is not None
 
     def _allowed(self, url: str) -> URL:
         if not is_on(url, self._limits.hosts):
@@ -292,10 +291,8 @@ class PictureFetcher:
 
 
 def is_picture(data: bytes) -> bool:
-    """Whether a file begins as a JPEG, PNG, GIF or WebP does."""
-    return data.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a")) or (
-        data[:4] == b"RIFF" and data[8:12] == b"WEBP"
-    )
+    """Whether a file begins as a picture does that the workers read; see ``model.formats``."""
+    return formats.kind(data) in formats.readable(own=False)
 
 
 def _check_status(status: int) -> None:
@@ -311,7 +308,7 @@ def _check_status(status: int) -> None:
 
 def claims_picture(content_type: str | None, filename: str) -> bool:
     """Whether a file says by its type or its ending that it is a picture."""
-    return (content_type or "").lower().startswith("image/") or filename.lower().endswith(EXTENSIONS)
+    return (content_type or "").lower().startswith("image/") or filename.lower().endswith(formats.SUFFIXES)
 
 
 def _as_png(picture: PictureRef) -> str:

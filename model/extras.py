@@ -11,6 +11,11 @@ from model.errors import BadInstallation
 _TORCH = ("torch", "torchvision", "timm")
 
 
+def has_heif() -> bool:
+    """Whether what decodes HEIC is installed, the extra ``heif``; it is not imported."""
+    return find_spec("pillow_heif") is not None
+
+
 def check_torch(what: str) -> None:
     """See that PyTorch is here, without importing it.
 

@@ -7,20 +7,24 @@ training and serving cannot disagree about it.
 from __future__ import annotations
 
 import io
+import logging
 import struct
 import warnings
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import AvifImagePlugin, Image
 
+from model import formats, png
 from model.errors import BadInput
+from model.frames import most_telling
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 # A 50-megapixel camera's picture passes; larger ones are bombs or scans. With transparency
 # such a picture takes 400 MiB for a moment, a JPEG less.
 MAX_PIXELS = 50_000_000
@@ -30,6 +34,35 @@ DRAFT_SIDE = 1024
 MAX_BYTES = 64 * 2**20
 # An encoder cannot see anything in less, and such files are trackers or mistakes.
 MIN_SIDE = 2
+# Of an animation, so many frames are looked at, of so many pixels in all: a second's work.
+MAX_FRAMES = 100
+MAX_WORK = 25_000_000
+# Several pictures in one file of another format are no animation: pages, views, previews.
+_ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
+# A JPEG that is cut off is told if no more than this is missing of what it shows.
+_BEARABLE = 0.05
+_END_OF_JPEG = b"\xff\xd9"
+# Where its bytes end, a decoder goes on with this grey.
+_MISSING = (128, 128, 128)
+# Damaged files surface as many exception types, by format and by where they are damaged.
+_DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    LookupError,
+    TypeError,
+    RuntimeError,
+    ArithmeticError,
+    AssertionError,
+    struct.error,
+    zlib.error,
+)
+
+# Cores are shared, and each of the decoder's threads takes memory of its own.
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+
+_log = logging.getLogger(__name__)
 
 _ORIENTATION = 0x0112
 _TURNS = {
@@ -71,37 +104,38 @@ class Preprocessing:
 
 
 def open_picture(source: Path | bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """Decode a JPEG, PNG, WebP or GIF into an upright RGB picture.
+    """The picture of a file, of an animation the frame that shows most; see ``open_frames``."""
+    return open_frames(source, max_pixels)[0]
 
-    EXIF orientation is honoured, transparency is laid on white, and only the first
-    frame of an animation is read.
+
+def open_frames(source: Path | bytes, max_pixels: int = MAX_PIXELS) -> tuple[Image.Image, ...]:
+    """Decode a file into an upright RGB picture, or two where an animation shows two things.
+
+    Orientation is honoured and transparency is laid on white. Of an animation the frame that shows
+    most comes first; ``MAX_FRAMES`` and ``MAX_WORK`` bound how many are looked at. A JPEG that lacks
+    its last bytes is decoded where it shows nearly everywhere, and the log says so.
+
+    Args:
+        source: a file of one's own, or the bytes of a stranger's, for which fewer decoders are used:
+            see ``formats.readable``.
+        max_pixels: more are refused before they are decoded.
 
     Raises:
         BadInput: the file cannot be read, is no such picture, is damaged, or has more
             than ``max_pixels`` pixels.
     """
     data, name = _read(source)
+    limits = _Limits(name, max_pixels)
+    kind = _kind(data, name, own=not isinstance(source, bytes))
+    if kind == "PNG":
+        data = png.lean(data)
     try:
-        with warnings.catch_warnings():
-            # Damaged metadata is no reason to complain: only the pixels matter.
-            warnings.simplefilter("ignore")
-            # Pillow only warns between one and two times its limit; a bomb is an error here.
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
-                _check_size(picture.size, name, max_pixels)
-                # A JPEG can be decoded at a half, a quarter or an eighth: memory for large ones.
-                picture.draft("RGB", (DRAFT_SIDE, DRAFT_SIDE))
-                picture.load()
-                return _upright(_flatten(picture), picture)
-    except BadInput:
-        raise
-    except UnidentifiedImageError as error:
-        raise BadInput(f"{name} is not a JPEG, PNG, WebP or GIF picture.") from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise BadInput(_too_large(name, max_pixels)) from error
-    # Damaged files surface as many exception types, by format and by where they are damaged.
-    except (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, struct.error) as error:
-        raise BadInput(f"{name} is damaged: the picture could not be decoded.") from error
+        return _decoded(data, kind, limits)
+    except _DAMAGE as error:
+        if kind == "JPEG" and (picture := _cut_off(data, limits)):
+            return (picture,)
+        again = f"save the {formats.spoken(kind)} again, or take another picture"
+        raise BadInput(f"{name} is damaged: {again}.") from error
 
 
 def to_tensor(square: Image.Image, preprocessing: Preprocessing) -> npt.NDArray[np.float32]:
@@ -121,28 +155,133 @@ def _read(source: Path | bytes) -> tuple[bytes, str]:
             if source.is_dir():
                 raise BadInput(f"{name} is a directory: name a picture file.")
             if not source.is_file():
-                raise BadInput(f"{name} does not exist or is not a regular file.")
+                raise BadInput(f"{name} does not exist or is not a regular file: name a picture file.")
             if source.stat().st_size > MAX_BYTES:
-                raise BadInput(f"{name} is larger than {MAX_BYTES // 2**20} MiB.")
+                raise BadInput(f"{name} is larger than {MAX_BYTES // 2**20} MiB: make it smaller.")
             data = source.read_bytes()
         except PermissionError as error:
             raise BadInput(f"{name} cannot be read: permission denied.") from error
         except (OSError, ValueError) as error:
             raise BadInput(f"{name} cannot be read: {error}.") from error
     if not data:
-        raise BadInput(f"{name} is empty.")
+        raise BadInput(f"{name} is empty: take another picture.")
     return data, name
 
 
-def _check_size(size: tuple[int, int], name: str, max_pixels: int) -> None:
-    if size[0] * size[1] > max_pixels:
-        raise BadInput(_too_large(name, max_pixels))
-    if min(size) < MIN_SIDE:
-        raise BadInput(f"{name} is only {size[0]} x {size[1]} pixels: too small to see anything in.")
+@dataclass(frozen=True)
+class _Limits:
+    """How large a picture may be; ``name`` begins the sentence that says so."""
+
+    name: str
+    max_pixels: int
+
+    def check(self, size: tuple[int, int]) -> None:
+        if size[0] * size[1] > self.max_pixels:
+            raise self.too_large
+        if min(size) < MIN_SIDE:
+            sides = f"{size[0]} x {size[1]} pixels"
+            raise BadInput(f"{self.name} is too small to see anything in, {sides}: take a larger one.")
+
+    @property
+    def too_large(self) -> BadInput:
+        return BadInput(
+            f"{self.name} has more than {self.max_pixels / 1_000_000:g} million pixels: make it smaller."
+        )
 
 
-def _too_large(name: str, max_pixels: int) -> str:
-    return f"{name} has more than {max_pixels / 1_000_000:g} million pixels: make it smaller."
+def _kind(data: bytes, name: str, *, own: bool) -> str:
+    """The format of a picture that can be read here."""
+    kind, known = formats.kind(data), formats.readable(own)
+    if kind in known:
+        return kind
+    if kind == "HEIF" and own:
+        raise BadInput(f"{name} is a HEIC picture: install the extra 'heif' with pip install '.[heif]'.")
+    *spoken, last = map(formats.spoken, known)
+    what = f"a {formats.spoken(kind)}, not" if kind else "not"
+    raise BadInput(f"{name} is {what} a {', '.join(spoken)} or {last} picture: take one of those.")
+
+
+@contextmanager
+def _opened(data: bytes, kind: str, limits: _Limits) -> Iterator[Image.Image]:
+    """A picture with its header read and its size checked, ready to be loaded."""
+    if kind == "HEIF":
+        _learn_heif()
+    try:
+        with warnings.catch_warnings():
+            # Damaged metadata is no reason to complain: only the pixels matter.
+            warnings.simplefilter("ignore")
+            # Pillow only warns between one and two times its limit; a bomb is an error here.
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data), formats=(kind,)) as picture:
+                limits.check(picture.size)
+                # A JPEG can be decoded at a half, a quarter or an eighth: memory for large ones.
+                picture.draft("RGB", (DRAFT_SIDE, DRAFT_SIDE))
+                yield picture
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise limits.too_large from error
+
+
+def _learn_heif() -> None:
+    """Have Pillow open HEIC, too; nothing of such a file but its picture is decoded."""
+    from pillow_heif import register_heif_opener
+
+    register_heif_opener(decode_threads=1, thumbnails=False, depth_images=False, aux_images=False)
+
+
+def _decoded(data: bytes, kind: str, limits: _Limits) -> tuple[Image.Image, ...]:
+    with _opened(data, kind, limits) as picture:
+        if kind not in _ANIMATED or not getattr(picture, "is_animated", False):
+            return (_shown(picture, limits),)
+        numbers = most_telling(_frames(picture, limits))
+    # From the beginning: what an animation leaves behind after a damaged frame is anything.
+    with _opened(data, kind, limits) as picture:
+        found = {}
+        for number in sorted(numbers):
+            picture.seek(number)
+            found[number] = _shown(picture, limits)
+    return tuple(found[number] for number in numbers)
+
+
+def _frames(picture: Image.Image, limits: _Limits) -> Iterator[Image.Image]:
+    """The first frames of an animation, as far as it is whole and ``MAX_FRAMES`` and ``MAX_WORK`` allow."""
+    yield _shown(picture, limits)
+    work = 0
+    for number in range(1, MAX_FRAMES):
+        try:
+            picture.seek(number)
+            work += picture.width * picture.height
+            if work > MAX_WORK:
+                return
+            frame = _shown(picture, limits)
+        except (BadInput, *_DAMAGE):
+            return
+        yield frame
+
+
+def _shown(picture: Image.Image, limits: _Limits) -> Image.Image:
+    """What is seen of a picture or of an animation's present frame: RGB and upright."""
+    # A frame may be larger than the header says, and so may what is decoded.
+    limits.check(picture.size)
+    picture.load()
+    limits.check(picture.size)
+    return _upright(_flatten(picture), picture)
+
+
+def _cut_off(data: bytes, limits: _Limits) -> Image.Image | None:
+    """A JPEG whose last bytes are missing, where hardly any of what it shows is."""
+    try:
+        with _opened(data + _END_OF_JPEG, "JPEG", limits) as picture:
+            # In ink the grey is another one.
+            if picture.mode == "CMYK":
+                return None
+            found = _shown(picture, limits)
+    except _DAMAGE:
+        return None
+    missing = (np.asarray(found) == _MISSING).all(axis=2).mean()
+    if missing > _BEARABLE:
+        return None
+    _log.warning("%s lacks its last bytes, which hardly shows: it is read as it is.", limits.name)
+    return found
 
 
 def _upright(flat: Image.Image, source: Image.Image) -> Image.Image:

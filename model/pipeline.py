@@ -22,9 +22,10 @@ from model.wordfilter import is_forbidden
 
 
 def describe(describer: ImageDescriber, pictures: Sequence[Image.Image], beam: int = BEAM) -> Description:
-    """RGB pictures -> one description of them all."""
+    """RGB pictures, or an animation's frames -> one description of them all, which says nothing twice."""
     seen = tuple(describer.see(picture, beam) for picture in pictures)
-    return Description("; ".join(one.text for one in seen), describer.digest, seen=seen)
+    texts = dict.fromkeys(one.text for one in seen)
+    return Description("; ".join(texts), describer.digest, seen=seen)
 
 
 def write(writer: LyricsGenerator, wanted: Sequence[tuple[Description, GenerationRequest]]) -> list[Song]:

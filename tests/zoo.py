@@ -135,6 +135,36 @@ def png_itxt_bomb() -> bytes:
     return _png_with(b"iTXt", b"Comment\0\1\0\0\0" + _zeros(200 * MEBIBYTE))
 
 
+def avif_animated() -> bytes:
+    frames = [Image.new("RGB", (32, 24), colour) for colour in ("red", "blue")]
+    return _encoded(frames[0], "AVIF", save_all=True, append_images=frames[1:], duration=50)
+
+
+def avif_huge_header() -> bytes:
+    """Says 16,000 x 16,000, and holds 64 x 48."""
+    small = _encoded(_gradient(), "AVIF")
+    return small.replace(struct.pack(">II", 64, 48), struct.pack(">II", 16_000, 16_000))
+
+
+def heic_without_content() -> bytes:
+    """Begins as a phone's photograph does."""
+    return struct.pack(">I", 24) + b"ftypheic" + bytes(4) + b"mif1heic" + bytes(4000)
+
+
+def gif_large_frames() -> bytes:
+    """Forty frames of four megapixels, of a few kilobytes each."""
+    first, other = (Image.new("L", (2000, 2000), level) for level in (0, 255))
+    whole = _encoded(first, "GIF", save_all=True, append_images=[other], duration=50)
+    start = whole.index(b"\x21\xf9")
+    return whole[:start] + whole[start:-1] * 20 + b";"
+
+
+def png_of_many_chunks() -> bytes:
+    """A hundred thousand texts."""
+    small = _small("PNG")
+    return small[:33] + _chunk(b"zTXt", b"Comment\0\0" + zlib.compress(b"")) * 100_000 + small[33:]
+
+
 def nothing() -> bytes:
     return b""
 
@@ -172,8 +202,13 @@ ZOO: dict[str, tuple[Callable[[], bytes], bool]] = {
     "jpeg_cmyk": (jpeg_cmyk, True),
     "webp_animated": (webp_animated, True),
     "webp_huge_canvas": (webp_huge_canvas, False),
-    "png_ztxt_bomb": (png_ztxt_bomb, False),
-    "png_itxt_bomb": (png_itxt_bomb, False),
+    "png_ztxt_bomb": (png_ztxt_bomb, True),
+    "png_itxt_bomb": (png_itxt_bomb, True),
+    "avif_animated": (avif_animated, True),
+    "avif_huge_header": (avif_huge_header, False),
+    "heic_without_content": (heic_without_content, False),
+    "gif_large_frames": (gif_large_frames, True),
+    "png_of_many_chunks": (png_of_many_chunks, True),
     "nothing": (nothing, False),
     "tiff": (tiff, False),
     "pdf": (pdf, False),

@@ -21,27 +21,24 @@ from model.errors import BadInput
 @polite
 def caption(images: Sequence[Path], beam: int, jsonl: bool, checkpoints: Path | None) -> None:
     """Say what is on each IMAGE. Bad pictures are reported, the others still captioned."""
-    from model.pictures import open_picture
+    from model.pictures import open_frames
 
     describer, bad = load_image_describer(checkpoints), 0
     for image in images:
         name = click.format_filename(image)
         try:
-            found = describer.caption(open_picture(image), beam)
+            frames = [describer.caption(frame, beam) for frame in open_frames(image)]
         except BadInput as error:
             bad += 1
             click.echo(f"songwriter: {error}", err=True)
             if jsonl:
                 click.echo(json.dumps({"image": name, "error": str(error)}))
             continue
+        text = "; ".join(dict.fromkeys(frame.text for frame in frames))
         if jsonl:
-            row = {
-                "image": name,
-                "caption": found.text,
-                "log_probability": found.log_probability,
-            }
+            row = {"image": name, "caption": text, "log_probability": frames[0].log_probability}
             click.echo(json.dumps(row))
         else:
-            click.echo(f"{name}\t{found.text}")
+            click.echo(f"{name}\t{text}")
     if bad:
         sys.exit(BAD_DATA)

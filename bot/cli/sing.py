@@ -89,7 +89,7 @@ def _asking(moods: Sequence[str], unsaid: str) -> Callable[[Callable[..., Any]],
 def sing(image: Path | None, as_json: bool, explain: bool, checkpoints: Path | None, **options: Any) -> None:
     """Write a stanza about the photograph IMAGE."""
     from model import pipeline
-    from model.pictures import open_picture
+    from model.pictures import open_frames
 
     caption = mood = None
     if replaying.wanted(options):
@@ -101,8 +101,8 @@ def sing(image: Path | None, as_json: bool, explain: bool, checkpoints: Path | N
         raise click.MissingParameter(ctx=context, param_type="argument", param_hint="'IMAGE'")
     else:
         requests = _requests(options)
-        picture = open_picture(image)
-        described = pipeline.describe(load_image_describer(checkpoints), [picture])
+        frames = open_frames(image)
+        described = pipeline.describe(load_image_describer(checkpoints), frames)
         writer = load_lyrics_generator(checkpoints)
         songs = [pipeline.write(writer, [(described, request)])[0] for request in requests]
         caption = described.text

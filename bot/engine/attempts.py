@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from bot.engine.notes import noted
 from bot.engine.requests import (
     BadPicture,
     Declined,
@@ -67,6 +68,7 @@ class RequestState:
         seconds: how long each stage took.
         outcome: a song or an error, once there is one.
         spare: a song that has a line of the last ones, should nothing better come.
+        notes: for the log.
     """
 
     request: SongRequest
@@ -76,6 +78,7 @@ class RequestState:
     seconds: dict[str, float] = field(default_factory=dict)
     outcome: SongResult | EngineError | None = None
     spare: SongResult | None = None
+    notes: tuple[str, ...] = ()
 
     @contextmanager
     def settled(self) -> Iterator[None]:
@@ -219,6 +222,15 @@ class Attempts:
     def _look(self, state: RequestState, pictures: Sequence[bytes]) -> Description:
         """Decode pictures and say what is on them."""
         began = time.monotonic()
+        with noted() as notes:
+            decoded = self._decoded(pictures)
+            opened = time.monotonic()
+            described = self.models.describe(decoded)
+        state.notes = tuple(notes)
+        state.seconds.update(decode=opened - began, caption=time.monotonic() - opened)
+        return described
+
+    def _decoded(self, pictures: Sequence[bytes]) -> list[Any]:
         decoded = []
         for number, picture in enumerate(pictures, start=1):
             name = "The picture" if len(pictures) == 1 else f"Picture {number}"
@@ -228,10 +240,7 @@ class Attempts:
                 raise BadPicture(str(error).replace("The picture", name, 1)) from error
             except MemoryError as error:
                 raise BadPicture(f"{name} needs too much memory: make it smaller.") from error
-        opened = time.monotonic()
-        described = self.models.describe(decoded)
-        state.seconds.update(decode=opened - began, caption=time.monotonic() - opened)
-        return described
+        return decoded
 
     def _attempt(self, states: Sequence[RequestState]) -> None:
         """Write songs in one batch; one by one, where that fails."""
@@ -266,6 +275,7 @@ class Attempts:
             state.seconds,
             written.recipe,
             written.explanation,
+            state.notes,
         )
         if request.recipe is None and self._has_been_sung(state, result):
             # Another attempt has other lines; its recipe has that attempt's seed.

@@ -240,6 +240,9 @@ class LocalEngine:
         if isinstance(outcome, WorkerFailed):
             notes = getattr(outcome, "__notes__", [])
             logger.error("request %s failed: %s", job.request.id, "\n".join(notes) or outcome)
+        elif isinstance(outcome, SongResult):
+            for note in outcome.notes:
+                logger.warning("request %s: %s", job.request.id, note)
         job.settle(outcome)
 
     async def _supervise(self, setup: Setup) -> None:

@@ -65,19 +65,22 @@ class ServedModels:
         from PIL import Image
 
         request = SongRequest("warm-up", user=0, server=None, kind="", generation=GenerationRequest())
-        seen = self.describe([Image.new("RGB", (64, 64), "white")])
+        seen = self.describe([(Image.new("RGB", (64, 64), "white"),)])
         self.write([RequestState(request, 0.0, request.generation, seen)])
 
-    def decode(self, picture: bytes) -> Image.Image:
-        from model.pictures import open_picture
+    def decode(self, picture: bytes) -> tuple[Image.Image, ...]:
+        """A file -> the squares of its frames; see ``model.pictures.open_frames``."""
+        from model.pictures import open_frames
 
         # A square is all that is needed from here on; the whole picture may be 150 MB.
-        return self._describer.preprocessing.square(open_picture(picture, self._max_pixels))
+        square = self._describer.preprocessing.square
+        return tuple(map(square, open_frames(picture, self._max_pixels)))
 
-    def describe(self, pictures: Sequence[Image.Image]) -> Description:
+    def describe(self, pictures: Sequence[tuple[Image.Image, ...]]) -> Description:
         from model import pipeline
 
-        return self._run(lambda: pipeline.describe(self._describer, pictures))
+        frames = [frame for picture in pictures for frame in picture]
+        return self._run(lambda: pipeline.describe(self._describer, frames))
 
     def write(self, states: Sequence[RequestState]) -> list[Written]:
         from model import pipeline

@@ -56,6 +56,7 @@ class SongResult:
         seconds: how long each stage took ("queue", "decode", "caption", "write").
         recipe: see ``model.recipe``; "" from models that have none.
         explanation: why it is as it is, where that was asked for.
+        notes: for the log: what was odd about the pictures.
     """
 
     caption: str | None
@@ -67,6 +68,7 @@ class SongResult:
     seconds: Mapping[str, float] = field(default_factory=dict)
     recipe: str = ""
     explanation: Explanation | None = None
+    notes: tuple[str, ...] = ()
 
 
 class EngineError(Exception):

@@ -266,9 +266,39 @@ async def test_a_format_that_is_not_read_comes_as_png(
     assert opened(picture)[0] == "PNG"
 
 
-async def test_avif_without_a_type_comes_as_png(scene: Scene) -> None:
-    [picture] = await sung(scene, await scene.posts(None, ("image0", drawn("AVIF"))))
-    assert opened(picture) == ("PNG", (768, 768))
+async def test_avif_comes_as_it_was_posted_also_without_a_type(scene: Scene) -> None:
+    for name in ("photo.avif", "image0"):
+        assert await sung(scene, await scene.posts(None, (name, drawn("AVIF")))) == [drawn("AVIF")]
+
+
+@pytest.mark.parametrize("name", ["IMG_0001.HEIC", "image0"])
+async def test_a_phones_heic_is_for_the_worker_that_has_its_extra(
+    scene: Scene, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model.formats.has_heif", lambda: True)
+    heic = ZOO["heic_without_content"][0]()
+    assert await sung(scene, await scene.posts(None, (name, heic))) == [heic]
+
+
+async def test_without_it_a_phones_heic_comes_as_png_from_discord(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heif = pytest.importorskip("pillow_heif", reason="the loopback's proxy reads HEIC with the extra heif")
+    heif.register_heif_opener()
+    monkeypatch.setattr("model.formats.has_heif", lambda: False)
+    data = io.BytesIO()
+    heif.from_pillow(Image.new("RGB", (64, 64), "red")).save(data)
+    [picture] = await sung(scene, await scene.posts(None, ("IMG_0001.HEIC", data.getvalue())))
+    assert opened(picture)[0] == "PNG"
+
+
+async def test_where_nobody_reads_a_phones_heic_the_sentence_says_what_it_is(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model.formats.has_heif", lambda: False)
+    posted = await scene.posts(None, ("IMG_0001.HEIC", ZOO["heic_without_content"][0]()))
+    reply = await scene.server.wait_for_reply(posted)
+    assert reply.content.startswith("That picture is a HEIC, which I cannot open here: post it as a JPEG.")
 
 
 @pytest.mark.parametrize("trouble", [{"status": 503}, {"status": 415}, {"drop": True}])

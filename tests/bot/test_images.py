@@ -360,11 +360,17 @@ def test_every_picture_of_the_zoo_would_be_sent_on() -> None:
 @given(st.binary(max_size=32))
 @example(b"RIFF\0\0\0\0WAVE")
 @example(b"GIF88a")
+@example(b"\0\0\0\x0cftypavif")
+@example(b"\0\0\0\x14ftypmp42\0\0\0\0isom")
+@example(b"BM words")
 @example(b"%PDF-1.7\xff\xd8\xff")
 def test_what_begins_differently_is_no_picture(data: bytes) -> None:
     begins = data[:3] == b"\xff\xd8\xff" or data[:6] in (b"GIF87a", b"GIF89a")
     assert is_picture(data) == (
-        begins or data[:8] == b"\x89PNG\r\n\x1a\n" or data[:4] + data[8:12] == b"RIFFWEBP"
+        begins
+        or data[:8] == b"\x89PNG\r\n\x1a\n"
+        or data[:4] + data[8:12] == b"RIFFWEBP"
+        or data[4:12] == b"ftypavif"
     )
 
 
@@ -632,6 +638,7 @@ async def test_neither_the_log_nor_the_sentence_names_the_file(
     "sentence",
     [
         images.NOT_A_PICTURE,
+        images.HEIC,
         images.EMPTY,
         images.NOT_FROM_DISCORD,
         images.LEADS_ELSEWHERE,

@@ -51,6 +51,13 @@ def test_a_picture_told_by_its_looks_gives_the_mood_where_none_was_said(
     assert mood(writer, Description(night.text), None) is None
 
 
+def test_frames_of_which_the_same_is_said_are_told_once(describer: ImageDescriber, photograph: Path) -> None:
+    assert describe(describer, [BLACK, BLACK]).text == "something black in the night"
+    both = describe(describer, [open_picture(photograph), BLACK])
+    assert both.text is not None
+    assert both.text.endswith("; something black in the night")
+
+
 def test_a_song_is_written_again_and_has_none_of_the_forbidden_words(writer: LyricsGenerator) -> None:
     forbidden = frozenset({"dog"})
     asked = GenerationRequest(seed=5, forbidden=forbidden)

@@ -208,6 +208,19 @@ def test_caption_goes_on_after_a_bad_file(photograph: Path, tmp_path: Path) -> N
     assert str(bad) in result.stderr
 
 
+def test_an_animation_is_captioned_by_what_it_shows(photograph: Path, tmp_path: Path) -> None:
+    """It begins black."""
+    with Image.open(photograph) as picture:
+        small = picture.convert("RGB").resize((96, 96))
+    black = Image.new("RGB", small.size)
+    black.save(tmp_path / "a.webp", save_all=True, append_images=[small, small], lossless=True)
+    small.save(tmp_path / "a.tiff")
+    result = run("caption", tmp_path / "a.webp", tmp_path / "a.tiff")
+    assert result.exit_code == 0, result.output
+    animated, still = (line.partition("\t")[2] for line in result.stdout.splitlines())
+    assert animated == still
+
+
 @pytest.fixture
 def bad_files(tmp_path: Path, photograph: Path) -> dict[str, Path]:
     files = {name: tmp_path / f"{name}.jpg" for name in ("missing", "empty", "text", "truncated", "pixel")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import resource
 import signal
@@ -40,7 +41,9 @@ class Stub:
             case "exit":
                 sys.exit(value)
             case "bad":
-                raise BadInput("The picture is damaged: it could not be decoded.")
+                raise BadInput("The picture is damaged: save the JPEG again, or take another picture.")
+            case "odd":
+                logging.getLogger("model.pictures").warning("The picture is odd.")
             case "allocate":
                 bytearray(int(value))
             case "slow":

@@ -103,6 +103,17 @@ async def test_a_damaged_picture_is_the_askers_fault(engine: LocalEngine) -> Non
         await write(engine, request("good", "bad"))
 
 
+async def test_what_is_odd_about_a_picture_is_logged_with_its_request(
+    engine: LocalEngine, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    asked = request("odd")
+    await write(engine, asked)
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        f"request {asked.id}: The picture is odd."
+    ]
+    assert "odd" not in capfd.readouterr().err
+
+
 async def test_a_picture_that_needs_too_much_memory_is_refused(engine: LocalEngine, counts: Counts) -> None:
     before = counts.restarts
     with pytest.raises(BadPicture, match="too much memory"):

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from model.beam import Caption
 from model.errors import BadInput
+from model.formats import SUFFIXES
 from model.image_describer import ImageDescriber
 from model.lyrics_generator import LyricsGenerator
 from model.pictures import open_picture
@@ -27,7 +28,6 @@ from training.evaluation.metrics import CiderD, tokenize
 # Longest side of an embedded picture, in pixels: sharp at the width it is shown, about 30 kB.
 THUMBNAIL = 480
 _QUALITY = 80
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif")
 # Where there is no picture to darken, attention is laid on in this colour.
 _HEAT = (203, 94, 48)
 _DARKEST = 190
@@ -200,11 +200,11 @@ def _small(picture: Image.Image) -> Image.Image:
 
 def _folder(images: Path) -> list[str]:
     try:
-        names = sorted(path.name for path in images.iterdir() if path.suffix.lower() in _SUFFIXES)
+        names = sorted(path.name for path in images.iterdir() if path.suffix.lower() in SUFFIXES)
     except OSError as error:
         raise BadInput(f"{images} cannot be read: {error.strerror}.") from error
     if not names:
-        raise BadInput(f"{images} holds no JPEG, PNG, WebP or GIF pictures.")
+        raise BadInput(f"{images} holds no pictures: put JPEG, PNG, WebP or GIF files into it.")
     return names
 
 
