@@ -14,10 +14,14 @@ from hypothesis import settings
 
 if TYPE_CHECKING:
     from model.lyrics_generator import LyricsGenerator
+    from training.corpora.rhymes import Rhymes
+    from training.evaluation.verse import Dictionary
 
 ROOT = Path(__file__).parent.parent
 # One thread a test process: the machines that run this are small and shared.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Of the many processes that tests start, the first one compiles the program for all.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # The same examples in every run, so that a red run is about the change at hand, and not too many of
 # them; HYPOTHESIS_PROFILE=search looks for new ones. None has a deadline: the machine may be busy.
 settings.register_profile("repeatable", derandomize=True, print_blob=True, deadline=None, max_examples=50)
@@ -25,9 +29,21 @@ settings.register_profile("search", print_blob=True, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
+# The longest files, longest first.
+LONGEST = (
+    "test_walkthrough.py",
+    "test_trainers.py",
+    "test_captioner_trainer.py",
+    "test_reader.py",
+    "test_black_box.py",
+    "test_signals.py",
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest file comes first: two processes that share the files end at about the same time."""
-    items.sort(key=lambda item: item.path.name != "test_walkthrough.py")
+    """The longest files come first: two processes that share the files end at about the same time."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(LONGEST)))
 
 
 def real_data() -> Path | None:
@@ -57,6 +73,29 @@ def nltk_data() -> None:
     absent = missing(default_folder())
     if absent:
         pytest.skip(f"NLTK's {', '.join(absent)} are not here: run `songwriter data nltk`")
+
+
+@pytest.fixture(scope="session")
+def dictionary(nltk_data: None) -> Dictionary:
+    from training.evaluation.verse import Dictionary
+
+    return Dictionary()
+
+
+@pytest.fixture(scope="session")
+def rhymes(nltk_data: None) -> Rhymes:
+    from training.corpora.rhymes import Rhymes
+
+    return Rhymes()
+
+
+@pytest.fixture(scope="module")
+def word_lists_read_once(dictionary: Dictionary, rhymes: Rhymes) -> Iterator[None]:
+    """For tests of commands, each of which reads NLTK's word lists, which takes seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        for made in (dictionary, rhymes):
+            patch.setattr(type(made), "__init__", lambda self, made=made: vars(self).update(vars(made)))
+        yield
 
 
 @pytest.fixture(scope="session")

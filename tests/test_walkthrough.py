@@ -78,7 +78,7 @@ class Walk:
 
 
 @pytest.fixture(scope="module")
-def walk(tmp_path_factory: pytest.TempPathFactory, nltk_data: None) -> Iterator[Walk]:
+def walk(tmp_path_factory: pytest.TempPathFactory, word_lists_read_once: None) -> Iterator[Walk]:
     folder = tmp_path_factory.mktemp("walk")
     prepare(folder)
     with pytest.MonkeyPatch.context() as patch, serving(invented.tracks(SONGS)) as server:
