@@ -70,6 +70,31 @@ def test_a_row_that_comes_again_is_there_once(tmp_path: Path) -> None:
     assert not (tmp_path / "log.csv").exists()
 
 
+def test_a_picture_is_drawn_now_and_then_and_at_the_end(tmp_path: Path) -> None:
+    now = 0.0
+    curves = Curves(tmp_path, PANELS, lambda: now)
+    picture = tmp_path / "curves.png"
+
+    def drawn() -> bool:
+        found = picture.exists()
+        picture.unlink(missing_ok=True)
+        return found
+
+    curves.add(row(1))
+    assert drawn()
+    now = 9.0
+    curves.add(row(2))
+    assert not drawn()
+    now = 11.0
+    curves.add(row(3))
+    assert drawn()
+    curves.finish()
+    assert not drawn()
+    curves.add(row(4))
+    curves.finish()
+    assert drawn()
+
+
 @pytest.mark.parametrize("text", ["a,b\n1,2\n", "step,minutes\nx,1\n", "step,minutes\n1\n"])
 def test_another_files_log_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "log.csv").write_text(text)

@@ -1,11 +1,12 @@
-"""What a run looks like as it goes: a CSV row and a new picture at every validation."""
+"""What a run looks like as it goes: a CSV row at every validation, and a picture of them all."""
 
 from __future__ import annotations
 
 import csv
 import io
 import math
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ LOG, PICTURE = "log.csv", "curves.png"
 
 # Inches, and dots an inch.
 _PANEL, _DPI = (5.5, 3.8), 100
+# Seconds from one picture to the next: a short run would draw for longer than it learns.
+_PAUSE = 10.0
 
 
 @dataclass(frozen=True)
@@ -33,10 +36,19 @@ class Panel:
 
 
 class Curves:
-    """A run's log. Its first column is ``step``, one of the others ``minutes``."""
+    """A run's log. Its first column is ``step``, one of the others ``minutes``.
 
-    def __init__(self, run: Path, panels: Sequence[Panel]) -> None:
+    Args:
+        run: the folder.
+        panels: of the picture.
+        clock: gives the time in seconds.
+    """
+
+    def __init__(
+        self, run: Path, panels: Sequence[Panel], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.run, self.panels = run, panels
+        self._clock, self._next, self._stale = clock, -math.inf, False
 
     def begin(self, step: int) -> None:
         """Keep what an earlier process logged up to this step; 0 begins anew.
@@ -73,10 +85,18 @@ class Curves:
         return rows
 
     def add(self, row: dict[str, Any]) -> None:
-        """Append a row and draw the picture anew."""
+        """Append a row, and draw the picture anew unless that was just done."""
         before = self.rows() if (self.run / LOG).exists() else []
         self._write([*before, {name: _short(value) for name, value in row.items()}])
-        self._draw()
+        self._stale = True
+        if self._clock() >= self._next:
+            self.finish()
+
+    def finish(self) -> None:
+        """Draw the picture if it lacks a row."""
+        if self._stale:
+            self._draw()
+            self._next, self._stale = self._clock() + _PAUSE, False
 
     def _write(self, rows: Sequence[dict[str, Any]]) -> None:
         text = io.StringIO(newline="")

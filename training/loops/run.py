@@ -196,6 +196,7 @@ class TrainingRun:
                     break
             if not self._over(learner):
                 self._write_state()
+            self.curves.finish()
             if self._stopped:
                 raise KeyboardInterrupt
         return self.progress.best
