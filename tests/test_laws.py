@@ -111,6 +111,15 @@ def test_a_room_knows_nothing_of_those_above_it(room: str, never: set[str]) -> N
     assert not [one for one in known for other in never if f"{one}.".startswith(f"{other}.")]
 
 
+@pytest.mark.parametrize(
+    ("room", "never"), [("model", {"aiohttp", "discord", "nltk"}), ("training", {"discord"})]
+)
+def test_a_room_needs_no_package_of_another(room: str, never: set[str]) -> None:
+    inside = [path for name, path in modules().items() if name.startswith(f"{room}.")]
+    assert inside
+    assert not {name.partition(".")[0] for path in inside for name in imports_of(path)} & never
+
+
 def test_nothing_of_the_bot_but_its_command_line_knows_of_training() -> None:
     users = {name for name, others in graph().items() if any(one.startswith("training") for one in others)}
     assert not [name for name in users if not name.startswith(("training", "bot.cli"))]
@@ -130,22 +139,12 @@ def test_the_bot_is_free_of_torch() -> None:
     assert not {"torch", "timm", "torchvision", "nltk", "onnxruntime"} & imported("bot.app")
 
 
-def test_the_models_know_nothing_of_discord_or_training() -> None:
-    names = [name for name in modules() if name.startswith("model.")]
-    assert not {"discord", "aiohttp", "training", "bot", "nltk"} & imported(*names)
-
-
 def test_text_policy_is_free_of_torch() -> None:
     parts = (
         "text", "lexicon", "keywords", "mood", "ranking", "decoding", "sampling", "vocabulary", "pictures",
         "rhyme", "request", "recipe", "explanation", "pipeline",
     )  # fmt: skip
     assert "torch" not in imported(*(f"model.{part}" for part in parts))
-
-
-def test_training_knows_nothing_of_the_bot() -> None:
-    names = [name for name in modules() if name.startswith("training.")]
-    assert not {"bot", "discord"} & imported(*names)
 
 
 def test_the_code_reaches_into_no_pickle() -> None:
