@@ -1,6 +1,5 @@
 """Moods of pictures and of words, and steering towards one."""
 
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,11 +9,12 @@ from hypothesis import strategies as st
 from model.conditioning import Conditioning, ConditioningState
 from model.lexicon import Lexicon
 from model.mood import MOODS, SIGNS, leaning, light, mood_of, signs, suggested
+from tests.shipped import LEXICON
 
 
 @pytest.fixture(scope="module")
-def lexicon(checkpoints: Path) -> Lexicon:
-    return Lexicon.load(checkpoints / "lexicon.json.xz")
+def lexicon() -> Lexicon:
+    return LEXICON
 
 
 def suggested_by(lexicon: Lexicon, caption: str | None, *colour: int) -> str | None:

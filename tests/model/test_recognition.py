@@ -17,15 +17,14 @@ from model.encoder import Encoder
 from model.errors import BadCheckpoint
 from model.image_describer import ImageDescriber
 from model.keywords import RARE, extract, sung
-from model.lexicon import Lexicon
 from model.pictures import open_picture
 from model.recognition import ImageNetClassifier, Recognition, Thing, colours, lighting, look
 from tests.bench.pictures import drawn
+from tests.shipped import LEXICON
 from training.corpora.flickr8k import read_split
 from training.loops.names import build, class_words
 
 SHIPPED = Path(__file__).parents[2] / "data" / "checkpoints"
-LEXICON = Lexicon.load(SHIPPED / "lexicon.json.xz")
 CAPTION = "a man in a red shirt is standing in the grass"
 
 

@@ -13,13 +13,14 @@ from bot.cli.main import main
 from model.lexicon import Lexicon
 from model.lyrics_generator import PARTS
 from model.mood import MOODS, SIGNS
+from tests.shipped import LEXICON
 from training.evaluation import moods
 from training.evaluation.moods import by_lexicon, grown, labelled, trained, without
 
 
 @pytest.fixture(scope="module")
-def lexicon(checkpoints: Path) -> Lexicon:
-    return Lexicon.load(checkpoints / "lexicon.json.xz")
+def lexicon() -> Lexicon:
+    return LEXICON
 
 
 def test_a_lexicon_grown_from_wordnet_hears_what_is_plain(nltk_data: None) -> None:
