@@ -44,6 +44,12 @@ GOLDEN = {
 }
 
 
+@pytest.fixture(scope="module")
+def encoder() -> Encoder:
+    """As no frozen run changes it."""
+    return Encoder(BACKBONE)
+
+
 def invented(folder: Path, channels: int) -> Flickr:
     """Nine plain walls, five captions each, and activations drawn at random in the place of an encoder's."""
     draw = np.random.default_rng(0)
@@ -73,9 +79,8 @@ def trainer(walls: Flickr, encoder: Encoder, run: Path, options: CaptionerOption
 
 
 @pytest.mark.parametrize("name", GOLDEN)
-def test_losses_are_what_they_were(tmp_path: Path, name: str) -> None:
+def test_losses_are_what_they_were(tmp_path: Path, encoder: Encoder, name: str) -> None:
     options, expected = GOLDEN[name]
-    encoder = Encoder(BACKBONE)
     walls = invented(tmp_path, encoder.channels)
     learner = trainer(walls, encoder, tmp_path / "run", replace(options, patience=options.epochs))
     learner.train()
@@ -88,27 +93,28 @@ def test_losses_are_what_they_were(tmp_path: Path, name: str) -> None:
     assert losses == pytest.approx(expected, abs=2e-4)
 
 
-# Three steps a pass: stopped after a whole one, and in the middle of another.
-@pytest.mark.parametrize("steps", [6, 8])
-def test_a_resumed_captioner_equals_an_uninterrupted_one(tmp_path: Path, steps: int) -> None:
+def test_a_resumed_captioner_equals_an_uninterrupted_one(tmp_path: Path, encoder: Encoder) -> None:
     options = replace(OPTIONS, epochs=4, dropout=0.3, patience=9)
-    encoder = Encoder(BACKBONE)
     walls = invented(tmp_path, encoder.channels)
     whole = trainer(walls, encoder, tmp_path / "whole", options)
     whole.train()
-    trainer(walls, encoder, tmp_path / "half", options).train(max_steps=steps)
-    resumed = trainer(walls, encoder, tmp_path / "half", options)
+    # Three steps a pass: stopped after a whole one, and in the middle of another.
+    for steps in (6, 2):
+        part = trainer(walls, encoder, tmp_path / "parts", options)
+        assert part.resume() == (steps == 2)
+        part.train(max_steps=steps)
+    resumed = trainer(walls, encoder, tmp_path / "parts", options)
     assert resumed.resume()
+    assert resumed.run.progress.step == 8
     resumed.train()
     for name, weights in whole.decoder.state_dict().items():
         assert torch.equal(weights, resumed.decoder.state_dict()[name]), name
     assert resumed.run.progress.step == 12
 
 
-def test_a_state_of_before_goes_on(tmp_path: Path) -> None:
+def test_a_state_of_before_goes_on(tmp_path: Path, encoder: Encoder) -> None:
     """Captioners used to note the pass to come and the best one instead of what they had waited."""
     options = replace(OPTIONS, epochs=4, dropout=0.3, patience=2)
-    encoder = Encoder(BACKBONE)
     walls = invented(tmp_path, encoder.channels)
     whole = trainer(walls, encoder, tmp_path / "whole", options)
     whole.train(max_steps=9)

