@@ -20,8 +20,7 @@ import pytest_asyncio
 
 from bot.cli.console import BAD_CONFIGURATION, BAD_DATA, UNAVAILABLE
 from tests.bot import reader
-from tests.bot.program import HIDDEN_ADDRESS, Program, by_connector, by_hosts, no_hosts, running
-from tests.bot.test_contract import BUTTONS
+from tests.bot.program import Program, by_connector, by_hosts, no_hosts, running
 from tests.conftest import ROOT
 from tests.discord import Channel, Guild, LoopbackDiscord, Message, User
 from tests.zoo import photograph as small_photograph
@@ -39,8 +38,6 @@ workers = 1
 path = "songwriter.sqlite3"
 """
 TOKEN = {"DISCORD_TOKEN": "x.y.z"}
-# The photograph is of an astronaut, smiling, in her suit.
-SEEN = {"woman", "man", "girl", "boy", "person", "people", "child", "lady"}
 
 
 @dataclass
@@ -70,15 +67,6 @@ def config(tmp_path: Path) -> Path:
 @pytest_asyncio.fixture
 async def place() -> AsyncIterator[Place]:
     async with LoopbackDiscord.running() as server:
-        yield Place.on(server)
-
-
-@pytest_asyncio.fixture
-async def hidden_place(tmp_path: Path) -> AsyncIterator[Place]:
-    """Where a hosts file leads to."""
-    if reason := no_hosts(tmp_path):
-        pytest.skip(reason)
-    async with LoopbackDiscord.running(HIDDEN_ADDRESS, 443) as server:
         yield Place.on(server)
 
 
@@ -132,33 +120,6 @@ def python_module(*arguments: str, **environment: str) -> subprocess.CompletedPr
     )
 
 
-async def looks_and_sings(place: Place, program: Program, photograph: Path) -> None:
-    await program.ready(place.server)
-    posted = await place.posts(photograph.read_bytes(), "astronaut.png")
-    reply = await place.server.wait_for_reply(posted, 60)
-    *stanza, facts = reply.content.splitlines()
-    assert len(stanza) == 4
-    assert facts.startswith("-# ")
-    assert SEEN & {*facts.split()}, facts
-    await place.server.wait_until(lambda: len(reply.reactions) == 2)
-    assert [part["label"] for part in reply.buttons] == BUTTONS
-    program.signal(signal.SIGTERM)
-    assert await program.ended() == 0
-    assert place.server.token not in program.log
-
-
-async def test_the_normal_command_answers_a_photograph(
-    hidden_place: Place, config: Path, photograph: Path
-) -> None:
-    """Unmodified: it finds Discord by name, and trusts it by ``SSL_CERT_FILE``.
-
-    Where that cannot be tried, ``test_light`` has a photograph and the shipped models, too.
-    """
-    server = hidden_place.server
-    async with running(by_hosts(config), config.parent, server.token, server.ca_file) as program:
-        await looks_and_sings(hidden_place, program, photograph)
-
-
 async def test_a_signal_lets_it_finish(place: Place, config: Path) -> None:
     async with started(place, config) as program:
         await program.ready(place.server)
@@ -170,16 +131,6 @@ async def test_a_signal_lets_it_finish(place: Place, config: Path) -> None:
         assert len(program.workers) == 1
         assert not place.server.gateway.connections
         assert " WARNING " not in program.log
-
-
-async def test_a_second_signal_ends_it_at_once(place: Place, config: Path) -> None:
-    async with started(place, config) as program:
-        await program.ready(place.server)
-        await busy(place, program, 30)
-        program.signal(signal.SIGINT)
-        await program.says("stopping")
-        program.signal(signal.SIGTERM)
-        assert await program.ended(3) == 1
 
 
 async def test_nothing_acknowledged_is_lost_when_it_is_killed(place: Place, config: Path) -> None:

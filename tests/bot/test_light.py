@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.bot.program import by_connector, running
-from tests.bot.test_black_box import Place, looks_and_sings
+from tests.bot.program import HIDDEN_ADDRESS, Program, by_connector, by_hosts, no_hosts, running
+from tests.bot.test_black_box import Place
+from tests.bot.test_contract import BUTTONS
 from tests.conftest import ROOT
 from tests.discord import LoopbackDiscord
 
@@ -34,6 +36,8 @@ sys.meta_path[sys.meta_path.index(PathFinder)] = Hiding
 """
 # sqlite-utils takes pandas where it is.
 TRIED_BY_OTHERS = {"pandas"}
+# The photograph is of an astronaut, smiling, in her suit.
+SEEN = {"woman", "man", "girl", "boy", "person", "people", "child", "lady"}
 
 
 @pytest.fixture
@@ -71,12 +75,31 @@ def test_sing_lyrics_and_caption_ask_for_nothing_else(bare: Path, photograph: Pa
     assert missed(bare) <= TRIED_BY_OTHERS
 
 
+async def looks_and_sings(place: Place, program: Program, photograph: Path) -> None:
+    await program.ready(place.server)
+    posted = await place.posts(photograph.read_bytes(), "astronaut.png")
+    reply = await place.server.wait_for_reply(posted, 60)
+    *stanza, facts = reply.content.splitlines()
+    assert len(stanza) == 4
+    assert facts.startswith("-# ")
+    assert SEEN & {*facts.split()}, facts
+    await place.server.wait_until(lambda: len(reply.reactions) == 2)
+    assert [part["label"] for part in reply.buttons] == BUTTONS
+    program.signal(signal.SIGTERM)
+    assert await program.ended() == 0
+    assert place.server.token not in program.log
+
+
 @pytest.mark.asyncio
 async def test_nor_does_the_bot(bare: Path, photograph: Path) -> None:
+    """Where it can be tried, it is the normal command, which finds Discord by name and its authority in
+    ``SSL_CERT_FILE``.
+    """
     config = bare / "config.toml"
     config.write_text('[discord]\npicture_channels = "all"\n[engine]\nworkers = 1\n')
-    async with LoopbackDiscord.running() as server:
-        command = by_connector(config, server, None)
+    hidden = not no_hosts(bare)
+    async with LoopbackDiscord.running(*((HIDDEN_ADDRESS, 443) if hidden else ())) as server:
+        command = by_hosts(config) if hidden else by_connector(config, server, None)
         async with running(command, bare, server.token, server.ca_file, [bare]) as program:
             await looks_and_sings(Place.on(server), program, photograph)
     assert missed(bare) <= TRIED_BY_OTHERS

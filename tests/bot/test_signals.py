@@ -41,17 +41,6 @@ async def test_a_second_bot_on_the_same_database_says_so_and_ends(place: Place, 
         assert done.returncode == 0, done.stderr
 
 
-async def test_a_bot_that_was_killed_leaves_no_claim(place: Place, config: Path) -> None:
-    async with started(place, config) as program:
-        await program.ready(place.server)
-        program.signal(signal.SIGKILL)
-        await program.ended(5)
-    async with started(place, config) as program:
-        await program.ready(place.server)
-        program.signal(signal.SIGTERM)
-        assert await program.ended() == 0
-
-
 # Signals
 
 
@@ -109,11 +98,11 @@ async def test_workers_that_are_still_starting_are_gone_with_the_process(
         assert "Traceback" not in program.log
 
 
-async def test_a_second_signal_takes_busy_workers_along(place: Place, config: Path) -> None:
+async def test_a_second_signal_ends_it_at_once_and_its_busy_workers_too(place: Place, config: Path) -> None:
     async with started(place, config) as program:
         await program.ready(place.server)
         await busy(place, program, 30)
-        program.signal(signal.SIGTERM)
+        program.signal(signal.SIGINT)
         await program.says("stopping")
         program.signal(signal.SIGTERM)
         assert await program.process.wait() == 1
