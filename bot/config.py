@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from model.conditioning import DEFAULT_STYLE, DEFAULT_TEMPERATURE, MAX_LINES, STYLES
+from model.emoji import plain
 from model.text import fold, words
 
 TOKEN, TOKEN_FILE = "DISCORD_TOKEN", "DISCORD_TOKEN_FILE"
@@ -82,7 +83,7 @@ class Discord(_Table):
     @field_validator("reactions")
     @classmethod
     def _distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(value)) != len(value) or not 2 <= len(value) <= _MAX_REACTIONS:
+        if len({*map(plain, value)}) != len(value) or not 2 <= len(value) <= _MAX_REACTIONS:
             raise ValueError(f"name 2 to {_MAX_REACTIONS} different reactions, the best first")
         if not all(_EMOJI.fullmatch(emoji) for emoji in value):
             raise ValueError('a reaction is an emoji such as "👍" or "<:name:123456789012345678>"')

@@ -14,8 +14,10 @@ from discord.ext import commands
 
 from bot.preferences import in_force
 from bot.store import ServerSettings, StoreError
+from bot.store.reactions import kept
 from bot.ui.buttons import output_shown
 from bot.ui.retries import persistently
+from model.emoji import plain
 
 if TYPE_CHECKING:
     from bot.client import SongwriterBot
@@ -37,17 +39,17 @@ class Ratings(commands.Cog):
     async def on_raw_reaction_add(self, payload: discord.RawReactionActionEvent) -> None:
         if self._is_own(payload.user_id):
             return
-        reaction, server = str(payload.emoji), payload.guild_id
+        server, meant = payload.guild_id, plain(str(payload.emoji))
 
         def rates(own: ServerSettings) -> bool:
             here = in_force(server, own, self.bot.resources.config)
-            return here.ratings and reaction in here.reactions
+            return here.ratings and meant in map(plain, here.reactions)
 
         is_bot = payload.member is not None and payload.member.bot
         async with self._turn(payload.message_id):
             await self._attach(payload)
             await self.bot.store.add_rating(
-                payload.message_id, payload.user_id, reaction, is_bot=is_bot, server=server, rates=rates
+                payload.message_id, payload.user_id, _kept(payload), is_bot=is_bot, server=server, rates=rates
             )
 
     @commands.Cog.listener()
@@ -55,7 +57,7 @@ class Ratings(commands.Cog):
         if self._is_own(payload.user_id):
             return
         async with self._turn(payload.message_id):
-            await self.bot.store.remove_rating(payload.message_id, payload.user_id, str(payload.emoji))
+            await self.bot.store.remove_rating(payload.message_id, payload.user_id, _kept(payload))
 
     @commands.Cog.listener()
     async def on_raw_reaction_clear(self, payload: discord.RawReactionClearEvent) -> None:
@@ -65,7 +67,9 @@ class Ratings(commands.Cog):
     @commands.Cog.listener()
     async def on_raw_reaction_clear_emoji(self, payload: discord.RawReactionClearEmojiEvent) -> None:
         async with self._turn(payload.message_id):
-            await self.bot.store.clear_ratings(payload.message_id, str(payload.emoji))
+            for burst in (False, True):
+                reaction = kept(str(payload.emoji), burst=burst)
+                await self.bot.store.clear_ratings(payload.message_id, reaction)
 
     def _turn(self, message: int) -> asyncio.Lock:
         """Held by the event of a message that is dealt with; the others wait in their order."""
@@ -94,3 +98,7 @@ class Ratings(commands.Cog):
 
     def _is_own(self, user: int) -> bool:
         return self.bot.user is not None and user == self.bot.user.id
+
+
+def _kept(payload: discord.RawReactionActionEvent) -> str:
+    return kept(str(payload.emoji), burst=payload.burst)

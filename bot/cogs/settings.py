@@ -18,6 +18,7 @@ from bot.store import ServerSettings
 from bot.ui.deferral import think
 from bot.ui.permissions import may_reply
 from bot.ui.refusals import Refusal
+from model.emoji import plain
 
 if TYPE_CHECKING:
     from bot.client import SongwriterBot
@@ -98,7 +99,7 @@ class Settings(commands.GroupCog, group_name="settings", group_description="How 
         self, interaction: Interaction, good: Range[str, 1, 64], bad: Range[str, 1, 64]
     ) -> None:
         pair = (_emoji(good), _emoji(bad))
-        if pair[0] == pair[1]:
+        if plain(pair[0]) == plain(pair[1]):
             raise Refusal("Name two different emoji.")
         await self._change(interaction, lambda settings: replace(settings, reactions=pair))
 
@@ -146,8 +147,8 @@ def _emoji(text: str) -> str:
         Refusal: the text is no emoji.
     """
     emoji = discord.PartialEmoji.from_str(text.strip())
-    plain = emoji.is_unicode_emoji()
+    is_unicode = emoji.is_unicode_emoji()
     # Letters and digits alone are no emoji; Discord itself refuses the rest when I react with it.
-    if plain and (emoji.name.isascii() or any(c.isalnum() for c in emoji.name)):
+    if is_unicode and (emoji.name.isascii() or any(c.isalnum() for c in emoji.name)):
         raise Refusal(f"{discord.utils.escape_markdown(text[:20])} is not an emoji.")
     return str(emoji)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 from bot.store.pseudonyms import Pseudonyms
+from bot.store.reactions import given, meant
 from bot.store.records import Stats, Tally
 
 # The other columns are those of the row with max(id): https://sqlite.org/lang_select.html#bareagg.
@@ -45,6 +47,7 @@ def rating_rows(connection: sqlite3.Connection) -> Iterator[dict[str, Any]]:
         known = {
             "output": row["id"],
             "person": names.person(row["rater"]),
+            "reaction": meant(row["reaction"]),
             "self_rating": row["rater"] == row["user"],
             "bot": bool(row["bot"]),
             "rated_at": _iso(row["rated_at"]),
@@ -68,9 +71,18 @@ def stats(connection: sqlite3.Connection, server: int | None) -> Stats:
     songs, songs_here = connection.execute(_SONGS, (name,)).fetchone()
     ratings = connection.execute(_REACTIONS, (name,)).fetchall()
     return Stats(
-        here=Tally(songs_here, {reaction: here for reaction, _, here in ratings if here}),
-        everywhere=Tally(songs, {reaction: total for reaction, total, _ in ratings}),
+        here=Tally(songs_here, _tallied((reaction, here) for reaction, _, here in ratings if here)),
+        everywhere=Tally(songs, _tallied((reaction, total) for reaction, total, _ in ratings)),
     )
+
+
+def _tallied(counts: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Reactions that count as one together, shown as the first of them was given."""
+    shown: dict[str, str] = {}
+    found: Counter[str] = Counter()
+    for reaction, count in counts:
+        found[shown.setdefault(meant(reaction), given(reaction))] += count
+    return dict(found.most_common())
 
 
 def _iso(moment: float) -> str:

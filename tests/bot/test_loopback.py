@@ -959,6 +959,33 @@ async def test_a_reply_that_was_never_noted_can_be_rated(offline: Scene, cut_off
         assert [output["message"] for output in await offline.outputs()] == [reply.id]
 
 
+async def test_shades_of_an_emoji_count_as_one_and_bursts_are_taken_back_apart(scene: Scene) -> None:
+    server, owner = scene.server, scene.guild.owner
+    pair = {"good": "👍", "bad": "❤"}
+    await (await server.slash(owner, scene.channel, "settings reactions", pair)).answered()
+    reply = await server.wait_for_reply(await scene.posts())
+    await server.wait_until(lambda: {*reply.reactions} == {"👍", "❤"})
+    bob, cleo, dora = map(scene.person, ("bob", "cleo", "dora"))
+    await server.react(reply, bob, "👍🏽")
+    await server.react(reply, cleo, "❤️")
+    await server.react(reply, dora, "👍")
+    await server.react(reply, dora, "👍", burst=True)
+    await server.unreact(reply, dora, "👍", burst=True)
+
+    async def rated(store: Store) -> Any:
+        found = (await store.stats(scene.guild.id)).here.ratings
+        return found if sum(found.values()) == 3 else None
+
+    assert {*(await scene.stored(rated)).values()} == {1, 2}
+    await server.unreact(reply, dora, "👍")
+    await server.unreact(reply, bob, "👍🏽")
+
+    async def one_left(store: Store) -> bool:
+        return (await store.stats(scene.guild.id)).here.ratings == {"❤️": 1}
+
+    await scene.stored(one_left)
+
+
 async def test_a_reaction_to_what_is_no_song_is_nothing(scene: Scene) -> None:
     said = await scene.posts(scene.person("bob"), text="no song")
     own = await scene.server.post(scene.channel, scene.server.bot, "Something else.")

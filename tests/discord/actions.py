@@ -34,40 +34,47 @@ class Actions:
         if not message.ephemeral:
             self._happen("MESSAGE_DELETE", message, {"id": str(message.id)})
 
-    def react(self, message: Message, user: User, emoji: str) -> None:
-        people = message.reactions.get(emoji, [])
+    def react(self, message: Message, user: User, emoji: str, burst: bool = False) -> None:
+        given = message.bursts if burst else message.reactions
+        people = given.get(emoji, [])
         if user in people:
             return
-        if not people:
+        if emoji not in message.emojis:
             message.channel.require(user, add_reactions=True, read_message_history=True)
-            if len(message.reactions) >= MOST_EMOJIS:
+            if len(message.emojis) >= MOST_EMOJIS:
                 raise Refused(30010)
-        message.reactions[emoji] = [*people, user]
+        given[emoji] = [*people, user]
         about: dict[str, Any] = {"message_author_id": str(message.author.id)}
         guild = message.channel.guild
         if guild is not None and user.id in guild.members:
             about["member"] = payloads.full_member(guild.members[user.id])
-        self._reaction("ADD", message, user, emoji, about)
+        self._reaction("ADD", message, user, emoji, burst, about)
 
-    def unreact(self, message: Message, user: User, emoji: str) -> None:
-        people = message.reactions.get(emoji, [])
+    def unreact(self, message: Message, user: User, emoji: str, burst: bool = False) -> None:
+        given = message.bursts if burst else message.reactions
+        people = given.get(emoji, [])
         if user in people:
             people.remove(user)
             if not people:
-                del message.reactions[emoji]
-            self._reaction("REMOVE", message, user, emoji, {})
+                del given[emoji]
+            self._reaction("REMOVE", message, user, emoji, burst, {})
 
     def clear_reactions(self, message: Message, emoji: str | None = None) -> None:
         """Of one emoji, or of all."""
         if emoji is None:
             message.reactions.clear()
+            message.bursts.clear()
             self._reacted("REMOVE_ALL", message, {})
         else:
             message.reactions.pop(emoji, None)
+            message.bursts.pop(emoji, None)
             self._reacted("REMOVE_EMOJI", message, {"emoji": payloads.emoji(emoji)})
 
-    def _reaction(self, what: str, message: Message, user: User, emoji: str, about: dict[str, Any]) -> None:
-        who = {"user_id": str(user.id), "emoji": payloads.emoji(emoji), "type": 0, "burst": False}
+    def _reaction(
+        self, what: str, message: Message, user: User, emoji: str, burst: bool, about: dict[str, Any]
+    ) -> None:
+        kind = {"type": int(burst), "burst": burst}
+        who = {"user_id": str(user.id), "emoji": payloads.emoji(emoji)} | kind
         self._reacted(what, message, who | about)
 
     def _reacted(self, what: str, message: Message, about: dict[str, Any]) -> None:

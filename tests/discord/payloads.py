@@ -184,8 +184,8 @@ def message(message: Message, viewer: User | None = None) -> dict[str, Any]:
         found["message_reference"] = _reference(message.reference)
         gone = message.reference.deleted
         found["referenced_message"] = None if gone else _basic(message.reference, viewer)
-    if message.reactions:
-        found["reactions"] = [_reaction(emoji, people) for emoji, people in message.reactions.items()]
+    if message.emojis:
+        found["reactions"] = [_reaction(message, emoji) for emoji in message.emojis]
     return found
 
 
@@ -244,11 +244,12 @@ def _reference(message: Message) -> dict[str, Any]:
     return found | of_guild(message.channel)
 
 
-def _reaction(emoji_: str, people: list[User]) -> dict[str, Any]:
+def _reaction(message: Message, emoji_: str) -> dict[str, Any]:
+    people, bursts = message.reactions.get(emoji_, []), message.bursts.get(emoji_, [])
     return {
         "emoji": emoji(emoji_),
-        "count": len(people),
-        "count_details": {"normal": len(people), "burst": 0},
+        "count": len(people) + len(bursts),
+        "count_details": {"normal": len(people), "burst": len(bursts)},
         "burst_colors": [],
         "me_burst": False,
         "me": any(person.bot for person in people),

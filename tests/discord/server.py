@@ -279,11 +279,11 @@ class LoopbackDiscord:
     async def delete(self, message: Message) -> None:
         self._actions.delete(message)
 
-    async def react(self, message: Message, user: User, emoji: str) -> None:
-        self._actions.react(message, user, emoji)
+    async def react(self, message: Message, user: User, emoji: str, burst: bool = False) -> None:
+        self._actions.react(message, user, emoji, burst)
 
-    async def unreact(self, message: Message, user: User, emoji: str) -> None:
-        self._actions.unreact(message, user, emoji)
+    async def unreact(self, message: Message, user: User, emoji: str, burst: bool = False) -> None:
+        self._actions.unreact(message, user, emoji, burst)
 
     async def slash(
         self,

@@ -200,7 +200,8 @@ class Message:
     Attributes:
         reference: what it replies to.
         forwarded: the message that it forwards, as it was then and with nothing of its own.
-        reactions: emoji -> who, in order.
+        reactions: emoji -> who, in order; of those that do not burst.
+        bursts: the same of those that do.
         metadata: of the interaction that it answers.
         webhook: sent by a webhook (or as an answer to an interaction).
     """
@@ -225,7 +226,13 @@ class Message:
     timestamp: str = field(default_factory=now)
     edited: str | None = None
     reactions: dict[str, list[User]] = field(default_factory=dict)
+    bursts: dict[str, list[User]] = field(default_factory=dict)
     deleted: bool = False
+
+    @property
+    def emojis(self) -> list[str]:
+        """Those that somebody reacted with, in order."""
+        return [*(self.reactions | self.bursts)]
 
     @property
     def ephemeral(self) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from model.emoji import plain
 from model.errors import BadInput, BadOption
 from training.evaluation.intervals import wilson
 
@@ -30,7 +31,7 @@ class Rating:
         output: which stanza.
         person: a pseudonym.
         server: a pseudonym, "" for a direct message.
-        reaction: an emoji.
+        reaction: an emoji, plain.
         self_rating: by who asked for the stanza.
         bot: by a bot.
         text: the stanza.
@@ -41,6 +42,7 @@ class Rating:
         temperature: 0.1 to 1.2.
         captioner: digest, "" without a picture.
         generator: digest.
+        recipe: of the stanza, "" for none.
     """
 
     output: str
@@ -57,6 +59,7 @@ class Rating:
     temperature: float
     captioner: str
     generator: str
+    recipe: str = ""
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Rating:
@@ -71,6 +74,8 @@ class Rating:
             raise ValueError(temperature)
         named = ("output", "person", "server", "reaction", "text", "mood", "captioner", "generator")
         texts = {name: str(row[name] or "") for name in named}
+        texts["reaction"] = plain(texts["reaction"])
+        texts["recipe"] = str(row.get("recipe") or "")
         keywords = tuple(filter(None, keywords.split(", ") if isinstance(keywords, str) else keywords))
         # Fails for keywords that are no texts, and for half a surrogate pair, which nothing can print.
         "".join((*texts.values(), *keywords)).encode()
@@ -144,14 +149,15 @@ class Scale:
     negative: Sequence[str]
 
     def __post_init__(self) -> None:
-        if both := sorted({*self.positive} & {*self.negative}):
+        if both := sorted({*map(plain, self.positive)} & {*map(plain, self.negative)}):
             raise BadOption(f"{both[0]} cannot be praise and no praise: leave out one of them.")
 
     def is_positive(self, rating: Rating) -> bool | None:
         """Whether a rating is positive; None for a reaction that is not on the scale."""
         chosen = self.chosen.get(rating.server)
         good, bad = (chosen[:1], chosen[1:]) if chosen else (self.positive, self.negative)
-        return True if rating.reaction in good else False if rating.reaction in bad else None
+        given = rating.reaction
+        return True if given in map(plain, good) else False if given in map(plain, bad) else None
 
 
 # Ratings that count, and whether each is positive.
