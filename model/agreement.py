@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 
+from model.keywords import STOPWORDS
 from model.lexicon import Lexicon
 from model.plan import LinePlan, Plan
 
@@ -21,29 +23,26 @@ PEOPLE = _HE | _SHE | _PEOPLE
 _THIRD = ("he", "she", "they", "it")
 _CASES = {"him": "he", "his": "he", "himself": "he", "her": "she", "hers": "she", "herself": "she",
           "them": "they", "their": "they", "theirs": "they", "themselves": "they"}  # fmt: skip
-_OTHER = {"he": {"he": "she", "him": "her", "himself": "herself"}, "she": {"she": "he", "herself": "himself"}}
-
-
-def disagreement(plan: Plan, lexicon: Lexicon) -> int:
-    """How many pronouns of a plan stand for nobody that it names.
-
-    What is named first is the subject; other nouns for people may have their pronouns, too. "It" may
-    stand for any thing, and I, you and we are always there.
-    """
-    return strangers([word for line in plan for word in (*line.inner, line.end)], lexicon)
+_OTHER = {
+    "he": {"he": "she", "him": "her", "his": "her", "himself": "herself"},
+    "she": {"she": "he", "hers": "his", "herself": "himself"},
+}
+# What "an" stands before: "u" and "h" are spoken either way.
+_AN = re.compile(r"[aeio]|u(?!ni|se|su|k)|hour|hon|heir")
 
 
 def strangers(words: Iterable[str], lexicon: Lexicon) -> int:
     """How many pronouns of a text, "his" and "them" included, stand for nobody that is named before.
 
+    What is named first is the subject; other nouns for people may have their pronouns, too. "It" may
+    stand for any thing, and I, you and we are always there.
     An animal or a child is he or she as it is first called, and not the other one from there on.
     """
     named: set[str] = set()
     either: set[str] = set()
     wrong = 0
     for word in words:
-        stem = word.partition("'")[0]
-        pronoun = _CASES.get(stem, stem)
+        pronoun = _pronoun(word)
         if pronoun not in _THIRD:
             found = _pronouns(word, lexicon)
             either |= found if len(found) > 1 else set()
@@ -59,26 +58,52 @@ def strangers(words: Iterable[str], lexicon: Lexicon) -> int:
     return wrong
 
 
-def regendered(plan: Plan, old: str, new: str) -> Plan:
-    """A plan in which a word has taken a person's place: he is she from there on, or she is he.
+def regendered(plan: Plan, old: str, new: str) -> Plan | None:
+    """A plan in which a word has a person's or an animal's place: she is he from there on, or he is she.
 
-    Nothing changes where anybody else could be meant.
+    None where somebody else could be meant, or a line ends in such a pronoun.
     """
-    was, now = _gender(old), _gender(new)
-    others = {_gender(word) for line in plan for word in (*line.inner, line.end) if word != new}
-    if not (was and now) or was == now or was in others:
+    now = _gender(new)
+    wrong = {"he": "she", "she": "he"}.get(now or "", "")
+    said = [_pronoun(word) for line in plan for word in (*line.inner, line.end)]
+    if not wrong or wrong not in said or not (_gender(old) == wrong or old in _ANIMALS):
         return plan
-    return tuple(LinePlan(tuple(_turned(word, was) for word in line.inner), line.end) for line in plan)
+    others = {_gender(word) for line in plan for word in (*line.inner, line.end) if word != new}
+    if wrong in others or any(_pronoun(line.end) == wrong for line in plan):
+        return None
+    return tuple(LinePlan(_turned((*line.inner, line.end), wrong)[:-1], line.end) for line in plan)
+
+
+def articled(found: Sequence[str]) -> list[str]:
+    """Words with "a" and "an" as the first letters of those behind them ask for."""
+    pairs = zip(found, [*found[1:], ""], strict=True)
+    return [
+        ("an" if _AN.match(behind) else "a") if word in ("a", "an") and behind else word
+        for word, behind in pairs
+    ]
 
 
 def _gender(word: str) -> str | None:
     return "he" if word in _HE else "she" if word in _SHE else None
 
 
-def _turned(word: str, pronoun: str) -> str:
-    """The other pronoun for one, "he's" and "him" included."""
-    stem, stop, rest = word.partition("'")
-    return f"{_OTHER[pronoun].get(stem, stem)}{stop}{rest}"
+def _pronoun(word: str) -> str:
+    """Whom a pronoun stands for; the word itself where it is none."""
+    stem = word.partition("'")[0]
+    return _CASES.get(stem, stem)
+
+
+def _turned(found: Sequence[str], pronoun: str) -> tuple[str, ...]:
+    """A line's words with the other pronoun for one, "he's" and "him" included."""
+    turned = []
+    for word, behind in zip(found, [*found[1:], ""], strict=True):
+        stem, stop, rest = word.partition("'")
+        if pronoun == "she" and stem == "her":
+            other = "him" if not behind or behind in STOPWORDS else "his"
+        else:
+            other = _OTHER[pronoun].get(stem, stem)
+        turned.append(f"{other}{stop}{rest}")
+    return tuple(turned)
 
 
 def _pronouns(word: str, lexicon: Lexicon) -> set[str]:

@@ -4,7 +4,7 @@ A plan has for each line its words in their order, as they are to be spelt, and 
 but for those that a network of letters chooses well by itself: articles, whose a thing is, "do" and
 "will". "And", "is" and prepositions are in it: which of them belongs between two words is a person's
 knowledge, or that of a network over words. Any stanza has a plan: so plans are learnt from stanzas that
-people wrote.
+people wrote. A line may be planned whole, too, where it is sure to be nobody else's.
 """
 
 from __future__ import annotations
@@ -46,6 +46,14 @@ Plan = tuple[LinePlan, ...]
 def plan_of(lines: Sequence[str]) -> Plan:
     """The plan of folded lines that are written."""
     return tuple(map(_line_plan, lines))
+
+
+def whole_line(line: str) -> LinePlan:
+    """Every word of a folded line, where a plan has room for them; else its usual plan."""
+    found = words(line)
+    if not 0 < len(found) <= MAX_INNER + 1:
+        return _line_plan(line)
+    return LinePlan(tuple(found[:-1]), found[-1])
 
 
 def telling(word: str) -> bool:

@@ -1,8 +1,10 @@
 """Plans of stanzas that people wrote, for what is near to what those are about.
 
 A plan that a person had holds together as no drawn one does: who is there, what happens, how it ends.
-One is taken whole, and a word of it gives way to one of the picture's that can stand in its place
-(Hashimoto et al., "A Retrieve-and-Edit Framework", NeurIPS 2018). ``training.loops.planbook`` makes the file.
+One is taken whole, and words of it give way to the picture's that can stand in their places, and to others
+(Hashimoto et al., "A Retrieve-and-Edit Framework", NeurIPS 2018). A line that says something else than its
+person did is planned with every word; where none gives way, the generator has to find other little words.
+``training.loops.planbook`` makes the file.
 """
 
 from __future__ import annotations
@@ -14,12 +16,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from model.agreement import regendered
+from model.agreement import articled, regendered
 from model.checkpoint import Array, described, load_checkpoint
 from model.conditioning import MAX_LINES, STYLES
 from model.lexicon import Lexicon
 from model.mood import MOODS
-from model.plan import LinePlan, Plan, outline, planned_words
+from model.plan import LinePlan, Plan, outline, plan_of, planned_words, telling, whole_line
 from model.planner import Brief
 
 KIND = "planbook"
@@ -42,16 +44,23 @@ class Near(NamedTuple):
     """A person's plan, adapted.
 
     Attributes:
-        plan: its lines.
+        plan: its lines; those that have another word than the person had are whole.
+        lines: the stanza that it is the plan of: what the person wrote, adapted.
+        person: what the person wrote.
         syllables: of each line.
         nats: how unlikely the planner found it, on average a word: how hard it is to write to.
-        changed: lines that have another word than the person had.
     """
 
     plan: Plan
+    lines: tuple[str, ...]
+    person: tuple[str, ...]
     syllables: tuple[int, ...]
     nats: float
-    changed: int
+
+    @property
+    def changed(self) -> tuple[bool, ...]:
+        """Of each line whether it has another word than the person had."""
+        return tuple(line != own for line, own in zip(self.lines, self.person, strict=True))
 
 
 class PlanBook:
@@ -59,11 +68,11 @@ class PlanBook:
 
     Args:
         header: of the checkpoint: ``words``, by id from 1, and ``schemes``.
-        arrays: ``tokens``, line by line, each line ended by ``LINE``, ``MAX_LINES`` lines a plan;
-            ``syllables``, (plans, lines); ``forms``, (plans,), see ``form_number``; ``nats``, (plans,), how
-            unlikely the planner finds each, in ``NATS`` a word; ``exchanges``, (plans, lines, 2, 2), of each
-            line a word and a close one that may take its place, and a word and another one, 0 for none; and
-            ``stand_ins``, (words, so many), ids of what can stand in a word's place, the likest first.
+        arrays: ``tokens``, every word, line by line, each line ended by ``LINE``, ``MAX_LINES`` lines a plan;
+            ``forms``, (plans,), see ``form_number``; ``nats``, (plans,), how unlikely the generator finds
+            each, in ``NATS`` a word; ``exchanges``, (plans, lines, so many, 2), of each line words and others
+            that may take their places, the best first, 0 for none; and ``stand_ins``, (words, so many),
+            ids of what can stand in a word's place, the likest first.
         lexicon: word table.
 
     Raises:
@@ -74,7 +83,7 @@ class PlanBook:
         self._words: list[str] = ["", *header["words"].split()]
         self._schemes: list[str] = header["schemes"]
         self._tokens = arrays["tokens"].astype(np.int64)
-        self._syllables, self._nats = arrays["syllables"], arrays["nats"] * NATS
+        self._nats = arrays["nats"] * NATS
         rest, self._moods = np.divmod(arrays["forms"], len(MOODS))
         self._styles, self._rhymes = np.divmod(rest, len(self._schemes))
         self._stand_ins, self._exchanges = arrays["stand_ins"], arrays["exchanges"]
@@ -135,30 +144,30 @@ class PlanBook:
         plan = own
         for keyword in brief.keywords:
             plan = self._with(plan, keyword, brief.keywords)
-        spoken = self._lexicon.sounds.spoken
-        counts = self._syllables[number, : len(own)].tolist()
-        before = [spoken(line) for line in outline(own)]
-        for line, (close, other) in enumerate(self._exchanges[number, : len(own)]):
-            if plan[line] == own[line]:
-                plan = self._saying_else(plan, line, close, brief.keywords)
-            # A line that leaves nothing open could only be what its person wrote.
-            closed = before[line] >= counts[line]
-            if plan[line] == own[line] and (closed or _changed(own, plan) < OTHER_LINES):
-                plan = self._saying_else(plan, line, other, brief.keywords)
-        after = [spoken(line) for line in outline(plan)]
-        syllables = tuple(n + new - old for n, new, old in zip(counts, after, before, strict=True))
-        return Near(plan, syllables, float(self._nats[number]), _changed(own, plan))
+        for line, exchanges in enumerate(self._exchanges[number, : len(own)]):
+            for exchange in exchanges:
+                if plan[line] == own[line]:
+                    plan = self._saying_else(plan, line, exchange, brief.keywords)
+        lines = tuple(" ".join(articled(line.split())) for line in outline(plan))
+        person = outline(own)
+        kept = tuple(
+            usual if line == said else whole_line(line)
+            for line, said, usual in zip(lines, person, plan_of(lines), strict=True)
+        )
+        syllables = tuple(map(self._lexicon.sounds.spoken, lines))
+        return Near(kept, lines, person, syllables, float(self._nats[number]))
 
     def _saying_else(self, plan: Plan, line: int, exchange: Array, keywords: Sequence[str]) -> Plan:
         """The plan with the exchange of one of its lines, where it fits what else is said."""
         old, new = (self._words[number] for number in exchange)
-        said = {self._lexicon.lemma(word) for word in planned_words(plan)}
+        said = {self._lexicon.lemma(word) for word in planned_words(plan) if telling(word)}
         if not old or self._lexicon.lemma(old) in keywords or self._lexicon.lemma(new) in said:
             return plan
         inner = tuple(new if word == old else word for word in plan[line].inner)
         return (*plan[:line], LinePlan(inner, plan[line].end), *plan[line + 1 :])
 
     def _plan(self, number: int) -> Plan:
+        """Every word of a person's lines."""
         begin = 0 if number == 0 else int(self._ends[number - 1, -1]) + 1
         lines = []
         for end in self._ends[number]:
@@ -172,19 +181,22 @@ class PlanBook:
 
         Last words stay, for their rhymes.
         """
-        said = {self._lexicon.lemma(word) for line in plan for word in (*line.inner, line.end)}
+        said = {self._lexicon.lemma(word) for word in planned_words(plan)}
         if keyword in said:
             return plan
         forms = {self._ids[form] for form in self._lexicon.forms(keyword) if form in self._ids}
-        best: tuple[int, str, str] | None = None
+        places = []
         for word in (word for line in plan for word in line.inner):
-            number = self._ids.get(word, LINE)
-            if number == LINE or self._lexicon.lemma(word) in keywords:
+            if self._lexicon.lemma(word) in keywords:
                 continue
-            for rank, other in enumerate(self._stand_ins[number - 1]):
-                if other in forms and (best is None or rank < best[0]):
-                    best = rank, word, self._words[other]
-        return plan if best is None else exchanged(plan, best[1], best[2])
+            for rank, other in enumerate(self._stand_ins[self._ids[word] - 1] if word in self._ids else ()):
+                if other in forms:
+                    places.append((rank, word, self._words[other]))
+        # Of those that are as good the first one.
+        for _, old, new in sorted(places, key=lambda place: place[0]):
+            if (changed := exchanged(plan, old, new)) is not None:
+                return changed
+        return plan
 
     def _index(self) -> dict[str, Ids]:
         """Lemma -> the plans that have it, in order."""
@@ -198,17 +210,18 @@ class PlanBook:
         return {lemma: plans[starts[n] : starts[n + 1]] for lemma, n in numbers.items() if lemma}
 
 
-def _changed(one: Plan, other: Plan) -> int:
-    return sum(line != same for line, same in zip(one, other, strict=True))
-
-
 def form_number(style: str, scheme: int, mood: str, schemes: int) -> int:
     """A plan's style, scheme (by number, of so many) and mood in one number."""
     return (STYLES.index(style) * schemes + scheme) * len(MOODS) + MOODS.index(mood)
 
 
-def exchanged(plan: Plan, old: str, new: str) -> Plan:
-    """A plan with another word in every place but the last ones; its pronouns follow a person."""
+def exchanged(plan: Plan, old: str, new: str) -> Plan | None:
+    """A plan with another word in every place but the last ones; its pronouns follow a person.
+
+    None where they cannot, or where a line ends in the old word.
+    """
+    if any(line.end == old for line in plan):
+        return None
     changed = tuple(
         LinePlan(tuple(new if word == old else word for word in line.inner), line.end) for line in plan
     )

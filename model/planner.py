@@ -21,7 +21,7 @@ from model.conditioning import MAX_LINES, STYLES
 from model.errors import BadCheckpoint
 from model.lexicon import Lexicon
 from model.mood import MOODS
-from model.plan import MAX_INNER, PRONOUNS, LinePlan, Plan, telling
+from model.plan import MAX_INNER, PRONOUNS, LinePlan, Plan, outline, telling
 from model.rhyme import partner
 
 Floats = npt.NDArray[np.float32]
@@ -78,12 +78,21 @@ class Draft:
         gain: how many nats a word it is likelier with the keywords than without any; chance where a
             person had it.
         syllables: of each line where a person had it, else none.
+        lines: what it is the plan of where a person had it, else none.
+        worth: what it is worth to follow it, where that was asked, in nats a word.
     """
 
     plan: Plan
     nats: float
     gain: float = 0.0
     syllables: tuple[int, ...] = ()
+    lines: tuple[str, ...] = ()
+    worth: float = 0.0
+
+    @property
+    def text(self) -> tuple[str, ...]:
+        """The lines that it is the plan of, or its words."""
+        return self.lines or outline(self.plan)
 
 
 class Planner:

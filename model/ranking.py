@@ -42,6 +42,7 @@ class Weights:
         keyword: for the first keyword used; each further one counts half of the one before.
         plan: times the share of the words planned for its lines, and of the telling words that they
             have, that are both.
+        promise: times what the plan was found to be worth.
         stranger: for each "he", "her" or "them" of a planned stanza that stands for nobody named before.
         sense: for each nat of the reader's log-odds that a person wrote it of these keywords.
         rhyme: times the share of the scheme's pairs that rhyme.
@@ -60,6 +61,7 @@ class Weights:
     fluency: float = 24.0
     keyword: float = 1.00
     plan: float = 3.0
+    promise: float = 1.0
     stranger: float = 0.40
     sense: float = 0.30
     rhyme: float = 0.30
@@ -133,6 +135,7 @@ class Scorer:
         syllables: of each line, or none.
         weights: what each part counts.
         plan: what its lines are to say, or nothing.
+        worth: of the plan, in nats a word.
     """
 
     keywords: Sequence[str]
@@ -143,6 +146,7 @@ class Scorer:
     syllables: Sequence[int] = ()
     weights: Weights = field(default_factory=Weights)
     plan: Plan = ()
+    worth: float = 0.0
 
     def score(self, candidate: Sample, sense: float = 0.0) -> Score:
         """Score one candidate, finished or not.
@@ -164,7 +168,9 @@ class Scorer:
         return Score(
             likelihood=-(weights.fluency if self.plan else 1.0) * candidate.nats,
             keywords=weights.keyword * share * sum(0.5**n for n in range(min(present, due))),
-            plan=weights.plan * self._followed(lines) - weights.stranger * self._strangers(found),
+            plan=weights.plan * self._followed(lines)
+            + weights.promise * self.worth
+            - weights.stranger * self._strangers(found),
             sense=weights.sense * max(-_SURE, min(_SURE, sense)),
             rhyme=weights.rhyme * self._rhymed(lines),
             mood=weights.mood * leaning(text, self.mood, self.lexicon) if self.mood else 0.0,

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from model.agreement import disagreement
-from model.conditioning import MODERN, Conditioning
+from model.agreement import strangers
+from model.conditioning import DEFAULT_TEMPERATURE, MODERN, Conditioning
 from model.decoding import PARTICLE_GROUP, Sample, SamplingJob
 from model.keywords import used
 from model.known_lines import KnownLines
@@ -37,7 +37,8 @@ _SYLLABLES = {6: 0.25, 7: 0.25, 8: 0.5}
 # Of a line's syllables so many are its planned words', as in people's stanzas: four fifths and a little.
 # A longer line is padded out with words that say nothing, a shorter one has no room for its grammar.
 _PLANNED_SHARE, _PLANNED_MORE = 0.8, 0.5
-# What each syllable by which a plan's lines miss that costs it, on average, in nats a word.
+# What each syllable by which a plan's lines miss that, or what was asked for, costs it, on average, in nats
+# a word.
 _MISFIT = 0.3
 # Beside the random numbers of its attempts, a request has one for its form and one for its plans.
 _FORM, _PLAN = 10**6, 10**6 + 1
@@ -55,21 +56,21 @@ _ENOUGH = (0.7, 0.5)
 # What it is worth to name one of them in the first line, in nats a word.
 _OPENING = 0.7
 # Any picture may be told so: a plan that does, unasked, costs so much, in nats a word.
-_STALE = 0.5
-# How much chance has a part in which of people's plans are followed, in nats a word: the best of them would
-# be followed by every picture of a dog.
+_STALE = 1.0
+# How much chance has a part in which of people's plans are followed, in nats a word at the usual
+# temperature, and more at a higher one: the best of them would be followed by every picture of a dog.
 _CHANCE = 0.5
 # What it is worth to have another word than its person in every line: where nothing is exchanged, the
 # generator has to find another way to say the same, in the same.
-_ANOTHER = 1.0
+_ANOTHER = 3.0
 # What a pronoun costs a plan that stands for nobody in it, in nats a word.
 _DISAGREEMENT = 0.3
 # What it is worth to name all keywords, in the same.
 _TOLD = 4.0
 # What a plan's nearness to what is told of the picture is worth, in the same.
-_NEAR = 3.0
-# What a nat of the plan reader's log-odds is worth, in the same.
-_PLAN_SENSE = 0.3
+_NEAR = 16.0
+# What a nat of a reader's log-odds is worth, in the same.
+_PLAN_SENSE = 0.8
 # Planned words are drawn warmer, between these where the stanza's temperature is between 0 and 1:
 # a plan leaves little open, and what is likeliest there is often what a person wrote, which is barred.
 _WARM, _WARMER = 0.6, 1.1
@@ -176,15 +177,10 @@ def stanza_jobs(
             attempt,
             bound,
             each,
+            draft.worth,
         )
         for draft in plans
     ]
-
-
-def planned_job(tools: Tools, keywords: Sequence[str], request: GenerationRequest, draft: Draft) -> ScoredJob:
-    """A whole stanza that follows one plan."""
-    conditioning = _planned(tools, request, _conditioning(tools, keywords, request), draft)
-    return _stanza_job(tools, keywords, request, conditioning, 0, True, request.candidates)
 
 
 def _stanza_job(
@@ -195,11 +191,13 @@ def _stanza_job(
     attempt: int,
     bound: bool,
     candidates: int,
+    worth: float = 0.0,
 ) -> ScoredJob:
     seeds = _seeds(request.seed, attempt, candidates)
     rules = _rules(tools, request, conditioning, bound)
     job = SamplingJob(conditioning, seeds, _warmed(request, conditioning), request.prompt, rules)
-    return ScoredJob(job, _scorer(tools, keywords, request, conditioning), reader=tools.reader)
+    scorer = replace(_scorer(tools, keywords, request, conditioning), worth=worth)
+    return ScoredJob(job, scorer, reader=tools.reader)
 
 
 def _plans(
@@ -230,12 +228,14 @@ def _persons(
     if tools.planbook is None:
         return []
     near = tools.planbook.near(brief, NEAR, random)
-    luck = _CHANCE * random.gumbel(size=len(near))
+    chance = _CHANCE * request.sampling.temperature / DEFAULT_TEMPERATURE
+    luck = chance * random.gumbel(size=len(near))
     drafts = [
-        Draft(one.plan, one.nats, float(more) + _liking(tools, brief, one), one.syllables)
+        Draft(one.plan, one.nats, float(more) + _liking(tools, brief, one), one.syllables, one.lines)
         for one, more in zip(near, luck, strict=True)
-        if one.changed >= min(OTHER_LINES, brief.lines)
-        and request.forbidden.isdisjoint(planned_words(one.plan))
+        if sum(one.changed) >= min(OTHER_LINES, brief.lines)
+        and request.forbidden.isdisjoint(words(NEWLINE.join(one.lines)))
+        and not _says_known(tools, one)
     ]
     told = [_told(draft, brief.keywords, tools.lexicon) for draft in drafts]
     kept = ([d for d, share in zip(drafts, told, strict=True) if share >= least] for least in _ENOUGH)
@@ -244,8 +244,14 @@ def _persons(
 
 def _liking(tools: Tools, brief: Brief, near: Near) -> float:
     """What an adapted plan is worth beside its words, in nats a word."""
-    opens = bool(used(brief.keywords, outline(near.plan)[0], tools.lexicon))
-    return _ANOTHER * near.changed / brief.lines + _OPENING * opens
+    opens = bool(used(brief.keywords, near.lines[0], tools.lexicon))
+    return _ANOTHER * sum(near.changed) / brief.lines + _OPENING * opens
+
+
+def _says_known(tools: Tools, near: Near) -> bool:
+    """Whether a line with other words is another person's."""
+    adapted = [line for line, changed in zip(near.lines, near.changed, strict=True) if changed]
+    return tools.lines is not None and any(line in tools.lines for line in adapted)
 
 
 def _best(
@@ -253,20 +259,37 @@ def _best(
 ) -> list[Draft]:
     """Those that are worth following, so many, the best first."""
     drafts = [one for one in drafts if one.plan and all(line.end in tools.spelling for line in one.plan)]
-    senses = [0.0] * len(drafts)
-    if tools.plan_reader and drafts:
-        texts = [NEWLINE.join(outline(draft.plan)) for draft in drafts]
-        senses = tools.plan_reader.scores([keywords] * len(drafts), texts)
+    senses = _senses(tools, keywords, drafts)
     nearness = _nearness(tools, keywords, request.style, drafts)
     worth = [
         _promise(draft, keywords, tools.lexicon)
         + _PLAN_SENSE * sense
         + _NEAR * near
-        - _MISFIT * _misfit(tools, draft.plan, request.syllables or _suiting(tools, draft.plan))
+        - _MISFIT * _missing(tools, draft, request)
         for draft, sense, near in zip(drafts, senses, nearness, strict=True)
     ]
-    order = sorted(range(len(drafts)), key=lambda number: -worth[number])
-    return [drafts[number] for number in order[:count]]
+    weighed = [replace(draft, worth=float(one)) for draft, one in zip(drafts, worth, strict=True)]
+    return sorted(weighed, key=lambda draft: -draft.worth)[:count]
+
+
+def _senses(tools: Tools, keywords: Sequence[str], drafts: Sequence[Draft]) -> Sequence[float]:
+    """How much sense plans make: people's, with every word, to the reader of stanzas, others to the other."""
+    found = [0.0] * len(drafts)
+    for reader, whole in ((tools.reader, True), (tools.plan_reader, False)):
+        places = [place for place, draft in enumerate(drafts) if bool(draft.lines) == whole]
+        if reader and places:
+            texts = [NEWLINE.join(drafts[place].text) for place in places]
+            for place, sense in zip(places, reader.scores([keywords] * len(places), texts), strict=True):
+                found[place] = sense
+    return found
+
+
+def _missing(tools: Tools, draft: Draft, request: GenerationRequest) -> float:
+    """Syllables by which a plan's lines miss what was asked for, or what suits it, on average."""
+    if not draft.syllables:
+        return _misfit(tools, draft.plan, request.syllables or _suiting(tools, draft.plan))
+    asked = request.syllables
+    return sum(abs(count - asked) for count in draft.syllables) / len(draft.syllables) if asked else 0.0
 
 
 def _nearness(tools: Tools, keywords: Sequence[str], style: str, drafts: Sequence[Draft]) -> Sequence[float]:
@@ -274,7 +297,7 @@ def _nearness(tools: Tools, keywords: Sequence[str], style: str, drafts: Sequenc
     if not (tools.thoughts and keywords and drafts):
         return [0.0] * len(drafts)
     wanted = tools.thoughts.shifted(" ".join(keywords), style)
-    vectors = tools.thoughts.encode([NEWLINE.join(outline(draft.plan)) for draft in drafts])
+    vectors = tools.thoughts.encode([NEWLINE.join(draft.text) for draft in drafts])
     nearness: list[float] = (vectors @ wanted / max(float(np.linalg.norm(wanted)), 1e-9)).tolist()
     return nearness
 
@@ -290,9 +313,10 @@ def _coolness(request: GenerationRequest) -> float:
 
 def _promise(draft: Draft, keywords: Sequence[str], lexicon: Lexicon) -> float:
     """What a plan is worth: likely, likelier for these keywords than for others, with them, and agreeing."""
-    wrong = disagreement(draft.plan, lexicon)
+    said_in_order = words(NEWLINE.join(draft.text))
+    wrong = strangers(said_in_order, lexicon)
     packed = _TOLD * _told(draft, keywords, lexicon)
-    said = {lexicon.lemma(word) for word in planned_words(draft.plan)}
+    said = set(map(lexicon.lemma, said_in_order))
     stale = bool((said & COMMONPLACE) - set(keywords))
     return draft.gain - draft.nats + packed - _DISAGREEMENT * wrong - _STALE * stale
 
@@ -334,8 +358,10 @@ def _after_prompt(plan: Plan, prompt: str) -> Plan:
         return plan
     given = words(prompt)
     room = max(0, MAX_INNER - len(given))
-    first = [word for word in plan[0].inner if word not in given]
-    return (LinePlan(tuple(first[len(first) - min(room, len(first)) :]), plan[0].end), *plan[1:])
+    # Whose words begin the line leaves the little ones to the generator.
+    [own] = plan_of(outline(plan[:1]))
+    first = [word for word in own.inner if word not in given]
+    return (LinePlan(tuple(first[len(first) - min(room, len(first)) :]), own.end), *plan[1:])
 
 
 def _ends(spelling: Spelling, plan: Plan) -> list[str]:

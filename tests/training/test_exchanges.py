@@ -2,51 +2,61 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
-import pytest
+from collections.abc import Sequence
 
 from model.text import words
 from tests.shipped import LEXICON
 from training.corpora.songbook import Verse
-from training.loops.exchanges import Exchange, Exchanger, exchanged
-from training.loops.planner import PlannerTrainer
+from training.loops.exchanges import KEPT, Exchanger, exchanged, small_ones
 
-LINES = ["the quick dog runs along the road", "he finds a stick and brings it here"]
-VERSE = Verse("p1", "plain", "AA", "happy", ("dog",), tuple(LINES))
+LINES = ("the quick dog runs along the road", "he finds a stick and brings it here")
+VERSE = Verse("p1", "plain", "AA", "happy", ("dog",), LINES)
 CLASSES = dict.fromkeys(("road", "route", "stick", "spoon"), "n") | {"dog": "n", "cat": "n", "quick": "a"}
+COUNTS = dict.fromkeys((*CLASSES, *words(VERSE.text)), 50)
 
 
-@pytest.fixture
-def judge(tmp_path: Path) -> PlannerTrainer:
-    """Untrained: any word is about as likely as any other."""
-    book = tmp_path / "book.jsonl"
-    rows = [
-        {"id": f"p{number}", "voice": "plain", "scheme": "AA", "mood": "happy", "keywords": ["dog"],
-         "lines": [LINES[number % 2], "a spoon and a cat on a route to it " + "la " * (number + 1)]}
-        for number in range(100)
-    ]  # fmt: skip
-    book.write_text("\n".join(map(json.dumps, rows)))
-    return PlannerTrainer(book, LEXICON)
+def exchanger(stand_ins: dict[str, list[str]], liked: Sequence[str] = ()) -> Exchanger:
+    """One whose judge likes lines with some words, and all others alike."""
+
+    def judge(texts: Sequence[str]) -> list[float]:
+        return [20.0 - 3 * len(set(liked) & set(words(text))) for text in texts]
+
+    return Exchanger(stand_ins, CLASSES, COUNTS, judge, LEXICON)
 
 
-def test_a_word_gives_way_to_a_synonym_or_to_one_like_it(judge: PlannerTrainer, nltk_data: None) -> None:
-    exchanger = Exchanger({"stick": ["spoon"], "dog": ["cat"], "here": ["there"]}, CLASSES, judge, LEXICON)
-    tried = set(exchanger.possible(VERSE))
-    # "Route" is a road to WordNet; last words stay.
-    assert tried == {Exchange(1, "stick", "spoon", close=False), Exchange(0, "dog", "cat", close=True)}
-    elsewhere = Verse("p2", "plain", "AA", "happy", ("dog",), ("a road goes on", "the road is long"))
-    assert not list(exchanger.possible(elsewhere))
+def pairs(verse: Verse, stand_ins: dict[str, list[str]]) -> set[tuple[int, str, str]]:
+    return {one[:3] for one in exchanger(stand_ins).telling_ones(verse)}
+
+
+def test_a_word_gives_way_to_a_synonym_or_to_one_like_it(nltk_data: None) -> None:
+    # Last words stay.
+    found = pairs(VERSE, {"stick": ["spoon"], "dog": ["cat"], "here": ["there"]})
+    assert found == {(1, "stick", "spoon"), (0, "dog", "cat")}
+    # What is said twice stays; "route" is a road to WordNet.
+    assert not pairs(
+        Verse("p2", "plain", "AA", "happy", ("dog",), ("a road goes on", "the road is long")), {}
+    )
     longer = Verse("p3", "plain", "AA", "happy", ("dog",), ("the road goes on", LINES[1]))
-    assert Exchange(0, "road", "route", close=True) in set(exchanger.possible(longer))
+    assert (0, "road", "route") in pairs(longer, {})
 
 
-def test_the_best_of_each_line_is_taken(judge: PlannerTrainer, nltk_data: None) -> None:
-    exchanger = Exchanger({"stick": ["spoon"]}, CLASSES, judge, LEXICON)
-    [found] = exchanger.best([VERSE])
-    assert len({(one.line, one.close) for one in found}) == len(found) <= 4
+def test_the_likeliest_of_each_line_are_taken(nltk_data: None) -> None:
+    some = exchanger({"stick": ["spoon", "road"], "dog": ["cat"]}, liked=("spoon", "cat"))
+    [found] = some.best([VERSE])
+    assert {(one.line, one.new) for one in found} >= {(0, "cat"), (1, "spoon")}
+    assert next(one.new for one in found if one.line == 1) == "spoon"
+    for number in range(2):
+        assert sum(one.line == number for one in found) <= KEPT
     for one in found:
-        line = exchanged(VERSE, one).lines[one.line]
-        assert one.new in words(line)
-        assert one.old not in words(line)
+        assert exchanged(LINES[one.line], one) != LINES[one.line]
+
+
+def test_little_words_give_way_where_no_other_does(nltk_data: None) -> None:
+    [found] = exchanger({"stick": ["spoon"]}, liked=("spoon", "the", "but")).best([VERSE])
+    assert {one.new for one in found if one.line == 1} == {"spoon"}
+    [found] = exchanger({}, liked=("but",)).best([VERSE])
+    assert [(one.line, one.old, one.new) for one in found] == [(1, "and", "but")]
+    his = Verse("p4", "plain", "AA", "sad", (), ("his apple fell", "it lay upon it"))
+    tried = {(one.old, one.new): one for one in small_ones(his)}
+    assert set(tried) == {("his", "a"), ("his", "the"), ("his", "one"), ("upon", "on")}
+    assert exchanged(his.lines[0], tried["his", "a"]) == "an apple fell"

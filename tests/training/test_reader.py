@@ -186,7 +186,7 @@ def test_generated_stanzas_are_noise_that_is_learnt_from(songbook: Path, tmp_pat
     file = tmp_path / "negatives.jsonl"
     rows = [{"keywords": [NAMES[n]], "lines": [f"the sea the sun {n}", "the sea of me"]} for n in range(200)]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert read_generated(file)[0].lines[1] == ("the", "sea", "of", "me")
+    assert read_generated(file)[0].one.lines[1] == ("the", "sea", "of", "me")
     options = ReaderOptions(passes=0.2, embedding=8, hidden=8, features=8, validations=1, batch=64)
     figures = ReaderTrainer(songbook, lexicon(), options, negatives=[file]).train(tmp_path / "r.safetensors")
     assert figures[GENERATED]["count"] > 0

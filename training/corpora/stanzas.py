@@ -17,7 +17,7 @@ from model.generator import Conditions, Generator, conditions_of
 from model.keywords import MAX_KEYWORDS, extract, used
 from model.lexicon import Lexicon
 from model.mood import mood_of
-from model.plan import LinePlan, Plan, plan_of
+from model.plan import LinePlan, Plan, plan_of, whole_line
 from model.rhyme import MAX_SYLLABLES, Pronunciations, last_word, rhyme_bucket
 from model.text import words
 from model.vocabulary import BOS, EOS, PAD, CharVocabulary
@@ -27,11 +27,13 @@ from training.corpora.songbook import Verse
 IGNORE = -100
 
 # Chance that a part of the request is left out, so that each can be asked for alone.
-FREE, NO_STYLE, NO_MOOD, NO_LINES, NO_KEYWORDS = 0.3, 0.3, 0.5, 0.3, 0.15
+FREE, NO_STYLE, NO_MOOD, NO_LINES, NO_KEYWORDS = 0.6, 0.3, 0.5, 0.3, 0.15
 NO_SYLLABLES, NO_RHYMES = 0.3, 0.3
 NO_PLAN = 0.2
 # The same for an old song: what is told beside the songbook teaches how plans become sentences, too.
 NO_SONG_PLAN = 0.5
+# Chances that a line is planned with every word.
+WHOLE = (0.0, 0.5, 1.0)
 # Chances that a plan lacks a word.
 GAPS = (0.0, 0.0, 0.0, 0.3)
 # Share of the witty stanzas that a pass reads: the plain ones are what a small network learns.
@@ -182,14 +184,18 @@ def _is_old(style: str) -> bool:
 
 
 def _some_plan(lines: Sequence[str], draw: random.Random) -> Plan:
-    """The plan of the lines, as whole as a planner's or with words left out."""
-    gaps = draw.choice(GAPS)
+    """The plan of the lines, some of them whole, as sure as a planner's or with words left out."""
+    gaps, whole = draw.choice(GAPS), draw.choice(WHOLE)
+    planned = [
+        whole_line(line) if draw.random() < whole else usual
+        for line, usual in zip(lines, plan_of(lines), strict=True)
+    ]
     return tuple(
         LinePlan(
             tuple(word for word in line.inner if draw.random() >= gaps),
             line.end if draw.random() >= gaps / 2 else "",
         )
-        for line in plan_of(lines)
+        for line in planned
     )
 
 

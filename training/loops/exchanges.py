@@ -1,26 +1,28 @@
 """Which words of people's lines may give way to others, so that what is written to their plans says
 something else than they did.
 
-A word gives way to one that stands in the same places and company, where the planner finds the whole
-plan about as likely with it. Closest is a synonym, or another thing of the same kind; of verbs, on which a
-sentence hangs, only a synonym that stands in the same places, too.
+A word gives way to one that stands in the same places and company, where the generator finds the line
+about as likely with it. Closest is a synonym, or another thing of the same kind; of verbs, on which a
+sentence hangs, only a synonym that stands in the same places, too. Where none of them will do, an article
+or a word between two sentences gives way.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from model.agreement import PEOPLE
+from model.agreement import PEOPLE, articled
 from model.lexicon import Lexicon
-from model.plan import plan_of, planned_words, telling
+from model.plan import telling
 from model.text import words
 from training.collecting.nltk_data import corpus
 from training.corpora.songbook import Verse
-from training.loops.planner import PlannerTrainer
+
+# Folded texts -> how unlikely each is, in nats.
+Judge = Callable[[Sequence[str]], Sequence[float]]
 
 # Senses of a word that count, by how common they are.
 _SENSES = 2
@@ -29,29 +31,43 @@ _KINDS = (
     "color.n.01 chromatic_color.n.01 animal.n.01 clothing.n.01 footwear.n.01 headdress.n.01 food.n.01 "
     "food.n.02 vehicle.n.01 furniture.n.01 musical_instrument.n.01 plant.n.02 tool.n.01 relative.n.01"
 ).split()
-# Nats by which a plan may be less likely with a close word, and with another one, beside what the words'
-# own shares make; and others that are tried.
-_DEARER, _DEARER_OTHER, _OTHERS = 2.0, 0.5, 2
+# Little words that may stand for one another, and articles with what may be said in their places.
+_SMALL = tuple(
+    frozenset(group.split())
+    for group in (
+        "and but then", "on upon", "beside by near", "above over", "around round", "until till",
+        "so very too", "while when as", "because for since as", "will can", "just only", "into in",
+        "across through",
+    )
+)  # fmt: skip
+_ARTICLES = dict.fromkeys("my our your his her its their a an the".split(), ("a", "the", "one"))
+# Nats by which a line may be less likely with a close word, with another one, with a little one and with
+# another article, beside what the words' own shares make, and how many more where nothing costs less.
+_DEARER, _DEARER_OTHER, _DEARER_SMALL, _DEARER_ARTICLE, _AT_MOST = 2.0, 1.0, 1.0, 0.3, 0.7
+# Others that are tried, and words that are tried in a line.
+_OTHERS, _TRIED = 5, 6
 # A rarer word is excused so many nats at most, and one that fewer stanzas have is not taken.
 _EXCUSED, _LEAST = 1.5, 15
-# Plans that are weighed at once.
+# Exchanges that are kept of a line.
+KEPT = 2
+# Stanzas that are weighed at once.
 _BATCH = 256
 
 
 class Exchange(NamedTuple):
-    """One word of a stanza for another.
+    """One word of a line for another.
 
     Attributes:
         line: of the stanza, from 0.
-        old: a word that the stanza has once, and no last one.
+        old: a word that the line has once, and no last one.
         new: what takes its place.
-        close: whether it means about the same, or is the same kind of thing.
+        dearer: nats by which the line may be less likely with it.
     """
 
     line: int
     old: str
     new: str
-    close: bool
+    dearer: float = 0.0
 
 
 class Exchanger:
@@ -60,7 +76,8 @@ class Exchanger:
     Args:
         stand_ins: for each word those that stand in the same places and company, the likest first.
         classes: for each word what a word in its place has to be alike in; None for one that stays.
-        judge: weighs plans.
+        counts: stanzas that have each word.
+        judge: weighs lines.
         lexicon: word table.
     """
 
@@ -68,14 +85,13 @@ class Exchanger:
         self,
         stand_ins: Mapping[str, Sequence[str]],
         classes: Mapping[str, object],
-        judge: PlannerTrainer,
+        counts: Mapping[str, int],
+        judge: Judge,
         lexicon: Lexicon,
     ) -> None:
-        self._stand_ins, self._classes, self._judge, self._lexicon = stand_ins, classes, judge, lexicon
+        self._stand_ins, self._classes, self._counts = stand_ins, classes, counts
+        self._judge, self._lexicon = judge, lexicon
         self._wordnet = corpus("wordnet")
-        self._counts = Counter(
-            word for verse in judge.train_verses for word in planned_words(plan_of(verse.lines))
-        )
         self._meanings: dict[str, frozenset[str]] = {}
         self._kinds_of: dict[str, frozenset[str]] = {}
         self._forms: dict[str, list[str]] = {}
@@ -83,37 +99,50 @@ class Exchanger:
             self._forms.setdefault(lexicon.lemma(word), []).append(word)
 
     def best(self, verses: Sequence[Verse]) -> Iterator[list[Exchange]]:
-        """For each stanza the best close exchange of each line, and the best other one; the best first."""
-        for start in range(0, len(verses), _BATCH // 8):
-            some = verses[start : start + _BATCH // 8]
-            tried = [(number, one) for number, verse in enumerate(some) for one in self.possible(verse)]
-            variants = [*some, *(exchanged(some[number], one) for number, one in tried)]
-            nats = [
-                cost
-                for first in range(0, len(variants), _BATCH)
-                for cost in self._judge.plan_nats(variants[first : first + _BATCH])
+        """For each stanza the ``KEPT`` best exchanges of each line; the best first."""
+        for start in range(0, len(verses), _BATCH):
+            some = verses[start : start + _BATCH]
+            found = self._weighed(some, [list(self.telling_ones(verse)) for verse in some])
+            # A line that says the same in other little words is the second best.
+            lines = [{one.line for one in weighed if one.dearer < 0} for weighed in found]
+            small = [
+                [one for one in small_ones(verse) if one.line not in done]
+                for verse, done in zip(some, lines, strict=True)
             ]
-            found: list[list[tuple[float, Exchange]]] = [[] for _ in some]
-            for (number, one), cost in zip(tried, nats[len(some) :], strict=True):
-                dearer = cost - nats[number] - self._rarer(one)
-                dearer -= _DEARER if one.close else _DEARER_OTHER
-                if dearer < 0:
-                    found[number].append((dearer, one))
-            yield from (_some_of_each_line([one for _, one in sorted(ranked)]) for ranked in found)
+            more = self._weighed(some, small)
+            yield from (_some_of_each_line(one, other) for one, other in zip(found, more, strict=True))
 
-    def possible(self, verse: Verse) -> Iterator[Exchange]:
-        """All that may be tried: neither whom the stanza is about, nor what it says twice."""
+    def telling_ones(self, verse: Verse) -> Iterator[Exchange]:
+        """Exchanges of words that tell something: not whom a stanza is about, nor what it says twice."""
         lemmas = Counter(self._lexicon.lemma(word) for line in verse.lines for word in words(line))
-        for number, line in enumerate(plan_of(verse.lines)):
-            for word in line.inner:
+        for number, line in enumerate(verse.lines):
+            tried = []
+            for word in words(line)[:-1]:
                 lemma = self._lexicon.lemma(word)
                 if lemmas[lemma] > 1 or word in PEOPLE or not telling(word):
                     continue
                 close = [*self._synonyms(word), *self._alike(word)]
                 for other in dict.fromkeys([*close, *self._stand_ins.get(word, ())[:_OTHERS]]):
-                    known = self._counts[other] >= _LEAST
+                    known = self._counts.get(other, 0) >= _LEAST
                     if known and not lemmas[self._lexicon.lemma(other)] and other not in PEOPLE:
-                        yield Exchange(number, word, other, other in close)
+                        tried.append((other not in close, self._rarer(word, other), word, other))
+            for far, excused, word, other in sorted(tried)[:_TRIED]:
+                yield Exchange(number, word, other, excused + (_DEARER_OTHER if far else _DEARER))
+
+    def _weighed(self, verses: Sequence[Verse], tried: Sequence[Sequence[Exchange]]) -> list[list[Exchange]]:
+        """Those that cost not far more than they may, with by how much, the best first."""
+        pairs = [(number, one) for number, some in enumerate(tried) for one in some]
+        lines = list(dict.fromkeys((number, one.line) for number, one in pairs))
+        before = [" ".join(words(verses[number].lines[line])) for number, line in lines]
+        after = [exchanged(verses[number].lines[one.line], one) for number, one in pairs]
+        nats = self._judge([*before, *after])
+        usual = dict(zip(lines, nats, strict=False))
+        found: list[list[Exchange]] = [[] for _ in verses]
+        for (number, one), cost in zip(pairs, nats[len(lines) :], strict=True):
+            dearer = cost - usual[number, one.line] - one.dearer
+            if dearer < _AT_MOST:
+                found[number].append(one._replace(dearer=dearer))
+        return [sorted(some, key=lambda one: one.dearer) for some in found]
 
     def _alike(self, word: str) -> list[str]:
         """Other things of the same kind, in the same places and company."""
@@ -132,9 +161,9 @@ class Exchanger:
             self._kinds_of[lemma] = frozenset(above.intersection(_KINDS))
         return self._kinds_of[lemma]
 
-    def _rarer(self, one: Exchange) -> float:
+    def _rarer(self, old: str, new: str) -> float:
         """Nats by which the new word is less likely wherever it stands."""
-        return min(_EXCUSED, math.log((self._counts[one.old] + 1) / (self._counts[one.new] + 1)))
+        return min(_EXCUSED, math.log((self._counts[old] + 1) / (self._counts[new] + 1)))
 
     def _synonyms(self, word: str) -> list[str]:
         """Those in the same form, and of a verb those that stand in its places, too."""
@@ -154,17 +183,32 @@ class Exchanger:
         return self._meanings[lemma]
 
 
-def _some_of_each_line(ranked: Sequence[Exchange]) -> list[Exchange]:
-    """The best close exchange of each line, and the best other one."""
-    kept: dict[tuple[int, bool], Exchange] = {}
-    for one in ranked:
-        kept.setdefault((one.line, one.close), one)
-    return list(kept.values())
+def small_ones(verse: Verse) -> Iterator[Exchange]:
+    """Exchanges of little words that a line has once."""
+    for number, line in enumerate(verse.lines):
+        found = words(line)
+        for word in found[:-1]:
+            if found.count(word) == 1:
+                others = {other for group in _SMALL if word in group for other in group} - {word}
+                for other in sorted(others):
+                    yield Exchange(number, word, other, _DEARER_SMALL)
+                for other in _ARTICLES.get(word, ()):
+                    if other != word and (word, other) != ("an", "a"):
+                        yield Exchange(number, word, other, _DEARER_ARTICLE)
 
 
-def exchanged(verse: Verse, one: Exchange) -> Verse:
-    """The stanza with the word exchanged."""
-    lines = list(verse.lines)
-    found = [one.new if word == one.old else word for word in words(lines[one.line])]
-    lines[one.line] = " ".join(found)
-    return replace(verse, lines=tuple(lines))
+def _some_of_each_line(telling: Sequence[Exchange], small: Sequence[Exchange]) -> list[Exchange]:
+    """The ``KEPT`` best of each line: telling ones, little ones, and only then those that cost too much."""
+    cheap = [one for some in (telling, small) for one in some if one.dearer < 0]
+    dear = sorted((one for one in (*telling, *small) if one.dearer >= 0), key=lambda one: one.dearer)
+    kept: list[Exchange] = []
+    for one in [*cheap, *dear]:
+        before = [other for other in kept if other.line == one.line]
+        if len(before) < (KEPT if one.dearer < 0 else 1):
+            kept.append(one)
+    return kept
+
+
+def exchanged(line: str, one: Exchange) -> str:
+    """The words of a folded line with one exchanged."""
+    return " ".join(articled([one.new if word == one.old else word for word in words(line)]))

@@ -20,7 +20,7 @@ from model.errors import BadInput
 from model.generator import Conditions, Generator, load_generator
 from model.keywords import sung
 from model.lexicon import Lexicon
-from model.plan import plan_of, planned_words
+from model.plan import planned_words, whole_line
 from model.precision import native_bfloat16
 from model.ranking import Weights
 from model.text import fold
@@ -314,7 +314,7 @@ def told_captions(captions: Path, train_list: Path) -> list[str]:
 
 def common_forms(verses: Sequence[Verse]) -> list[str]:
     """Words that plans name often enough to have a vector of their own."""
-    counts = Counter(word for verse in verses for word in planned_words(plan_of(verse.lines)))
+    counts = Counter(word for verse in verses for word in planned_words(tuple(map(whole_line, verse.lines))))
     return sorted(word for word, count in counts.items() if count >= _COMMON_FORM)
 
 

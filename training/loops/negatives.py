@@ -11,25 +11,23 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from model.conditioning import MAX_LINES
-from model.decoding import PARTICLE_GROUP, compose
 from model.errors import BadInput
 from model.files import write_whole
 from model.keywords import distinct, extract
 from model.lyrics_generator import LyricsGenerator
-from model.plan import Plan, outline, plan_of
-from model.planner import Brief, Draft
+from model.plan import Plan, outline
+from model.planner import Brief
 from model.request import GenerationRequest
 from model.rhyme import SCHEMES
 from model.sampling import Sampling
-from model.sampling_jobs import ScoredJob, planned_job, stanza_jobs
+from model.sampling_jobs import HINTED, stanza_jobs
 from model.text import NEWLINE
 from training.corpora.songbook import Verse, read_songbook, split_songbook
 
-# Candidates kept of each stanza, of each that was written to a person's plan, and plans of each brief.
-_STANZAS, _TOLD, _PLANS = 4, 2, 8
-# Stanzas drawn at once, and those written to people's plans.
-_BATCH, _TOLD_BATCH = 4, 8
+# Candidates kept of each stanza, plans of each brief, and people's stanzas of those that are near.
+_STANZAS, _PLANS, _ADAPTED, _NEAR = 4, 8, 3, 24
+# Stanzas drawn at once.
+_BATCH = 4
 _TEMPERATURES = (0.3, 0.4, 0.4, 0.6, 0.8)
 _PLAN_TEMPERATURES = (0.5, 0.64, 0.64, 0.8)
 _DRAFTS = 24
@@ -48,18 +46,19 @@ def write_negatives(
     count: int,
     plans: bool,
     seed: int,
-    own_plans: bool = False,
+    adapted: bool = False,
 ) -> int:
     """Draw about the keywords of so many training stanzas; return how many were written.
 
     Args:
         writer: with a planner.
         songbook: file of stanzas.
-        output: JSON lines of ``keywords`` and ``lines``, a plan's words as its lines.
+        output: JSON lines of ``keywords`` and ``lines``, a plan's words as its lines, and of an adapted
+            stanza what the ``person`` wrote.
         count: stanzas whose keywords are taken.
         plans: draw plans only.
         seed: of all draws.
-        own_plans: write to the plans of those stanzas themselves.
+        adapted: take people's stanzas that are near, adapted, and draw nothing.
 
     Raises:
         BadInput: the songbook cannot be read, or there is no planner.
@@ -69,7 +68,7 @@ def write_negatives(
     draw = random.Random(seed)
     verses = split_songbook(read_songbook(songbook))["train"]
     chosen = draw.sample(verses, min(count, len(verses)))
-    drawn = _plans if plans else _told if own_plans else _stanzas
+    drawn = _plans if plans else _adapted if adapted else _stanzas
     rows = list(drawn(writer, chosen, draw))
     write_whole(output, "".join(json.dumps(row) + "\n" for row in rows).encode())
     return len(rows)
@@ -104,31 +103,16 @@ def _stanzas(writer: LyricsGenerator, verses: list[Verse], draw: random.Random) 
                 yield {"keywords": list(verse.keywords), "lines": text.split(NEWLINE)}
 
 
-def _told(writer: LyricsGenerator, verses: list[Verse], draw: random.Random) -> Iterator[dict[str, Any]]:
-    """What is written to people's plans: their words, but for those that a plan leaves open."""
-    fit = [verse for verse in verses if len(verse.lines) == MAX_LINES and verse.scheme in SCHEMES]
-    for start in tqdm(range(0, len(fit), _TOLD_BATCH), desc="stanzas"):
-        some = fit[start : start + _TOLD_BATCH]
-        jobs = [_told_job(writer, verse, draw) for verse in some]
-        drawn = compose(writer.stepper, writer.vocabulary, [(one.job, one.rate) for one in jobs])
-        for verse, job, samples in zip(some, jobs, drawn, strict=True):
-            finished = [sample for sample in samples if sample.ended]
-            found = sorted(job.candidates(finished), key=lambda one: -one.score.total)
-            for text in distinct([one.text for one in found])[:_TOLD]:
-                yield {"keywords": list(verse.keywords), "lines": text.split(NEWLINE)}
-
-
-def _told_job(writer: LyricsGenerator, verse: Verse, draw: random.Random) -> ScoredJob:
-    request = GenerationRequest(
-        Sampling(draw.choice(_TEMPERATURES)),
-        seed=draw.randrange(2**32),
-        style=verse.style,
-        scheme=verse.scheme,
-        candidates=PARTICLE_GROUP,
-    )
-    syllables = tuple(map(writer.lexicon.sounds.spoken, verse.lines))
-    draft = Draft(plan_of(verse.lines), 0.0, 0.0, syllables)
-    return planned_job(writer.tools, _keywords(writer, verse), request, draft)
+def _adapted(writer: LyricsGenerator, verses: list[Verse], draw: random.Random) -> Iterator[dict[str, Any]]:
+    """People's stanzas as plans adapt them to what others are about."""
+    book = writer.tools.planbook
+    for verse in tqdm(verses if book else [], desc="stanzas"):
+        brief = Brief(_keywords(writer, verse), verse.style, _mood(verse, draw), scheme=HINTED)
+        near = book.near(brief, _NEAR, np.random.default_rng(draw.randrange(2**32))) if book else []
+        for one in draw.sample(near, min(_ADAPTED, len(near))):
+            yield {
+                "keywords": list(verse.keywords), "lines": list(one.lines), "person": list(one.person)
+            }  # fmt: skip
 
 
 def _plans(writer: LyricsGenerator, verses: list[Verse], draw: random.Random) -> Iterator[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +15,18 @@ from tqdm import tqdm
 from model.checkpoint import fill, load_checkpoint, save_checkpoint
 from model.conditioning import MAX_LINES
 from model.errors import BadInput
+from model.generator import load_generator
 from model.keywords import STOPWORDS
 from model.lexicon import Lexicon
-from model.plan import PRONOUNS, Plan, plan_of, planned_words, telling
+from model.plan import PRONOUNS, plan_of, planned_words, telling
 from model.planbook import KIND, LINE, NATS, PlanBook, form_number
 from model.planner import FIRST_WORD
+from model.precision import native_bfloat16
 from model.rhyme import FREE, SCHEMES, last_word, partner
 from model.text import words
 from training.corpora.songbook import Verse
-from training.loops.exchanges import Exchange, Exchanger
+from training.evaluation.losses import stanza_nats
+from training.loops.exchanges import KEPT, Exchange, Exchanger, Judge
 from training.loops.planner import PlannerTrainer
 from training.loops.wordvectors import word_vectors
 
@@ -36,49 +39,55 @@ _COMMON = 6
 _STAND_INS, _NEAR = 6, (0.15, 0.3, 0.75)
 _SCHEMES = frozenset(SCHEMES) - {FREE}
 _VECTOR = 96
-# Plans that are weighed at once.
-_BATCH = 128
+# Stanzas that are weighed at once.
+_BATCH = 512
 _ENDINGS = ("ing", "ed", "ly", "s")
 
 
-def write_planbook(songbook: Path, lexicon: Lexicon, planner: Path, output: Path) -> PlanBook:
+def write_planbook(
+    songbook: Path, lexicon: Lexicon, planner: Path, generator: Path, output: Path
+) -> PlanBook:
     """Write the plans of the training stanzas; return what was written.
 
     Args:
         songbook: file of stanzas.
         lexicon: word table.
         planner: its words' vectors say which of them are planned in the same places.
+        generator: says how likely lines are with other words.
         output: planbook.safetensors.
 
     Raises:
-        BadCheckpoint: the planner cannot be read.
+        BadCheckpoint: planner or generator cannot be read.
         BadInput: the songbook cannot be read, or no plan of it is fit.
     """
-    judge = PlannerTrainer(songbook, lexicon)
-    fill(judge.model, load_checkpoint(planner, "planner").weights, planner)
-    verses = judge.train_verses
+    trained = PlannerTrainer(songbook, lexicon)
+    fill(trained.model, load_checkpoint(planner, "planner").weights, planner)
+    verses = trained.train_verses
     # Each once, in order: a set would have another order every time.
-    counts = Counter(word for verse in verses for word in dict.fromkeys(planned_words(plan_of(verse.lines))))
-    vectors = dict(zip(judge.words, judge.model.token.weight.detach().numpy()[FIRST_WORD:], strict=True))
-    common = {word for word, count in counts.items() if count >= _COMMON and word in vectors}
+    counts = Counter(word for verse in verses for word in dict.fromkeys(words(verse.text)))
+    vectors = dict(zip(trained.words, trained.model.token.weight.detach().numpy()[FIRST_WORD:], strict=True))
+    common = {word for word, count in counts.items() if count >= _COMMON}
     fit = [verse for verse in verses if _fits(verse, common, lexicon)]
     if not fit:
         raise BadInput(f"{songbook} has no stanza of {MAX_LINES} lines whose words others have, too.")
-    named = sorted({word for verse in fit for word in planned_words(plan_of(verse.lines))})
-    near = _stand_ins(verses, named, counts, vectors, lexicon)
+    named = sorted({word for verse in fit for word in words(verse.text)})
+    near = _stand_ins(verses, [word for word in named if word in vectors], counts, vectors, lexicon)
+    judge = _judge(generator)
+    nats = _nats(fit, judge)
+    exchanger = Exchanger(near, {word: _class(word, lexicon) for word in named}, counts, judge, lexicon)
+    found = list(tqdm(exchanger.best(fit), total=len(fit), desc="exchanges"))
+    # The exchanges may bring words that no plan has.
+    named = sorted({*named, *(one.new for some in found for one in some)})
     ids = {word: number for number, word in enumerate(named, start=LINE + 1)}
     numbers = np.zeros((len(named), _STAND_INS), np.uint16)
-    for row, others in zip(numbers, near, strict=True):
-        row[: len(others)] = [ids[other] for other in others]
-    classes = {word: _class(word, lexicon) for word in named}
-    found = Exchanger(dict(zip(named, near, strict=True)), classes, judge, lexicon).best(fit)
+    for word, others in near.items():
+        numbers[ids[word] - 1, : len(others)] = [ids[other] for other in others]
     schemes = sorted({verse.scheme for verse in fit})
     tensors = {
-        "tokens": np.array([n for verse in fit for n in _tokens(plan_of(verse.lines), ids)], np.uint16),
-        "syllables": np.array([[*map(lexicon.sounds.spoken, verse.lines)] for verse in fit], np.uint8),
+        "tokens": np.array([n for verse in fit for n in _tokens(verse, ids)], np.uint16),
         "forms": np.array([_form(verse, schemes) for verse in fit], np.uint8),
-        "nats": _nats(fit, judge),
-        "exchanges": _exchanges(found, ids, len(fit)),
+        "nats": nats,
+        "exchanges": _exchanges(found, ids),
         "stand_ins": numbers,
     }
     data = hashlib.sha256(songbook.read_bytes()).hexdigest()[:16]
@@ -87,12 +96,23 @@ def write_planbook(songbook: Path, lexicon: Lexicon, planner: Path, output: Path
     return PlanBook.load(output, lexicon)
 
 
+def _judge(generator: Path) -> Judge:
+    """Weighs texts by a generator that is told nothing."""
+    model, vocabulary, _ = load_generator(generator)
+    mixed = native_bfloat16(torch.device("cpu"))
+
+    def nats(texts: Sequence[str]) -> list[float]:
+        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+            return stanza_nats(model, list(texts), vocabulary)
+
+    return nats
+
+
 def _fits(verse: Verse, common: set[str], lexicon: Lexicon) -> bool:
     """Whether a stanza has the usual length, common words, and rhymes by the table."""
     if len(verse.lines) != MAX_LINES or verse.scheme not in _SCHEMES:
         return False
-    plan = plan_of(verse.lines)
-    if not all(line.end for line in plan) or not common.issuperset(planned_words(plan)):
+    if not all(map(words, verse.lines)) or not common.issuperset(words(verse.text)):
         return False
     if any(_says_again(line, lexicon) for line in verse.lines):
         return False
@@ -107,31 +127,30 @@ def _says_again(line: str, lexicon: Lexicon) -> bool:
     return len(set(found)) < len(found)
 
 
-def _tokens(plan: Plan, ids: Mapping[str, int]) -> list[int]:
-    return [n for line in plan for n in (*(ids[word] for word in (*line.inner, line.end)), LINE)]
+def _tokens(verse: Verse, ids: Mapping[str, int]) -> list[int]:
+    return [n for line in verse.lines for n in (*(ids[word] for word in words(line)), LINE)]
 
 
 def _form(verse: Verse, schemes: Sequence[str]) -> int:
     return form_number(verse.style, schemes.index(verse.scheme), verse.mood, len(schemes))
 
 
-def _nats(verses: Sequence[Verse], judge: PlannerTrainer) -> npt.NDArray[np.uint8]:
-    """How unlikely each plan is, on average a word and line end, in ``NATS``, (plans,)."""
+def _nats(verses: Sequence[Verse], judge: Judge) -> npt.NDArray[np.uint8]:
+    """How unlikely each stanza is, on average a word, in ``NATS``, (plans,)."""
     groups = range(0, len(verses), _BATCH)
-    nats = [cost for start in groups for cost in judge.plan_nats(verses[start : start + _BATCH])]
-    counts = [len(planned_words(plan_of(verse.lines))) + MAX_LINES for verse in verses]
+    nats = [cost for start in groups for cost in judge([one.text for one in verses[start : start + _BATCH]])]
+    counts = [len(words(verse.text)) for verse in verses]
     found = np.array(nats) / np.array(counts) / NATS
     return np.asarray(np.rint(found).clip(0, 255), dtype=np.uint8)
 
 
-def _exchanges(
-    found: Iterable[Sequence[Exchange]], ids: Mapping[str, int], count: int
-) -> npt.NDArray[np.uint16]:
-    """A word of each line and a close one, and a word and another one, (plans, lines, 2, 2), 0 for none."""
-    table = np.zeros((count, MAX_LINES, 2, 2), np.uint16)
-    for row, some in zip(table, tqdm(found, total=count, desc="exchanges"), strict=True):
-        for one in some:
-            row[one.line, 0 if one.close else 1] = ids[one.old], ids[one.new]
+def _exchanges(found: Sequence[Sequence[Exchange]], ids: Mapping[str, int]) -> npt.NDArray[np.uint16]:
+    """Of each line words and others, the best first, (plans, lines, ``KEPT``, 2), 0 for none."""
+    table = np.zeros((len(found), MAX_LINES, KEPT, 2), np.uint16)
+    for row, some in zip(table, found, strict=True):
+        for line in range(MAX_LINES):
+            for place, one in enumerate(one for one in some if one.line == line):
+                row[line, place] = ids[one.old], ids[one.new]
     return table
 
 
@@ -141,7 +160,7 @@ def _stand_ins(
     counts: Counter[str],
     planned: Mapping[str, Floats],
     lexicon: Lexicon,
-) -> list[list[str]]:
+) -> dict[str, list[str]]:
     """For each word those of its class that are planned in the same places and company.
 
     Company alone would put a ball in a player's place.
@@ -150,12 +169,12 @@ def _stand_ins(
     company = _likeness(_company(verses, words, counts))
     near = (places >= _NEAR[0]) & (company >= _NEAR[1]) & (places + company >= _NEAR[2])
     classes, lemmas = [_class(word, lexicon) for word in words], list(map(lexicon.lemma, words))
-    found: list[list[str]] = []
+    found: dict[str, list[str]] = {}
     for row, own in enumerate(classes):
         others = np.flatnonzero(near[row]) if own is not None else np.zeros(0, np.intp)
         order = others[np.argsort(-(places + company)[row, others], kind="stable")].tolist()
         alike = [n for n in order if classes[n] == own and lemmas[n] != lemmas[row]][:_STAND_INS]
-        found.append([words[n] for n in alike])
+        found[words[row]] = [words[n] for n in alike]
     return found
 
 

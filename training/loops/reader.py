@@ -239,8 +239,8 @@ class ReaderTrainer:
         self._song_corruptor = Corruptor(self._songs, lexicon, self._draw)
         generated = [one for path in negatives for one in read_generated(path)]
         # Stanzas about the same stay together.
-        held = [one for one in generated if _lot(" ".join(one.keywords)) < _HELD_BACK]
-        self._generated = [one for one in generated if _lot(" ".join(one.keywords)) >= _HELD_BACK]
+        held = [one for one in generated if _lot(" ".join(one.one.keywords)) < _HELD_BACK]
+        self._generated = [one for one in generated if _lot(" ".join(one.one.keywords)) >= _HELD_BACK]
         self.held_back = {
             name: held_back([_about(verse) for verse in parts[name]], held, lexicon, options.seed)
             for name in ("dev", "test")
@@ -364,7 +364,8 @@ class ReaderTrainer:
     def _negative(self, one: About, count: int) -> Example | None:
         if self._generated and self._draw.random() < _GENERATED_SHARE:
             other = self._draw.choice(self._generated)
-            return Example(_first(other, self._length(other)), GENERATED)
+            count = self._length(other.one)
+            return Example(_first(other.one, count), GENERATED, other.origin and _first(other.origin, count))
         kind = self._draw.choice(KINDS)
         corruptor = self._corruptor if one.keywords else self._song_corruptor
         worse = corruptor.corrupt(kind, one, count)
@@ -428,7 +429,7 @@ class ReaderTrainer:
 
 
 def held_back(
-    people: Sequence[About], generated: Sequence[About], lexicon: Lexicon, seed: int
+    people: Sequence[About], generated: Sequence[Example], lexicon: Lexicon, seed: int
 ) -> list[Example]:
     """People's stanzas of a part that is not trained on, each followed by its corruptions.
 
@@ -442,7 +443,7 @@ def held_back(
         examples.append(Example(_first(one, count), HUMAN))
         found = ((corruptor.corrupt(kind, one, count), kind) for kind in KINDS)
         examples += [Example(worse, kind) for worse, kind in found if worse]
-    return examples + [Example(one, GENERATED) for one in generated[:_MEASURED]]
+    return [*examples, *generated[:_MEASURED]]
 
 
 def measure(
@@ -489,8 +490,10 @@ def measure(
     }
 
 
-def read_generated(path: Path) -> list[About]:
+def read_generated(path: Path) -> list[Example]:
     """Stanzas that the generator wrote: JSON lines with "keywords" and "lines".
+
+    One that was made of a person's has that as "person", with as many lines.
 
     Raises:
         BadInput: the file cannot be read, or a line of it is no such object.
@@ -500,12 +503,14 @@ def read_generated(path: Path) -> list[About]:
         try:
             if not all(isinstance(word, str) for word in row["keywords"]):
                 raise TypeError("keywords are words")
-            found.append(about(GENERATED, row["keywords"], fold_lines(row["lines"])))
+            one = about(GENERATED, row["keywords"], fold_lines(row["lines"]))
+            person = about(HUMAN, [], fold_lines(row["person"])) if "person" in row else None
+            found.append(Example(one, GENERATED, person))
         except (KeyError, TypeError, AttributeError) as error:
             raise BadInput(
                 f"{path}, line {number}: expected an object with 'keywords' and 'lines', lists of texts."
             ) from error
-    return [one for one in found if one.lines]
+    return [one for one in found if one.one.lines]
 
 
 def _about(verse: Verse) -> About:
