@@ -19,6 +19,7 @@ from bot.engine.local import LocalEngine
 from bot.engine.requests import Engine
 from bot.images import PictureFetcher, open_session
 from bot.limits import Quota
+from bot.line import TURN
 from bot.ops.health import Check, Health, Metrics
 from bot.ops.log import configure
 from bot.ops.measures import EngineMeter
@@ -27,6 +28,7 @@ from bot.prompt_words import prompt_words
 from bot.songs import Songs
 from bot.stopping import end_hard, stop_signals
 from bot.store import Store, claimed
+from bot.ui.hourglass import TURNING
 from bot.ui.posting import FADING
 from bot.wordfilter import forbidden_words
 from model.errors import Unavailable
@@ -153,7 +155,7 @@ async def _connected(
 async def _until_stopped(
     bot: SongwriterBot, engine: Engine, token: str, stop: asyncio.Event, health: Health
 ) -> None:
-    """Run the gateway until it fails or a signal comes; then finish or apologise, in order."""
+    """Run the gateway until it fails or a signal comes; then finish what can be finished, in order."""
     gateway = asyncio.create_task(bot.start(token))
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait({gateway, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -166,7 +168,8 @@ async def _until_stopped(
     bot.poster.stop()
     health.drain()
     await engine.close(DRAIN_SECONDS)
-    # Those whose songs were not finished are told so by the same path as any error.
+    # Who used a command that was not finished is told so by the same path as any error; pictures
+    # wait for the process after this one.
     await _answered(CLOSE_SECONDS)
     # Before it is closed: what is still connecting would take that for a fault, and try again.
     gateway.cancel()
@@ -209,7 +212,7 @@ def _checks(bot: SongwriterBot, engine: Engine) -> dict[str, Check]:
 
 async def _answered(limit: float) -> None:
     """Wait until the tasks for events and interactions are done, their apologies included."""
-    names = ("discord.py:", "CommandTree", "discord-ui", FADING)
+    names = ("discord.py:", "CommandTree", "discord-ui", FADING, TURN, TURNING)
     tasks = [task for task in asyncio.all_tasks() if task.get_name().startswith(names)]
     if tasks:
         await asyncio.wait(tasks, timeout=limit)

@@ -181,6 +181,11 @@ class LocalEngine:
         return bool(self._workers) and not self._closing
 
     @property
+    def warming_up(self) -> bool:
+        """Whether no worker was ready yet, but one may be soon."""
+        return not (self._loaded or self._broken or self._closing)
+
+    @property
     def wait(self) -> float:
         """Seconds until a request that is queued now would be done, estimated."""
         start = 0.0 if self._workers else self._start_seconds
@@ -229,7 +234,7 @@ class LocalEngine:
             raise Stopping(STOPPING)
         if self._broken:
             raise Broken(BROKEN)
-        if not self._loaded:
+        if self.warming_up:
             raise WarmingUp(WARMING_UP)
 
     @property

@@ -20,10 +20,10 @@ from pathlib import Path
 import aiohttp
 
 from tests.bot.program import Program, by_connector, running
-from tests.discord import Channel, LoopbackDiscord, Message
+from tests.discord import Channel, LoopbackDiscord, Message, User
 
 PACE_SECONDS, PACED = 1.0, 30
-BURST, BURST_SECONDS = 50, 60.0
+BURST, BURST_PEOPLE, BURST_SECONDS = 50, 20, 60.0
 # People ask at once in several servers; by default one of them alone may have as many places.
 SERVERS = 5
 # Interactions that are started while the burst is under way.
@@ -39,6 +39,7 @@ LIMITS = {
 }
 
 Row = tuple[str, str, str]
+Person = tuple[User, Channel]
 
 
 @dataclass
@@ -48,14 +49,21 @@ class Crowd:
     server: LoopbackDiscord
     channels: list[Channel]
     photographs: list[bytes]
+    people: int = 0
     posted: int = 0
 
-    async def post(self) -> Message:
-        self.posted += 1
-        somebody = self.server.add_user(f"person {self.posted}")
-        channel = self.channels[self.posted % len(self.channels)]
+    def somebody(self) -> Person:
+        """Somebody new, in the next of the servers."""
+        self.people += 1
+        somebody = self.server.add_user(f"person {self.people}")
+        channel = self.channels[self.people % len(self.channels)]
         assert channel.guild is not None
         self.server.add_member(channel.guild, somebody)
+        return somebody, channel
+
+    async def post(self, person: Person) -> Message:
+        self.posted += 1
+        somebody, channel = person
         photograph = self.photographs[self.posted % len(self.photographs)]
         return await self.server.post(channel, somebody, "", [("photo.png", photograph)])
 
@@ -89,7 +97,7 @@ async def _paced(crowd: Crowd) -> list[Row]:
     start, posted = time.monotonic(), []
     for number in range(PACED):
         await asyncio.sleep(start + number * PACE_SECONDS - time.monotonic())
-        posted.append(asyncio.create_task(_answered(crowd, await crowd.post())))
+        posted.append(asyncio.create_task(_answered(crowd, await crowd.post(crowd.somebody()))))
     seconds = sorted(await asyncio.gather(*posted))
     done = [one for one in seconds if math.isfinite(one)]
     title = f"posted to reply, {1 / PACE_SECONDS:g} a second for {PACED * PACE_SECONDS:g} s"
@@ -112,13 +120,14 @@ async def _answered(crowd: Crowd, message: Message) -> float:
 
 async def _burst(crowd: Crowd) -> list[Row]:
     """Everything at once, and interactions on top of it."""
-    posted = [await crowd.post() for _ in range(BURST)]
+    people = [crowd.somebody() for _ in range(BURST_PEOPLE)]
+    posted = [await crowd.post(people[number % BURST_PEOPLE]) for number in range(BURST)]
     probes = asyncio.create_task(_probes(crowd))
     seconds = sorted(await asyncio.gather(*(_answered(crowd, message) for message in posted)))
     done = [one for one in seconds if math.isfinite(one)]
     replies = [len(crowd.server.replies(message)) for message in posted]
     acknowledged = sorted(await probes)
-    title = f"burst of {BURST} pictures in {SERVERS} servers"
+    title = f"burst of {BURST} pictures by {BURST_PEOPLE} people in {SERVERS} servers"
     return [
         (f"{title}: the last reply", _s(max(seconds)), _s(LIMITS["burst"])),
         ("  answered", f"{len(done)} of {BURST}", str(BURST)),

@@ -34,6 +34,7 @@ class StubEngine:
     pictures: list[tuple[bytes, ...]] = field(default_factory=list)
     failure: Exception | None = None
     ready: bool = True
+    warming_up: bool = False
     wait: float = 0.0
     gate: asyncio.Event | None = None
 

@@ -53,6 +53,10 @@ class InlineEngine:
         return self._thread is not None and not self._closing
 
     @property
+    def warming_up(self) -> bool:
+        return False
+
+    @property
     def wait(self) -> float:
         return self._pace.wait(len(self._admission), workers=1)
 
