@@ -7,7 +7,7 @@ from typing import Any
 from tests.discord import payloads
 from tests.discord.errors import Refused
 from tests.discord.gateway import Gateway
-from tests.discord.state import MOST_EMOJIS, Message, User, World
+from tests.discord.state import MOST_EMOJIS, Channel, Message, User, World
 
 
 class Actions:
@@ -20,6 +20,12 @@ class Actions:
         message.channel.messages[message.id] = message
         self._tell("MESSAGE_CREATE", message)
         return message
+
+    def open_thread(self, thread: Channel) -> dict[str, Any]:
+        """Tell the bot of a thread; its payload."""
+        data = payloads.channel(thread, self._world.bot)
+        self._gateway.dispatch("THREAD_CREATE", data | {"newly_created": True}, thread)
+        return data
 
     def edited(self, message: Message) -> Message:
         self._tell("MESSAGE_UPDATE", message)

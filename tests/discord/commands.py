@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.discord import payloads
-from tests.discord.state import Attachment, Channel, Message, User, World
+from tests.discord.state import Attachment, Channel, Message, Role, User, World
 
-SUBCOMMAND, GROUP, STRING, INTEGER, BOOLEAN, USER, CHANNEL, NUMBER, ATTACHMENT = 1, 2, 3, 4, 5, 6, 7, 10, 11
+SUBCOMMAND, GROUP, STRING, INTEGER, BOOLEAN, USER, CHANNEL, ROLE = range(1, 9)
+NUMBER, ATTACHMENT = 10, 11
 SLASH, MESSAGE_MENU = 1, 3
-_PYTHON = {STRING: str, INTEGER: int, BOOLEAN: bool, USER: User, CHANNEL: Channel, NUMBER: (int, float)}
+_PYTHON = {STRING: str, INTEGER: int, BOOLEAN: bool, USER: User, CHANNEL: Channel, ROLE: Role}
+_PYTHON[NUMBER] = (int, float)
 
 
 class NotOffered(Exception):
@@ -120,6 +122,9 @@ def _value(world: World, channel: Channel, value: Any, resolved: dict[str, Any])
             about = payloads.member(channel.guild.members[value.id])
             about["permissions"] = str(channel.permissions(value).value)
             resolved.setdefault("members", {})[str(value.id)] = about
+        return str(value.id)
+    if isinstance(value, Role):
+        resolved.setdefault("roles", {})[str(value.id)] = payloads.role(value)
         return str(value.id)
     if isinstance(value, Channel):
         about = payloads.channel(value, world.bot)

@@ -230,7 +230,8 @@ class Interactions:
             message.type = CONTEXT_MENU if "target_id" in interaction.data else SLASH
         else:
             message.type = DEFAULT
-        message.webhook, message.metadata = self._world.bot.id, interaction.metadata
+        message.webhook = message.application = self._world.bot.id
+        message.metadata = interaction.metadata
         return self._actions.post(message)
 
     def _change(self, message: Message, body: dict[str, Any], files: compose.Files) -> Message:

@@ -37,7 +37,7 @@ def user(user: User) -> dict[str, Any]:
         "username": user.name,
         "global_name": None,
         "avatar": None,
-        "discriminator": "0",
+        "discriminator": "0000" if user.webhook else "0",
         "public_flags": 0,
         "flags": 0,
         "primary_guild": None,
@@ -89,7 +89,8 @@ def role(role: Role) -> dict[str, Any]:
 
 
 def channel(channel: Channel, bot: User) -> dict[str, Any]:
-    found: dict[str, Any] = {"id": str(channel.id), "type": channel.type, "flags": 0, "last_message_id": None}
+    last = next((str(one.id) for one in reversed(channel.messages.values()) if not one.ephemeral), None)
+    found: dict[str, Any] = {"id": str(channel.id), "type": channel.type, "flags": 0, "last_message_id": last}
     if channel.guild is None:
         others = [person for person in channel.recipients if person is not bot]
         return found | {"recipients": [user(person) for person in others]}
@@ -98,7 +99,7 @@ def channel(channel: Channel, bot: User) -> dict[str, Any]:
         state = {"archived": False, "locked": False, "auto_archive_duration": 1440}
         return found | {
             "parent_id": str(channel.parent.id),
-            "owner_id": str(channel.guild.owner.id),
+            "owner_id": str((channel.owner or channel.guild.owner).id),
             "message_count": 0,
             "member_count": 1,
             "total_message_sent": 0,
@@ -127,6 +128,7 @@ def guild(guild: Guild, bot: User) -> dict[str, Any]:
         "threads": threads,
         "members": [full_member(guild.members[bot.id])],
         "member_count": len(guild.members),
+        "system_channel_id": str(guild.system_channel.id) if guild.system_channel else None,
         "joined_at": guild.members[bot.id].joined,
         "unavailable": False,
         "large": False,
@@ -184,6 +186,8 @@ def message(message: Message, viewer: User | None = None) -> dict[str, Any]:
         found["message_reference"] = _reference(message.reference)
         gone = message.reference.deleted
         found["referenced_message"] = None if gone else _basic(message.reference, viewer)
+    if message.channel.guild and (thread := message.channel.guild.channels.get(message.id)):
+        found["thread"] = channel(thread, viewer or message.author)
     if message.emojis:
         found["reactions"] = [_reaction(message, emoji) for emoji in message.emojis]
     return found
@@ -220,8 +224,8 @@ def _basic(message: Message, viewer: User | None) -> dict[str, Any]:
         found["message_snapshots"] = [{"message": _snapshot(message.forwarded, hidden)}]
     if message.webhook is not None:
         found["webhook_id"] = str(message.webhook)
-        if message.author.bot:
-            found["application_id"] = str(message.webhook)
+        if message.application is not None:
+            found["application_id"] = str(message.application)
     return found
 
 

@@ -9,7 +9,7 @@ from aiohttp import web
 from tests.discord import compose, payloads
 from tests.discord.actions import Actions
 from tests.discord.errors import Refused
-from tests.discord.state import EPHEMERAL, Channel, Message, Portal, World
+from tests.discord.state import EPHEMERAL, HAS_THREAD, TEXT, THREAD, Channel, Message, Portal, World
 from tests.discord.wire import BODY, FILES, answer
 
 # As much history as one request may ask for.
@@ -46,6 +46,7 @@ class Rest:
             web.post(messages, self._send),
             web.get(message, self._message),
             web.patch(message, self._edit),
+            web.post(f"{message}/threads", self._start_thread),
             web.delete(message, self._delete),
             web.delete(f"{message}/reactions", self._clear),
             web.get(emoji, self._who_reacted),
@@ -133,9 +134,12 @@ class Rest:
         channel = self._channel_of(request)
         channel.require(self._world.bot, read_message_history=True)
         newest = [one for one in reversed(channel.messages.values()) if not one.flags & EPHEMERAL]
-        before = int(request.query.get("before", 1 << 63))
+        before, after = int(request.query.get("before", 1 << 63)), int(request.query.get("after", 0))
         limit = min(int(request.query.get("limit", 50)), MOST_LISTED)
-        return answer([self._worded(one) for one in newest if one.id < before][:limit])
+        found = [one for one in newest if after < one.id < before]
+        # Those next to the message that is named, and the newest first in any case.
+        found = found[-limit:] if after else found[:limit]
+        return answer([self._worded(one) for one in found])
 
     async def _message(self, request: web.Request) -> web.Response:
         message = self._message_of(request)
@@ -177,6 +181,19 @@ class Rest:
             message.channel.require(self._world.bot, manage_messages=True)
         self._actions.delete(message)
         return answer()
+
+    async def _start_thread(self, request: web.Request) -> web.Response:
+        message, bot = self._message_of(request), self._world.bot
+        channel = message.channel
+        channel.require(bot, create_public_threads=True, read_message_history=True)
+        if channel.type != TEXT:
+            raise Refused(50024)
+        # It has the message's id, so there is one at most.
+        if message.id in self._world.channels:
+            raise Refused(160004)
+        message.flags |= HAS_THREAD
+        thread = Channel(message.id, request[BODY]["name"], THREAD, channel.guild, channel, owner=bot)
+        return answer(self._actions.open_thread(self._world.add_channel(thread)), 201)
 
     # Reactions
 

@@ -166,9 +166,21 @@ class LoopbackDiscord:
         guild = self.world.guilds[guild_id] = Guild(guild_id, name, owner, everyone)
         self.add_member(guild, owner)
         if with_bot:
-            self.add_member(guild, self.bot, bot_permissions)
-            self.gateway.dispatch("GUILD_CREATE", payloads.guild(guild, self.bot), guild_id=guild.id)
+            self.invite(guild, bot_permissions)
         return guild
+
+    def invite(self, guild: Guild, permissions: Permissions | None = None) -> None:
+        """Let the bot into a server."""
+        self.add_member(guild, self.bot, permissions)
+        data = payloads.guild(guild, self.bot)
+        # Discord says of a server that the bot has just joined neither that it is there nor that it is not.
+        data.pop("unavailable")
+        self.gateway.dispatch("GUILD_CREATE", data, guild_id=guild.id)
+
+    def remove_bot(self, guild: Guild) -> None:
+        """Throw the bot out of a server."""
+        del guild.members[self.bot.id]
+        self.gateway.dispatch("GUILD_DELETE", {"id": str(guild.id)}, guild_id=guild.id)
 
     def add_member(self, guild: Guild, user: User, permissions: Permissions | None = None) -> Member:
         """Let somebody in, with permissions beyond everybody's."""
@@ -179,6 +191,15 @@ class LoopbackDiscord:
         data = payloads.full_member(member) | {"guild_id": str(guild.id)}
         self.gateway.dispatch("GUILD_MEMBER_ADD", data, guild_id=guild.id)
         return member
+
+    def add_role(self, guild: Guild, name: str, *people: User) -> Role:
+        """A role that some members have; it allows nothing by itself."""
+        role = Role(self.world.new_id(), name, Permissions.none(), len(guild.roles))
+        for person in people:
+            guild.members[person.id].roles.append(role)
+        data = {"guild_id": str(guild.id), "role": payloads.role(role)}
+        self.gateway.dispatch("GUILD_ROLE_CREATE", data, guild_id=guild.id)
+        return role
 
     def add_channel(
         self, guild: Guild, name: str = "general", *, nsfw: bool = False, parent: Channel | None = None
@@ -240,8 +261,29 @@ class LoopbackDiscord:
             message.type = REPLY
             people += [reference.author] if ping else []
         message.mentions = list(dict.fromkeys(people))
-        message.webhook = self.world.new_id() if webhook else None
+        if webhook:
+            self._by_webhook(message, user.name)
         return self._actions.post(message)
+
+    def _by_webhook(self, message: Message, name: str) -> None:
+        """Let a webhook have posted a message: its author has the webhook's id, and is nobody's member."""
+        message.webhook = self.world.new_id()
+        message.author = User(message.webhook, name, bot=True, webhook=True)
+
+    async def proxy(self, message: Message, content: str | None = None) -> Message:
+        """Have an app such as PluralKit post a message once more by its webhook, files and all.
+
+        It deletes the first one a moment later; that is left to the test.
+        """
+        said = message.content if content is None else content
+        copy = Message(self.world.new_id(), message.channel, message.author, said)
+        copy.attachments = [
+            self.world.attach(copy.channel, one.filename, one.data, **one.claims)
+            for one in message.attachments
+        ]
+        self._by_webhook(copy, f"alter of {message.author.name}")
+        copy.application = self.world.new_id()
+        return self._actions.post(copy)
 
     def _named(self, content: str) -> list[User]:
         return [one for one in self.world.users.values() if one.mention in content]

@@ -15,7 +15,7 @@ from tests.discord.errors import Refused
 EPOCH_MS = 1_420_070_400_000
 TEXT, DIRECT, THREAD = 0, 1, 11
 DEFAULT, REPLY, SLASH, CONTEXT_MENU = 0, 19, 20, 23
-EPHEMERAL, LOADING, FORWARD, COMPONENTS_V2 = 1 << 6, 1 << 7, 1 << 14, 1 << 15
+HAS_THREAD, EPHEMERAL, LOADING, FORWARD, COMPONENTS_V2 = 1 << 5, 1 << 6, 1 << 7, 1 << 14, 1 << 15
 # Of stickers.
 FORMATS = {"png": 1, "apng": 2, "lottie": 3, "gif": 4}
 MOST_EMOJIS = 20
@@ -50,10 +50,13 @@ class Snowflakes:
 
 @dataclass(eq=False)
 class User:
+    """A person, a bot, or what a webhook says that it is."""
+
     id: int
     name: str
     bot: bool = False
     locale: str = "en-GB"
+    webhook: bool = False
 
     @property
     def mention(self) -> str:
@@ -84,6 +87,8 @@ class Guild:
     locale: str = "en-GB"
     members: dict[int, Member] = field(default_factory=dict)
     channels: dict[int, Channel] = field(default_factory=dict)
+    # Where Discord welcomes new members.
+    system_channel: Channel | None = None
 
     @property
     def roles(self) -> list[Role]:
@@ -98,6 +103,8 @@ class Channel:
     Attributes:
         overwrites: user or role id -> what is allowed and denied on top of the roles.
         nonces: messages sent with ``enforce_nonce``, which are not sent twice.
+        nsfw: age-restricted; of a thread, that is its channel.
+        owner: who started a thread; None: the server's owner.
     """
 
     id: int
@@ -106,6 +113,7 @@ class Channel:
     guild: Guild | None = None
     parent: Channel | None = None
     nsfw: bool = False
+    owner: User | None = None
     recipients: list[User] = field(default_factory=list)
     overwrites: dict[int, tuple[Permissions, Permissions]] = field(default_factory=dict)
     messages: dict[int, Message] = field(default_factory=dict)
@@ -204,6 +212,7 @@ class Message:
         bursts: the same of those that do.
         metadata: of the interaction that it answers.
         webhook: sent by a webhook (or as an answer to an interaction).
+        application: whose webhook that is, None for a server's own.
     """
 
     id: int
@@ -222,6 +231,7 @@ class Message:
     type: int = DEFAULT
     metadata: dict[str, Any] | None = None
     webhook: int | None = None
+    application: int | None = None
     nonce: str | None = None
     timestamp: str = field(default_factory=now)
     edited: str | None = None

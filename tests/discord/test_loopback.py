@@ -553,6 +553,57 @@ async def test_previews_come_by_an_edit_that_nobody_made(scene: Scene) -> None:
             assert changed.status == 415
 
 
+async def test_a_proxy_posts_a_message_once_more_as_nobody_who_is_a_member(scene: Scene) -> None:
+    posted = await scene.server.post(scene.channel, scene.ann, "A: mine", [("SPOILER_a.png", PICTURE)])
+    await scene.server.proxy(posted, "mine")
+    first = await scene.saw("A: mine")
+    again = await scene.server.wait_until(lambda: next((s for s in scene.bot.seen if s.webhook_id), None))
+    assert isinstance(first.author, discord.Member)
+    assert isinstance(again.author, discord.User)
+    assert again.author.bot
+    assert again.author.id == again.webhook_id != again.application_id
+    assert [(one.filename, one.size) for one in again.attachments] == [("SPOILER_a.png", len(PICTURE))]
+    assert again.attachments[0].url != first.attachments[0].url
+
+
+async def test_servers_come_and_go_while_the_bot_is_there(scene: Scene) -> None:
+    told: list[tuple[str, int]] = []
+    for event in ("guild_join", "guild_remove"):
+        scene.bot.add_listener(_teller(told, event), f"on_{event}")
+    guild = scene.server.add_guild("new", with_bot=False)
+    scene.server.invite(guild)
+    scene.server.remove_bot(guild)
+    await scene.server.wait_until(lambda: told == [("guild_join", guild.id), ("guild_remove", guild.id)])
+
+
+async def test_roles_and_threads(scene: Scene) -> None:
+    server = scene.server
+    role = server.add_role(scene.guild, "singers", scene.ann)
+    posted = await server.post(scene.channel, scene.ann, "look")
+    seen = await scene.saw("look")
+    assert isinstance(seen.author, discord.Member)
+    assert role.id in {one.id for one in seen.author.roles}
+    with pytest.raises(discord.Forbidden):
+        await seen.create_thread(name="below")
+    server.permit(scene.channel, server.bot, allow=discord.Permissions(create_public_threads=True))
+    await server.wait_until(lambda: seen.channel.permissions_for(seen.guild.me).create_public_threads)
+    thread = await seen.create_thread(name="below")
+    assert (thread.id, thread.parent_id, thread.owner_id) == (posted.id, scene.channel.id, server.bot.id)
+    with pytest.raises(discord.HTTPException) as error:
+        await seen.create_thread(name="once more")
+    assert error.value.code == 160004
+    [again] = [one async for one in seen.channel.history(limit=1)]
+    assert again.thread == thread
+    assert (await seen.guild.fetch_channel(posted.id)).name == "below"
+
+
+def _teller(told: list[tuple[str, int]], event: str) -> Any:
+    async def tell(guild: discord.Guild) -> None:
+        told.append((event, guild.id))
+
+    return tell
+
+
 def _keeper(kept: list[discord.Message]) -> Any:
     async def keep(event: discord.RawMessageUpdateEvent) -> None:
         kept.append(event.message)

@@ -71,20 +71,20 @@ def linked(world: World, address: str, data: bytes) -> dict[str, Any]:
     return found
 
 
-def gallery(*media: dict[str, Any]) -> dict[str, Any]:
-    items = [{"media": one, "description": None, "spoiler": False} for one in media]
+def gallery(*media: dict[str, Any], spoiler: bool = False) -> dict[str, Any]:
+    items = [{"media": one, "description": None, "spoiler": spoiler} for one in media]
     return {"type": _GALLERY, "items": items}
 
 
-def section(text: str, media: dict[str, Any]) -> dict[str, Any]:
+def section(text: str, media: dict[str, Any], *, spoiler: bool = False) -> dict[str, Any]:
     """A text with a thumbnail beside it."""
-    shown = {"type": _THUMBNAIL, "media": media, "description": None, "spoiler": False}
+    shown = {"type": _THUMBNAIL, "media": media, "description": None, "spoiler": spoiler}
     return {"type": _SECTION, "components": [{"type": _TEXT, "content": text}], "accessory": shown}
 
 
-def file(media: dict[str, Any], name: str, size: int) -> dict[str, Any]:
-    return {"type": _FILE, "file": media, "name": name, "size": size, "spoiler": False}
+def file(media: dict[str, Any], name: str, size: int, *, spoiler: bool = False) -> dict[str, Any]:
+    return {"type": _FILE, "file": media, "name": name, "size": size, "spoiler": spoiler}
 
 
-def container(*inside: dict[str, Any]) -> dict[str, Any]:
-    return {"type": _CONTAINER, "accent_color": None, "spoiler": False, "components": [*inside]}
+def container(*inside: dict[str, Any], spoiler: bool = False) -> dict[str, Any]:
+    return {"type": _CONTAINER, "accent_color": None, "spoiler": spoiler, "components": [*inside]}
