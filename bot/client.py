@@ -75,6 +75,8 @@ class SongwriterBot(commands.AutoShardedBot):
         self.poster = Poster(resources.store, resources.config)
         self.button_cooldown = ButtonCooldown()
         self.stopping = False
+        # The id of a message of this moment.
+        self.began = discord.utils.time_snowflake(discord.utils.utcnow())
 
     async def setup_hook(self) -> None:
         from bot.cogs import every_cog
@@ -109,13 +111,20 @@ class SongwriterBot(commands.AutoShardedBot):
 
     async def on_ready(self) -> None:
         """All shards are there; servers may have removed the bot while it was away."""
-        left = await self.store.forget_other_servers({guild.id for guild in self.guilds})
+        left = await self._note_servers()
         _log.info("ready as %s in %d servers", self.user and self.user.id, len(self.guilds))
         if left:
-            _log.info("settings of %d servers forgotten", left)
+            _log.info("no longer in %d servers", left)
 
-    async def on_guild_remove(self, guild: discord.Guild) -> None:
-        await self.store.forget_server(guild.id)
+    async def on_guild_join(self, _guild: discord.Guild) -> None:
+        await self._note_servers()
+
+    async def on_guild_remove(self, _guild: discord.Guild) -> None:
+        await self._note_servers()
+
+    async def _note_servers(self) -> int:
+        """Note where the bot is, once all servers are known; how many it is no longer in."""
+        return await self.store.note_servers({guild.id for guild in self.guilds}) if self.is_ready() else 0
 
     async def on_command_error(self, _context: Any, error: commands.CommandError, /) -> None:
         """A mention with a picture is no command, and others' tries at the owner's are ignored."""

@@ -34,12 +34,15 @@ _MAX_QUOTED = 60
 
 # Unicode has no test for emoji; what Discord refuses beyond this, it refuses when the bot reacts.
 _EMOJI = re.compile(r"<a?:\w{2,32}:\d{15,20}>|[0-9#*]\ufe0f?\u20e3|[^\x00-\x7f]{1,16}")
+_PAGE = re.compile(r"https://[^\s<>]+")
 _HOST = re.compile(r"[a-z0-9.-]+(:\d{1,5})?")
 
 # Discord's ids; strict, as "12" and true are no ids.
 Snowflake = Annotated[int, Field(strict=True, ge=1, lt=2**63)]
 Seconds = Annotated[float, Field(ge=0.1, le=600)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
+# What is shown in a sentence.
+Line = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class BadConfiguration(Exception):
@@ -110,9 +113,14 @@ class Limits(_Table):
 
     cooldown_seconds: Annotated[float, Field(ge=0, le=3600)] = 5.0
     user_per_day: Count = 200
+    server_per_day: Count | None = None
     user_in_flight: Count = 2
     server_in_flight: Count = 50
     queue: Annotated[int, Field(ge=1, le=10_000)] = 100
+    user_waiting: Annotated[int, Field(ge=1, le=100)] = 10
+    server_waiting: Count = 200
+    waiting: Annotated[int, Field(ge=1, le=10_000)] = 400
+    catch_up_seconds: Annotated[float, Field(ge=0, le=3600)] = 900.0
     deadline_seconds: Seconds = 60.0
 
 
@@ -170,7 +178,7 @@ class Filter(_Table):
     @classmethod
     def _single(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         """Stanzas are compared word by word, in plain Latin letters."""
-        if not all(map(_is_word, value)):
+        if not all(map(is_word, value)):
             raise ValueError("list single words in Latin letters, without spaces and digits")
         return value
 
@@ -181,6 +189,7 @@ class Store(_Table):
     path: Path = Path("songwriter.sqlite3")
     keep_outputs_days: Count = 365
     keep_jobs_days: Count = 30
+    keep_left_days: Count = 30
     backups: Path | None = None
 
 
@@ -200,6 +209,28 @@ class Health(_Table):
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
 
 
+class Host(_Table):
+    """Who runs the bot, as people are told."""
+
+    name: Line | None = None
+    contact: Line | None = None
+    privacy: Line | None = None
+
+    @field_validator("name", "contact")
+    @classmethod
+    def _one_line(cls, value: str | None) -> str | None:
+        if value is not None and not value.isprintable():
+            raise ValueError("write it on one line")
+        return value
+
+    @field_validator("privacy")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        if value is not None and not _PAGE.fullmatch(value):
+            raise ValueError("give the address of a page, with https://")
+        return value
+
+
 class Config(_Table):
     """Everything that can be set."""
 
@@ -212,6 +243,7 @@ class Config(_Table):
     store: Store = Store()
     log: Log = Log()
     health: Health = Health()
+    host: Host = Host()
 
 
 def load_config(path: Path) -> Config:
@@ -296,7 +328,7 @@ def _is_path(value: Any) -> bool:
     )
 
 
-def _is_word(text: str) -> bool:
+def is_word(text: str) -> bool:
     """Whether all of a text makes one folded word, with apostrophes and hyphens only inside."""
     folded = fold(text)
     whole = all(fold(character) for character in unicodedata.normalize("NFC", text) if character not in "'’")

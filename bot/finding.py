@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import discord
 
@@ -11,6 +12,8 @@ from bot.images import PictureRef, claims_picture, is_on
 
 # What Discord calls a file of which it knows nothing.
 _UNKNOWN = "application/octet-stream"
+# What a text hides until somebody presses it.
+_HIDDEN = re.compile(r"\|\|.+?\|\|", re.DOTALL)
 
 Part = discord.Message | discord.MessageSnapshot
 
@@ -48,13 +51,14 @@ def candidates(message: discord.Message, hosts: Collection[str]) -> list[Picture
     """What may be pictures in a message and in those that it forwards, each once.
 
     Of what comes from elsewhere, only Discord's own copy on one of ``hosts`` counts. A file of which
-    nobody says what it is counts, and is not ``sure``. Pictures behind a spoiler count.
+    nobody says what it is counts, and is not ``sure``. What is a spoiler anywhere is one.
     """
     found: dict[str, PictureRef] = {}
     parts: list[Part] = [message, *message.message_snapshots]
     for part in parts:
         for picture in _of(part, hosts):
-            found.setdefault(_path(picture.url), picture)
+            known = found.setdefault(_path(picture.url), picture)
+            found[_path(picture.url)] = replace(known, spoiler=known.spoiler or picture.spoiler)
     return list(found.values())
 
 
@@ -70,12 +74,13 @@ def attached(file: discord.Attachment) -> PictureRef:
         width=file.width,
         height=file.height,
         sure=claims_picture(kind, file.filename),
+        spoiler=file.is_spoiler(),
     )
 
 
 def _of(part: Part, hosts: Collection[str]) -> Iterator[PictureRef]:
     yield from filter(_may_be, map(attached, part.attachments))
-    yield from _previews(part.embeds, hosts)
+    yield from _previews(part, hosts)
     for sticker in part.stickers:
         # Lottie is a drawing in JSON.
         if sticker.format is not discord.StickerFormatType.lottie:
@@ -88,31 +93,47 @@ def _may_be(picture: PictureRef) -> bool:
     return picture.sure or picture.content_type is None
 
 
-def _previews(embeds: Iterable[discord.Embed], hosts: Collection[str]) -> Iterator[PictureRef]:
-    for embed in embeds:
+def _previews(part: Part, hosts: Collection[str]) -> Iterator[PictureRef]:
+    # A preview may name its page in other letters than the link: where there is a hidden link, what is
+    # not seen to belong to an open one counts as hidden.
+    seen = _HIDDEN.sub(" ", part.content)
+    hides = "://" in "".join(_HIDDEN.findall(part.content))
+    for embed in part.embeds:
         # A link's preview has a thumbnail, a bot's own embed an image; one of the two is enough.
         media = embed.image if embed.image.proxy_url else embed.thumbnail
         if (url := media.proxy_url) and is_on(url, hosts):
-            yield PictureRef(url, None, None, "", proxy_url=url, width=media.width, height=media.height)
+            hidden = hides and not (embed.url and embed.url in seen)
+            yield PictureRef(
+                url, None, None, "", proxy_url=url, width=media.width, height=media.height, spoiler=hidden
+            )
 
 
-def _shown(components: Iterable[discord.Component], hosts: Collection[str]) -> Iterator[PictureRef]:
-    """The pictures of galleries, thumbnails and files (Components V2)."""
+def _shown(
+    components: Iterable[discord.Component], hosts: Collection[str], *, hidden: bool = False
+) -> Iterator[PictureRef]:
+    """The pictures of galleries, thumbnails and files (Components V2); ``hidden`` if all are spoilers."""
     for part in components:
         if isinstance(part, discord.Container):
-            yield from _shown(part.children, hosts)
+            yield from _shown(part.children, hosts, hidden=hidden or part.spoiler)
         elif isinstance(part, discord.MediaGalleryComponent):
             for item in part.items:
-                yield from _medium(item.media, hosts)
+                yield from _medium(item.media, hosts, spoiler=hidden or item.spoiler)
         elif isinstance(part, discord.SectionComponent):
             if isinstance(part.accessory, discord.ThumbnailComponent):
-                yield from _medium(part.accessory.media, hosts)
+                picture = part.accessory
+                yield from _medium(picture.media, hosts, spoiler=hidden or picture.spoiler)
         elif isinstance(part, discord.FileComponent):
-            yield from _medium(part.media, hosts, part.name or "", part.size)
+            spoiler = hidden or part.spoiler
+            yield from _medium(part.media, hosts, part.name or "", part.size, spoiler=spoiler)
 
 
 def _medium(
-    media: discord.UnfurledMediaItem, hosts: Collection[str], name: str | None = None, size: int | None = None
+    media: discord.UnfurledMediaItem,
+    hosts: Collection[str],
+    name: str | None = None,
+    size: int | None = None,
+    *,
+    spoiler: bool,
 ) -> Iterator[PictureRef]:
     """A component's picture; without a ``name`` it is shown, so that it is a picture or a film."""
     url = next((one for one in (media.url, media.proxy_url) if one and is_on(one, hosts)), None)
@@ -129,6 +150,7 @@ def _medium(
         width=media.width,
         height=media.height,
         sure=sure,
+        spoiler=spoiler,
     )
     if _may_be(picture):
         yield picture

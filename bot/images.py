@@ -61,6 +61,7 @@ class PictureRef:
         width: claimed, in pixels, or None.
         height: likewise.
         sure: whether it claims to be a picture; otherwise only its first bytes say so.
+        spoiler: whether Discord hides it until somebody presses it.
     """
 
     url: str
@@ -71,6 +72,7 @@ class PictureRef:
     width: int | None = None
     height: int | None = None
     sure: bool = True
+    spoiler: bool = False
 
 
 def too_large(max_bytes: int) -> str:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bot.config import MAX_TEMPERATURE, MIN_TEMPERATURE, Config
 from bot.engine.requests import SongRequest
+from bot.images import PictureRef
 from bot.ops.log import request_id
-from bot.preferences import preferences_of
+from bot.preferences import Preferences, preferences_of
+from bot.rules import Asker, check_person, check_picture
 from bot.store import Output, Store
 from bot.ui.refusals import Refusal
 from model.conditioning import CANDIDATES
+from model.mood import PICTURE
 from model.recipe import Recipe
 from model.request import GenerationRequest
 from model.sampling import Sampling
@@ -35,41 +38,66 @@ class RequestFactory:
 
     def __init__(self, config: Config, store: Store, forbidden: frozenset[str]) -> None:
         self._config, self._store = config, store
-        self._defaults = GenerationRequest(
-            style=config.lyrics.style, lines=config.lyrics.lines, forbidden=forbidden
-        )
+        self._defaults = GenerationRequest(forbidden=forbidden)
 
     async def new(
         self,
         kind: str,
-        user: int,
-        server: int | None,
+        asker: Asker,
+        pictures: Sequence[PictureRef] = (),
         *,
         author: int | None = None,
+        private: bool = False,
         temperature: float | None = None,
         said: Mapping[str, Any] | None = None,
     ) -> SongRequest:
         """A song that nobody has written yet.
 
         Args:
-            kind: how it is asked for; this and the next three as for ``SongRequest``.
-            user: who asks.
-            server: where.
-            author: who posted the pictures.
+            kind: how it is asked for, as for ``SongRequest``.
+            asker: who asks, and where.
+            pictures: what it is to be about.
+            author: who posted the pictures, as for ``SongRequest``; so is the next.
+            private: whether only who asks sees it.
             temperature: None for the server's.
             said: of the fields of ``GenerationRequest`` those that somebody said; None where nothing was.
 
         Raises:
+            NotHere: the server's rules do not allow it.
             StoreError: the database failed.
         """
-        if temperature is None:
-            temperature = (await preferences_of(server, self._store, self._config)).temperature
-        given = {name: value for name, value in (said or {}).items() if value is not None}
-        generation = replace(self._defaults, sampling=Sampling(temperature), seed=_any_seed(), **given)
-        return SongRequest(request_id.get(), user, server, kind, generation, author=author)
+        here = await self._here(asker)
+        if pictures:
+            check_picture(asker, here, pictures)
+        generation = replace(
+            self._defaults,
+            sampling=Sampling(here.temperature if temperature is None else temperature),
+            seed=_any_seed(),
+            mood=None if here.mood == PICTURE and not pictures else here.mood,
+            style=here.style,
+            lines=here.lines,
+            scheme=here.scheme,
+            forbidden=self._forbidden(here),
+        )
+        generation = replace(generation, **{key: one for key, one in (said or {}).items() if one is not None})
+        spoiler = any(picture.spoiler for picture in pictures)
+        return SongRequest(
+            request_id.get(),
+            asker.user,
+            asker.server,
+            kind,
+            generation,
+            author=author,
+            spoiler=spoiler,
+            private=private,
+        )
 
-    def again(self, before: Output, interaction: discord.Interaction[Any], step: float) -> SongRequest:
-        """Another song about the same thing, so much warmer."""
+    async def again(self, before: Output, interaction: discord.Interaction[Any], step: float) -> SongRequest:
+        """Another song about the same thing, so much warmer.
+
+        Raises:
+            NotHere, StoreError: as for ``new``.
+        """
         asked = _asked_before(before)
         temperature = min(MAX_TEMPERATURE, max(MIN_TEMPERATURE, asked.sampling.temperature + step))
         generation = replace(
@@ -78,23 +106,57 @@ class RequestFactory:
             seed=_any_seed(),
             candidates=CANDIDATES,
             rewritten=(),
-            forbidden=self._defaults.forbidden,
         )
-        return _about(before, interaction, "again", generation)
+        return await self._about(before, interaction, "again", generation)
 
-    def once_more(
+    async def once_more(
         self, before: Output, interaction: discord.Interaction[Any], kind: str, recipe: Recipe
     ) -> SongRequest:
-        """What a recipe of a song says, or one that was made from it."""
-        return replace(_about(before, interaction, kind, self._replayed(recipe)), recipe=recipe)
+        """What a recipe of a song says, or one that was made from it.
 
-    def replay(self, recipe: Recipe, interaction: discord.Interaction[Any]) -> SongRequest:
-        """A song of which nothing but its recipe is known."""
-        user, server = interaction.user.id, interaction.guild_id
-        return SongRequest(request_id.get(), user, server, "replay", self._replayed(recipe), recipe=recipe)
+        Raises:
+            NotHere, StoreError: as for ``new``.
+        """
+        return replace(await self._about(before, interaction, kind, recipe.request), recipe=recipe)
 
-    def _replayed(self, recipe: Recipe) -> GenerationRequest:
-        return replace(recipe.request, forbidden=self._defaults.forbidden)
+    async def replay(self, recipe: Recipe, interaction: discord.Interaction[Any]) -> SongRequest:
+        """A song of which nothing but its recipe is known.
+
+        Raises:
+            NotHere, StoreError: as for ``new``.
+        """
+        asker = Asker.of(interaction)
+        generation = replace(recipe.request, forbidden=self._forbidden(await self._here(asker)))
+        return SongRequest(request_id.get(), asker.user, asker.server, "replay", generation, recipe=recipe)
+
+    async def _here(self, asker: Asker) -> Preferences:
+        """What holds for somebody who may ask."""
+        here = await preferences_of(asker.server, self._store, self._config)
+        check_person(asker, here)
+        return here
+
+    def _forbidden(self, here: Preferences) -> frozenset[str]:
+        return self._defaults.forbidden | here.words
+
+    async def _about(
+        self, before: Output, interaction: discord.Interaction[Any], kind: str, generation: GenerationRequest
+    ) -> SongRequest:
+        """A request about what a song was about."""
+        asker = Asker.of(interaction)
+        here = await self._here(asker)
+        if before.caption is not None:
+            check_picture(asker, here)
+        return SongRequest(
+            request_id.get(),
+            asker.user,
+            asker.server,
+            kind,
+            replace(generation, forbidden=self._forbidden(here)),
+            caption=before.caption,
+            captioner=before.captioner,
+            author=before.author,
+            spoiler=before.spoiler,
+        )
 
 
 def recipe_of(output: Output) -> Recipe:
@@ -141,22 +203,6 @@ def _asked_before(output: Output) -> GenerationRequest:
         style=output.style,
         mood=output.mood,
         lines=output.line_count,
-    )
-
-
-def _about(
-    before: Output, interaction: discord.Interaction[Any], kind: str, generation: GenerationRequest
-) -> SongRequest:
-    """A request about what a song was about."""
-    return SongRequest(
-        request_id.get(),
-        interaction.user.id,
-        interaction.guild_id,
-        kind,
-        generation,
-        caption=before.caption,
-        captioner=before.captioner,
-        author=before.author,
     )
 
 

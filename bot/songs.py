@@ -16,6 +16,7 @@ from bot.finding import Found, candidates
 from bot.images import PictureFetcher, PictureRef
 from bot.limits import Quota
 from bot.ops.health import Metrics
+from bot.patience import again_in
 from bot.preferences import preferences_of
 from bot.request_factory import RequestFactory
 from bot.store import JobRecord, Output, Store, StoreError, new_id
@@ -32,6 +33,8 @@ _log = logging.getLogger(__name__)
 
 _OPTED_OUT = "You have opted out, so I keep nothing of yours and write nothing: /privacy opt-in undoes that."
 _LEFT_ALONE = "Whoever posted that picture wants to be left alone, so I write nothing about it."
+# How a request went that is made again later.
+_PUT_OFF = "put off"
 _RUDE_PROMPT = "I'd rather not sing about that: give me another word."
 
 
@@ -55,13 +58,14 @@ class Songs:
 
     @asynccontextmanager
     async def written(
-        self, request: SongRequest, pictures: Sequence[PictureRef] = ()
+        self, request: SongRequest, pictures: Sequence[PictureRef] = (), *, patient: bool = False
     ) -> AsyncIterator[Output]:
         """A song, stored, for the time in which it is posted; what fails there is refunded, too.
 
         Args:
             request: what is asked for.
             pictures: that it is about, to be downloaded once there is a place for the request.
+            patient: who asks waits where it is only too early (``again_in``), so that is not counted.
 
         Raises:
             Refusal: the person may not, or not now.
@@ -69,7 +73,7 @@ class Songs:
             BadOption: the prompt cannot be used.
             StoreError: the database failed.
         """
-        async with self._counted(request) as (request, seconds):
+        async with self._counted(request, patient=patient) as (request, seconds):
             output = _output(request, await self._result(request, pictures, seconds))
             try:
                 await self._store.add_output(output)
@@ -114,8 +118,28 @@ class Songs:
         if author is not None and await self._store.opted_out(author):
             raise Refusal(_LEFT_ALONE)
 
+    async def pace(self, user: int, server: int | None) -> tuple[float, float]:
+        """Seconds until a person can have a song somewhere, and from one of theirs to the next.
+
+        Raises:
+            StoreError: the database failed.
+        """
+        cooldown = (await preferences_of(server, self._store, self._config)).cooldown
+        return self._quota.pace(user, cooldown)
+
+    async def take_back(self, request: str) -> None:
+        """Let a request have cost nothing, by its id: it was in vain through nobody's fault."""
+        await self._quota.take_back(request)
+
+    @property
+    def warming_up(self) -> bool:
+        """Whether songs can be written in a moment, but not yet."""
+        return self._engine.warming_up
+
     @asynccontextmanager
-    async def _counted(self, request: SongRequest) -> AsyncIterator[tuple[SongRequest, dict[str, float]]]:
+    async def _counted(
+        self, request: SongRequest, *, patient: bool = False
+    ) -> AsyncIterator[tuple[SongRequest, dict[str, float]]]:
         """The limits around a request, and a note of how it went.
 
         Gives the request with its prompt folded, and a place for the seconds of its stages.
@@ -129,6 +153,9 @@ class Songs:
                 yield checked, seconds
             status = "done"
         except (Refusal, EngineError, SongwriterError) as error:
+            if patient and again_in(error) is not None:
+                status = _PUT_OFF
+                raise
             status = type(error).__name__
             self._metrics.rejects.labels(reason=status).inc()
             raise
@@ -140,7 +167,9 @@ class Songs:
             raise
         finally:
             seconds["all"] = time.time() - started
-            await self._note(JobRecord(request.id, request.user, request.kind, status, started, seconds), why)
+            job = JobRecord(request.id, request.user, request.kind, status, started, seconds)
+            if status != _PUT_OFF:
+                await self._note(job, why)
 
     @asynccontextmanager
     async def _spent(self, request: SongRequest) -> AsyncIterator[SongRequest]:
@@ -150,7 +179,7 @@ class Songs:
         if request.recipe is None and is_forbidden(wanted.prompt, wanted.forbidden):
             raise Declined(_RUDE_PROMPT)
         here = await preferences_of(request.server, self._store, self._config)
-        async with self._quota.spent(request.user, here.cooldown):
+        async with self._quota.spent(request.id, request.user, here.cooldown, request.server, here.per_day):
             yield checked
 
     async def _result(
@@ -228,4 +257,6 @@ def _output(request: SongRequest, result: SongResult) -> Output:
         created=time.time(),
         author=request.author,
         recipe=result.recipe or None,
+        spoiler=request.spoiler,
+        private=request.private,
     )

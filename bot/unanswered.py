@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import discord
 
+from bot.rules import NotHere
 from bot.ui.permissions import may_reply
 from bot.ui.refusals import is_ours
 
@@ -16,11 +17,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-async def must_be_silent(message: discord.Message, bot: SongwriterBot) -> bool:
-    """Whether a message whose pictures would be answered gets no answer at all; the log says why."""
-    if bot.stopping:
-        why = "I am about to stop"
-    elif await bot.store.opted_out(message.author.id):
+async def must_be_silent(message: discord.Message, user: int, bot: SongwriterBot) -> bool:
+    """Whether a person's message whose pictures would be answered gets no answer at all; the log says why."""
+    if await bot.store.opted_out(user):
         why = "who posted it has opted out"
     elif not _may_write(message):
         why = "I may not write there, or not read its history"
@@ -31,8 +30,11 @@ async def must_be_silent(message: discord.Message, bot: SongwriterBot) -> bool:
 
 
 def log_unanswered(message: discord.Message, why: str | Exception) -> None:
-    """Say why a message got no song; an error of ours comes with its whole story."""
-    reason = why if isinstance(why, str) else described(why)
+    """Say why a message got no song; an error of ours comes with its whole story.
+
+    What a server's rules refuse is said as the person would hear it: the sentence quotes nobody.
+    """
+    reason = str(why) if isinstance(why, str | NotHere) else described(why)
     said = "picture not answered: message %d in channel %d: %s"
     if isinstance(why, Exception) and is_ours(why):
         _log.error(said, message.id, message.channel.id, reason, exc_info=why)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,11 @@ def forbidden_words(settings: Filter, shipped: Path = SHIPPED) -> frozenset[str]
         return frozenset()
     lines = shipped.read_text(encoding="utf-8").splitlines()
     listed = [line for line in lines if not line.startswith("#")]
-    given = {word for line in [*listed, *settings.words] for word in words(fold(line))}
+    given = with_plurals(word for line in [*listed, *settings.words] for word in words(fold(line)))
     allowed = {word for line in settings.allowed for word in words(fold(line))}
-    return frozenset(given | {word + "s" for word in given}) - allowed
+    return given - allowed
+
+
+def with_plurals(given: Iterable[str]) -> frozenset[str]:
+    """Folded words and their plain plurals."""
+    return frozenset(form for word in given for form in (word, word + "s"))

@@ -11,6 +11,7 @@ from bot.cogs.pictures import Pictures
 from bot.cogs.privacy import Privacy
 from bot.cogs.ratings import Ratings
 from bot.cogs.settings import Settings
+from bot.cogs.welcome import Welcome
 
 if TYPE_CHECKING:
     from discord.ext import commands
@@ -20,4 +21,4 @@ if TYPE_CHECKING:
 
 def every_cog(bot: SongwriterBot) -> list[commands.Cog]:
     """One of each feature."""
-    return [kind(bot) for kind in (Pictures, Lyrics, Ratings, Settings, Privacy, About, Owner)]
+    return [kind(bot) for kind in (Pictures, Lyrics, Ratings, Settings, Privacy, About, Welcome, Owner)]

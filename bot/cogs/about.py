@@ -1,14 +1,15 @@
-"""/about and /stats."""
+"""/about, /help and /stats."""
 
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.config import Host
 from bot.limits import paced
 from bot.ui.deferral import think
 from bot.ui.replies import counted
@@ -23,7 +24,17 @@ _ABOUT = (
     "I am Neural Songwriter {version}: post a picture where I listen, and I answer with a stanza about it. "
     "One network reads the picture, another one writes, letter by letter; nobody's picture is kept. "
     "Try `/lyrics`, `/seed kiss`, or a long press on a message with a picture. "
-    "React to my songs to tell me what you think. `/privacy show` says what I keep about you."
+    "React to my songs to tell me what you think. `/help` lists my commands, and `/privacy show` says what I "
+    "keep about you."
+)
+_NAMED, _REACHED = "I am run by {}.", "Whoever runs me can be reached at {}."
+_NAMED_AND_REACHED = "I am run by {}, who can be reached at {}."
+
+_HELP = (
+    "Post a picture where I listen, or mention me with one or in a reply to one, and I answer with a stanza. "
+    "In a direct message to me a picture is enough. On a message with pictures: **{menus}**, under Apps. "
+    "The buttons under a song write another one, warmer or cooler, or a line anew; **Why this one?** "
+    "explains it, and **Delete** is for you and for moderators. My commands:"
 )
 
 
@@ -37,8 +48,19 @@ class About(commands.Cog):
     @paced()
     async def about(self, interaction: Interaction) -> None:
         await think(interaction, ephemeral=True)
-        text = _ABOUT.format(version=version("neural-songwriter"))
-        await interaction.edit_original_response(content=text)
+        host = self.bot.resources.config.host
+        parts = [_ABOUT.format(version=version("neural-songwriter")), *_reached(host)]
+        await interaction.edit_original_response(content="\n".join(parts))
+
+    @app_commands.command(name="help", description="How I am used, and all my commands.")
+    @paced()
+    async def help(self, interaction: Interaction) -> None:
+        await think(interaction, ephemeral=True)
+        known = self.bot.tree.get_commands()
+        menus = [one.name for one in known if isinstance(one, app_commands.ContextMenu)]
+        listed = [_listed(one) for one in known if not isinstance(one, app_commands.ContextMenu)]
+        lines = [_HELP.format(menus=", ".join(menus)), *listed]
+        await interaction.edit_original_response(content="\n".join(lines))
 
     @app_commands.command(name="stats", description="How much I have written, and how it was liked.")
     @paced()
@@ -48,6 +70,23 @@ class About(commands.Cog):
         # Outside servers "here" would be everybody's direct messages.
         here = "" if interaction.guild_id is None else f"Here: {_described(found.here)}\n"
         await interaction.edit_original_response(content=f"{here}In all: {_described(found.everywhere)}")
+
+
+def _reached(host: Host) -> list[str]:
+    """Who runs the bot, as far as the configuration says."""
+    if host.name and host.contact:
+        return [_NAMED_AND_REACHED.format(host.name, host.contact)]
+    if host.name:
+        return [_NAMED.format(host.name)]
+    return [_REACHED.format(host.contact)] if host.contact else []
+
+
+def _listed(command: app_commands.Command[Any, ..., Any] | app_commands.Group) -> str:
+    """A command as one line; of a group, what it can do."""
+    text = f"- `/{command.name}`: {command.description}"
+    if isinstance(command, app_commands.Group):
+        text += " " + " ".join(f"`{one.name}`" for one in command.commands)
+    return text
 
 
 def _described(tally: Tally) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import discord
@@ -16,6 +17,7 @@ from bot.finding import attached
 from bot.images import PictureRef
 from bot.prompt_words import starting_with
 from bot.request_factory import differences, read_recipe, recipe_of
+from bot.rules import Asker
 from bot.ui.deferral import think
 from bot.ui.refusals import Refusal
 from bot.unwritten import note, without_own_emoji
@@ -91,7 +93,16 @@ class Lyrics(commands.Cog):
             "syllables": syllables,
         }  # fmt: skip
         author, pictures = (interaction.user.id, [attached(picture)]) if picture else (None, [])
-        await self._write(interaction, "lyrics", pictures, prompt, author=author, temperature=temp, said=said)
+        await self._write(
+            interaction,
+            "lyrics",
+            pictures,
+            prompt,
+            said=said,
+            author=author,
+            temperature=temp,
+            private=private,
+        )
 
     @app_commands.command(name="seed", description="A stanza that starts with your word or phrase.")
     @app_commands.describe(words="a word or phrase to start with", temp="0.1 is safe, 1.2 is wild")
@@ -124,7 +135,7 @@ class Lyrics(commands.Cog):
     ) -> None:
         await think(interaction, ephemeral=private)
         request = await self._named(interaction, recipe.strip("` "))
-        async with self.bot.songs.written(request) as output:
+        async with self.bot.songs.written(replace(request, private=private)) as output:
             await self.bot.poster.answer(interaction, output, differences(request, output))
 
     async def _write(
@@ -141,9 +152,7 @@ class Lyrics(commands.Cog):
         songs = self.bot.songs
         if prompt is not None:
             said, notes = {**(said or {}), "prompt": without_own_emoji(prompt)}, [*notes, *note(prompt)]
-        request = await songs.requests.new(
-            kind, interaction.user.id, interaction.guild_id, said=said, **asked
-        )
+        request = await songs.requests.new(kind, Asker.of(interaction), pictures, said=said, **asked)
         async with songs.written(request, pictures) as output:
             await self.bot.poster.answer(interaction, output, notes)
 
@@ -154,5 +163,5 @@ class Lyrics(commands.Cog):
             before = await self.bot.store.output(name)
             if before is None:
                 raise Refusal(_UNKNOWN)
-            return requests.once_more(before, interaction, "replay", recipe_of(before))
-        return requests.replay(read_recipe(name), interaction)
+            return await requests.once_more(before, interaction, "replay", recipe_of(before))
+        return await requests.replay(read_recipe(name), interaction)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import io
-import json
-import zipfile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
 from bot.limits import paced
+from bot.ui.data_file import data_file
 from bot.ui.deferral import think
 from bot.ui.replies import counted
 
@@ -23,9 +21,12 @@ Interaction = discord.Interaction["SongwriterBot"]
 
 _SHOWN = (
     "I keep about you: {counts}. I never keep pictures or messages; the seed that you give a command stays "
-    "with its song. PRIVACY.md, which came with this bot, lists it all. `/privacy export` gives it to you, "
-    "`/privacy delete` deletes it, `/privacy opt-out` makes me ignore you."
+    "with its song. {page} `/privacy export` gives it to you, `/privacy delete` deletes it, "
+    "`/privacy opt-out` makes me ignore you."
 )
+_PAGE = "What I keep of whom, why and for how long is written at <{}>."
+# The host's page is not known: then the host is who can be asked.
+_NO_PAGE = "Whoever runs me, see `/about`, can tell you what it is for and for how long I keep it."
 
 
 @app_commands.allowed_installs(guilds=True, users=True)
@@ -43,14 +44,17 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description="What I
         held = await self.bot.store.count_user(interaction.user.id)
         nouns = {table: table.removesuffix("s").replace("_", "-") for table in held}
         counts = ", ".join(counted(rows, nouns[table]) for table, rows in held.items() if rows)
-        await interaction.edit_original_response(content=_SHOWN.format(counts=counts or "nothing"))
+        address = self.bot.resources.config.host.privacy
+        page = _PAGE.format(address) if address else _NO_PAGE
+        text = _SHOWN.format(counts=counts or "nothing", page=page)
+        await interaction.edit_original_response(content=text)
 
     @app_commands.command(name="export", description="Everything I keep about you, as a file.")
     @paced()
     async def export(self, interaction: Interaction) -> None:
         await think(interaction, ephemeral=True)
         held = await self.bot.store.export_user(interaction.user.id)
-        file = await asyncio.to_thread(_file, held, interaction.filesize_limit)
+        file = await asyncio.to_thread(data_file, held, interaction.filesize_limit, "Your data as JSON")
         await interaction.edit_original_response(content="This is all I keep about you.", attachments=[file])
 
     @app_commands.command(name="delete", description="Delete everything I keep about you.")
@@ -78,16 +82,3 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description="What I
         await think(interaction, ephemeral=True)
         await self.bot.store.set_opted_out(interaction.user.id, False)
         await interaction.edit_original_response(content="Welcome back: I answer you again.")
-
-
-def _file(held: dict[str, Any], limit: int) -> discord.File:
-    """Everything as JSON, packed where Discord would not take it otherwise; ``limit`` is in bytes."""
-    name, data = "songwriter-data.json", json.dumps(held, indent=2, ensure_ascii=False).encode()
-    file = io.BytesIO(data)
-    if len(data) > limit:
-        file = io.BytesIO()
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
-            packed.writestr(name, data)
-        file.seek(0)
-        name += ".zip"
-    return discord.File(file, name, description="Your data as JSON")

@@ -43,7 +43,7 @@ class Ratings(commands.Cog):
 
         def rates(own: ServerSettings) -> bool:
             here = in_force(server, own, self.bot.resources.config)
-            return here.ratings and meant in map(plain, here.reactions)
+            return own.ratings and meant in map(plain, here.reactions)
 
         is_bot = payload.member is not None and payload.member.bot
         async with self._turn(payload.message_id):

@@ -27,6 +27,8 @@ class SongRequest:
         recipe: of a song to write again: ``generation`` is its request, and it brings its own keywords.
         author: who posted the pictures, None without one.
         explain: say why it is as it is, too.
+        spoiler: its pictures are hidden until somebody presses them, and so is the song.
+        private: only who asks sees it.
     """
 
     id: str
@@ -39,6 +41,8 @@ class SongRequest:
     recipe: Recipe | None = None
     author: int | None = None
     explain: bool = False
+    spoiler: bool = False
+    private: bool = False
 
 
 @dataclass(frozen=True)
@@ -157,6 +161,10 @@ class Engine(Protocol):
     @property
     def ready(self) -> bool:
         """Whether at least one worker can take a request now."""
+
+    @property
+    def warming_up(self) -> bool:
+        """Whether no worker was ready yet, but one may be soon."""
 
     @property
     def wait(self) -> float:

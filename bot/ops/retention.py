@@ -53,7 +53,9 @@ class Retention:
             OSError: the backups cannot be read or deleted.
         """
         kept = self._settings
-        gone = await self._store.purge(time.time(), kept.keep_outputs_days, kept.keep_jobs_days)
+        gone = await self._store.purge(
+            time.time(), kept.keep_outputs_days, kept.keep_jobs_days, kept.keep_left_days
+        )
         _log.info("retention: %d rows deleted", gone)
         if kept.backups is not None:
             name = datetime.now(UTC).strftime("songwriter-%Y-%m-%d.sqlite3")

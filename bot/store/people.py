@@ -85,6 +85,7 @@ def purge(connection: sqlite3.Connection, now: float, keep_outputs_days: int, ke
             ("DELETE FROM outputs WHERE created < ?", kept_since(now, keep_outputs_days)),
             ("DELETE FROM jobs WHERE created < ?", kept_since(now, keep_jobs_days)),
             ("DELETE FROM quotas WHERE day < ?", today),
+            ("DELETE FROM server_quotas WHERE day < ?", today),
         )
     )
 

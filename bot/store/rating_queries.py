@@ -11,7 +11,7 @@ from typing import Any
 
 from bot.store.pseudonyms import Pseudonyms
 from bot.store.reactions import given, meant
-from bot.store.records import Stats, Tally
+from bot.store.records import ServerSettings, Stats, Tally
 
 # The other columns are those of the row with max(id): https://sqlite.org/lang_select.html#bareagg.
 _COUNTED = "SELECT max(id), output, user, reaction, bot, rated_at FROM ratings GROUP BY output, user"
@@ -61,8 +61,9 @@ def rating_rows(connection: sqlite3.Connection) -> Iterator[dict[str, Any]]:
 def reactions_by_server(connection: sqlite3.Connection) -> dict[str | None, tuple[str, ...]]:
     """The rating reactions of the servers that chose their own, by the server's pseudonym."""
     names = Pseudonyms(connection)
-    rows = connection.execute("SELECT server, reactions FROM servers WHERE reactions IS NOT NULL")
-    return {names.server(row["server"]): tuple(json.loads(row["reactions"])) for row in rows}
+    rows = connection.execute("SELECT server, choices FROM servers")
+    chosen = {names.server(row["server"]): ServerSettings.from_json(row["choices"]).reactions for row in rows}
+    return {server: reactions for server, reactions in chosen.items() if reactions is not None}
 
 
 def stats(connection: sqlite3.Connection, server: int | None) -> Stats:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Collection
 
 from bot.store.pseudonyms import Pseudonyms
 from bot.store.records import ServerSettings
@@ -36,19 +34,7 @@ class Remembered:
         """Note what was just stored."""
         (self.opted_out.add if opted_out else self.opted_out.discard)(user)
 
-    def keep_servers(self, servers: Collection[int]) -> None:
-        """Forget all servers but these."""
-        self.servers = {server: own for server, own in self.servers.items() if server in servers}
-
 
 def settings_of(row: sqlite3.Row | None) -> ServerSettings:
     """A row of the table of servers; the defaults where there is none."""
-    if row is None:
-        return ServerSettings()
-    return ServerSettings(
-        channels=tuple(json.loads(row["channels"])),
-        temperature=row["temperature"],
-        cooldown=row["cooldown"],
-        reactions=None if row["reactions"] is None else tuple(json.loads(row["reactions"])),
-        ratings=bool(row["ratings"]),
-    )
+    return ServerSettings() if row is None else ServerSettings.from_json(row["choices"])

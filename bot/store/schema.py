@@ -97,3 +97,38 @@ def authors(db: Database) -> None:
 def recipes(db: Database) -> None:
     """How to write an output again; older programs cannot be asked to."""
     db.execute("ALTER TABLE outputs ADD COLUMN recipe TEXT")
+
+
+@migrations()
+def choices(db: Database) -> None:
+    """A server's choices become one text, in which a new one needs no column; see ``ServerSettings``."""
+    db.execute("CREATE TABLE chosen (server INTEGER PRIMARY KEY, choices TEXT NOT NULL) STRICT")
+    db.execute(
+        "INSERT INTO chosen SELECT server, json_object('channels', json(channels),"
+        " 'temperature', temperature, 'cooldown', cooldown, 'reactions', json(reactions),"
+        " 'ratings', json(iif(ratings, 'true', 'false'))) FROM servers"
+    )
+    db.execute("DROP TABLE servers")
+    db.execute("ALTER TABLE chosen RENAME TO servers")
+
+
+@migrations()
+def spoilers(db: Database) -> None:
+    """Which outputs are about pictures that are hidden until somebody presses them."""
+    db.execute("ALTER TABLE outputs ADD COLUMN spoiler INTEGER NOT NULL DEFAULT 0")
+
+
+@migrations()
+def server_quotas(db: Database) -> None:
+    """What servers with a quota have used of a day's."""
+    db.execute(
+        "CREATE TABLE server_quotas (server INTEGER NOT NULL, day TEXT NOT NULL, used INTEGER NOT NULL,"
+        " PRIMARY KEY (server, day)) STRICT, WITHOUT ROWID"
+    )
+
+
+@migrations()
+def servers_data(db: Database) -> None:
+    """When the bot left a server, and which songs only one person saw; of older ones nobody knows."""
+    db.execute("ALTER TABLE servers ADD COLUMN left_at REAL")
+    db.execute("ALTER TABLE outputs ADD COLUMN private INTEGER NOT NULL DEFAULT 1")

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bot.store import files, people, rating_queries
+from bot.store import files, people, places, rating_queries
 from bot.store.errors import StoreError, is_outage
 from bot.store.executor import SqliteExecutor
 from bot.store.outage import RETRY_SECONDS, Outage
@@ -29,6 +29,10 @@ CLOSE_SECONDS = 10.0
 _SETTINGS = "SELECT * FROM servers WHERE server = ?"
 _OPTED_OUT = "SELECT 1 FROM opt_outs WHERE user = ?"
 _OF_MESSAGE = "SELECT * FROM outputs WHERE message = ? ORDER BY rowid DESC LIMIT 1"
+_DIRECT = (
+    "SELECT channel FROM outputs WHERE server IS NULL AND channel IS NOT NULL AND created > ?"
+    " GROUP BY channel ORDER BY max(created) DESC LIMIT ?"
+)
 _DELETE_RATINGS = "DELETE FROM ratings WHERE output IN (SELECT id FROM outputs WHERE message = ?)"
 _INSERT_OUTPUT = f"INSERT INTO outputs VALUES ({', '.join('?' * len(fields(Output)))})"  # noqa: S608
 
@@ -116,15 +120,9 @@ class Store:
             after = change(before)
             if after != before:
                 connection.execute(
-                    "INSERT OR REPLACE INTO servers VALUES (?, ?, ?, ?, ?, ?)",
-                    (
-                        server,
-                        json.dumps(after.channels),
-                        after.temperature,
-                        after.cooldown,
-                        None if after.reactions is None else json.dumps(after.reactions),
-                        after.ratings,
-                    ),
+                    "INSERT INTO servers (server, choices) VALUES (?, ?)"
+                    " ON CONFLICT DO UPDATE SET choices = excluded.choices",
+                    (server, after.to_json()),
                 )
             return after
 
@@ -132,18 +130,26 @@ class Store:
         self._known.servers[server] = after
         return after
 
-    async def forget_server(self, server: int) -> None:
-        """Delete a server's choices; the outputs there stay as long as all outputs do."""
-        await self._change("DELETE FROM servers WHERE server = ?", server)
-        self._known.servers.pop(server, None)
+    async def note_servers(self, servers: Collection[int]) -> int:
+        """Note in which servers the bot is: those and no others.
 
-    async def forget_other_servers(self, servers: Collection[int]) -> int:
-        """Delete the choices of all servers but these; how many there were."""
-        left = await self._change(
-            "DELETE FROM servers WHERE server NOT IN (SELECT value FROM json_each(?))", json.dumps([*servers])
-        )
-        self._known.keep_servers(servers)
-        return left
+        Returns:
+            How many it has left since this was noted last. What is held about them is deleted some
+            days later, see ``purge``, unless it is back by then.
+        """
+        return await self._database.write(partial(places.note_present, servers=servers, now=time.time()))
+
+    async def export_server(self, server: int) -> dict[str, Any]:
+        """What is held about a server, and about no person, ready for JSON."""
+        return await self._database.read(partial(places.export, server=server))
+
+    async def delete_server(self, server: int) -> int:
+        """Delete a server's choices and the outputs there, with their ratings; how many outputs."""
+        today = datetime.now(UTC).date().isoformat()
+        deleted = await self._database.write(partial(places.delete, server=server, today=today))
+        self._known.servers.pop(server, None)
+        await self._database.write(_fold_log, alone=True)
+        return deleted
 
     async def opted_out(self, user: int) -> bool:
         """Whether a person wants to be left alone."""
@@ -195,6 +201,14 @@ class Store:
     async def output_of_message(self, message: int) -> Output | None:
         """The output that a message shows: the latest attached to it."""
         return _output(await self._row(_OF_MESSAGE, message))
+
+    async def direct_channels(self, since: float, most: int) -> list[int]:
+        """The direct messages with songs since a time (seconds since 1970), the latest first."""
+
+        def read(connection: sqlite3.Connection) -> list[int]:
+            return [row["channel"] for row in connection.execute(_DIRECT, (since, most))]
+
+        return await self._database.read(read)
 
     async def delete_output(self, output_id: str) -> None:
         """Delete an output and the ratings of it."""
@@ -274,10 +288,32 @@ class Store:
         )
         return changed > 0
 
-    async def refund(self, user: int, day: str) -> None:
-        """Give one back that was spent in vain; where the database is away, none was."""
-        statement = "UPDATE quotas SET used = used - 1 WHERE user = ? AND day = ? AND used > 0"
-        await self._database.try_to_write(_statement(statement, user, day), otherwise=0)
+    async def spend_of_server(self, server: int, day: str, limit: int) -> bool:
+        """As ``spend``, from a server's quota."""
+        changed = await self._database.try_to_write(
+            _statement(
+                "INSERT INTO server_quotas VALUES (?, ?, 1)"
+                " ON CONFLICT (server, day) DO UPDATE SET used = used + 1 WHERE used < ?",
+                server,
+                day,
+                limit,
+            ),
+            otherwise=1,
+        )
+        return changed > 0
+
+    async def refund(self, user: int, day: str, server: int | None = None) -> None:
+        """Give one back that was spent in vain; where the database is away, none was.
+
+        Args:
+            user: whose quota it goes to.
+            day: that it was taken from.
+            server: whose quota it goes to as well.
+        """
+        for table, key, whose in (("quotas", "user", user), ("server_quotas", "server", server)):
+            statement = f"UPDATE {table} SET used = used - 1 WHERE {key} = ? AND day = ? AND used > 0"  # noqa: S608
+            if whose is not None:
+                await self._database.try_to_write(_statement(statement, whose, day), otherwise=0)
 
     async def add_job(self, job: JobRecord) -> None:
         """Note how a request went; where the database is away, nothing is noted."""
@@ -321,17 +357,23 @@ class Store:
         """Tallies of a server (None: of direct messages) and of everything."""
         return await self._database.read(partial(rating_queries.stats, server=server))
 
-    async def purge(self, now: float, keep_outputs_days: int, keep_jobs_days: int) -> int:
+    async def purge(
+        self, now: float, keep_outputs_days: int, keep_jobs_days: int, keep_left_days: int
+    ) -> int:
         """Delete what has been kept long enough: outputs with their ratings, jobs, quotas of past days.
 
         Args:
             now: seconds since 1970.
             keep_outputs_days: for outputs and ratings.
             keep_jobs_days: for jobs.
+            keep_left_days: for all that is held about a server, once the bot has left it.
 
         Returns:
-            How many rows were deleted, not counting ratings.
+            How many rows were deleted, not counting ratings and servers that the bot has left.
         """
+        left = partial(places.purge_left, now=now, keep_days=keep_left_days)
+        for server in await self._database.write(left):
+            self._known.servers.pop(server, None)
         job = partial(
             people.purge, now=now, keep_outputs_days=keep_outputs_days, keep_jobs_days=keep_jobs_days
         )
@@ -373,7 +415,8 @@ def _output(row: sqlite3.Row | None) -> Output | None:
         return None
     values = {field.name: row[COLUMNS.get(field.name, field.name)] for field in fields(Output)}
     lists = {key: tuple(json.loads(values[key])) for key in ("keywords", "lines")}
-    return Output(**values | lists | {"server": None})
+    flags = {key: bool(values[key]) for key in ("spoiler", "private")}
+    return Output(**values | lists | flags | {"server": None})
 
 
 def _fold_log(connection: sqlite3.Connection) -> None:

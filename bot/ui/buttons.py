@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 import discord
 from discord import ui
 
 from bot.ops.log import request_id
+from bot.preferences import preferences_of
 from bot.request_factory import recipe_of
+from bot.rules import Asker, check_press
 from bot.store import Output, new_id
 from bot.ui.deferral import accept, delete_answer, think
 from bot.ui.error_replies import report
@@ -77,10 +80,11 @@ class SongButton(ui.DynamicItem[ui.Button[Any]], template=_CUSTOM_ID):
                 await think(interaction, ephemeral=True)
                 await _offer_lines(interaction, await _kept(interaction, self.output))
             case _:
-                await think(interaction, ephemeral=_is_private(interaction))
+                private = _is_private(interaction)
+                await think(interaction, ephemeral=private)
                 songs, before = interaction.client.songs, await _kept(interaction, self.output)
-                request = songs.requests.again(before, interaction, _STEPS[self.what])
-                async with songs.written(request) as output:
+                request = await songs.requests.again(before, interaction, _STEPS[self.what])
+                async with songs.written(replace(request, private=private)) as output:
                     await interaction.client.poster.answer(interaction, output)
 
 
@@ -90,12 +94,12 @@ class LineMenu(ui.DynamicItem[ui.Select[Any]], template=_MENU_ID):
     Args:
         audience: "all" where everybody sees the song, "one" where only who asked for it does.
         output: whose lines they are.
-        lines: as they are shown; none to read what was chosen.
+        lines: as they are shown, "" for one that is to stay hidden; none to read what was chosen.
     """
 
     def __init__(self, audience: str, output: str, lines: tuple[str, ...] = ()) -> None:
         options = [
-            discord.SelectOption(label=f"{number}. {line}"[:_LONGEST_ENTRY], value=str(number))
+            discord.SelectOption(label=f"{number}. {line or '…'}"[:_LONGEST_ENTRY], value=str(number))
             for number, line in enumerate(lines, start=1)
         ]
         menu = ui.Select[Any](
@@ -114,12 +118,14 @@ class LineMenu(ui.DynamicItem[ui.Select[Any]], template=_MENU_ID):
         await _reported(self._choose, interaction)
 
     async def _choose(self, interaction: Interaction) -> None:
-        await think(interaction, ephemeral=self.audience == "one")
+        private = self.audience == "one"
+        await think(interaction, ephemeral=private)
         before = await _kept(interaction, self.output)
         [line] = self.item.values
         recipe = recipe_of(before).rewriting(int(line), secrets.randbelow(2**32))
         songs = interaction.client.songs
-        async with songs.written(songs.requests.once_more(before, interaction, "rewrite", recipe)) as output:
+        request = await songs.requests.once_more(before, interaction, "rewrite", recipe)
+        async with songs.written(replace(request, private=private)) as output:
             await interaction.client.poster.answer(interaction, output)
 
 
@@ -152,10 +158,18 @@ async def _reported(
 
 
 async def _kept(interaction: Interaction, output: str) -> Output:
-    found = await interaction.client.store.output(output)
+    """The song under which a button or menu is, for somebody who may use those."""
+    bot = interaction.client
+    found = await bot.store.output(output)
     if found is None:
         raise Refusal(_GONE)
+    here = await preferences_of(interaction.guild_id, bot.store, bot.resources.config)
+    check_press(Asker.of(interaction), here, found.user, moderates=_moderates(interaction))
     return found
+
+
+def _moderates(interaction: Interaction) -> bool:
+    return interaction.guild_id is not None and interaction.permissions.manage_messages
 
 
 def _is_private(interaction: Interaction) -> bool:
@@ -165,11 +179,11 @@ def _is_private(interaction: Interaction) -> bool:
 async def _explain(interaction: Interaction, output: Output) -> None:
     """Write a song again and say how it came about."""
     songs = interaction.client.songs
-    request = songs.requests.once_more(output, interaction, "why", recipe_of(output))
+    request = await songs.requests.once_more(output, interaction, "why", recipe_of(output))
     result = await songs.explained(request)
     if result.lines != output.lines or result.explanation is None:
         raise Refusal(_CHANGED)
-    text = panel(output.caption, result.recipe, result.explanation)
+    text = panel(output.caption, result.recipe, result.explanation, spoiler=output.spoiler)
     await interaction.edit_original_response(content=text)
 
 
@@ -179,16 +193,16 @@ async def _offer_lines(interaction: Interaction, output: Output) -> None:
     # Where there can be no other line, nobody is asked which.
     recipe_of(output).rewriting(1, 0)
     audience = "one" if _is_private(interaction) else "all"
-    view = ui.View(timeout=None).add_item(LineMenu(audience, output.id, output.lines))
+    # A menu's entries cannot be covered.
+    lines = ("",) * len(output.lines) if output.spoiler else output.lines
+    view = ui.View(timeout=None).add_item(LineMenu(audience, output.id, lines))
     await interaction.edit_original_response(content="I write one line anew and keep the others.", view=view)
 
 
 async def _delete(interaction: Interaction, output: Output | None) -> None:
     """Delete a reply, for who asked for it and for moderators."""
     asked = await _asked(interaction.message) if output is None else output.user
-    mine = asked == interaction.user.id
-    moderator = interaction.guild_id is not None and interaction.permissions.manage_messages
-    if not mine and not moderator:
+    if asked != interaction.user.id and not _moderates(interaction):
         raise NotYours("Only who asked for that song, or a moderator, can delete it.")
     await delete_answer(interaction)
     if output is not None:

@@ -9,6 +9,12 @@ import discord
 Place: TypeAlias = discord.abc.GuildChannel | discord.Thread
 
 
+def may_speak(place: Place) -> bool:
+    """Whether the bot can write in a channel, if not reply there."""
+    allowed = place.permissions_for(place.guild.me)
+    return allowed.view_channel and allowed.send_messages
+
+
 def may_reply(place: Place) -> bool:
     """Whether the bot can reply to messages in a channel, or in a forum's threads."""
     allowed = place.permissions_for(place.guild.me)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 import aiohttp
 import discord
 
 from bot.config import Config
-from bot.preferences import preferences_of
+from bot.preferences import Preferences, preferences_of
 from bot.store import Output, Store, StoreError, new_id
-from bot.ui.buttons import buttons
+from bot.ui.buttons import buttons, output_shown
 from bot.ui.deferral import UNKNOWN_MESSAGE
 from bot.ui.refusals import Refusal
 from bot.ui.replies import stanza_message
 from bot.ui.retries import persistently
+from bot.ui.threads import thread_under
 
 _log = logging.getLogger(__name__)
 
@@ -57,30 +59,36 @@ class Poster:
             task.cancel()
 
     async def reply(
-        self, message: discord.Message, output: Output, notes: Sequence[str] = ()
-    ) -> discord.Message | None:
-        """Reply to a message, with notes under the song; None where it was deleted meanwhile.
+        self,
+        message: discord.Message,
+        output: Output,
+        notes: Sequence[str] = (),
+        posted: Callable[[discord.Message], None] = lambda _: None,
+    ) -> None:
+        """Reply to a message, or post in its thread; nothing where it has gone.
+
+        Args:
+            message: what is replied to.
+            output: the song.
+            notes: what is said under it.
+            posted: is told of the reply at once; to note it and to react takes some time more.
 
         Raises:
             Blocked: AutoMod did not let it through.
             discord.HTTPException, aiohttp.ClientError, OSError: it cannot be posted.
         """
         try:
-            # The nonce keeps Discord from posting it twice.
-            sent = await persistently(
-                lambda: message.reply(
-                    _text(output, notes), view=buttons(output.id), mention_author=False, nonce=output.id
-                )
-            )
+            here = await self._here(message.guild)
+            sent = await _reply(message, output, notes, here)
         except BaseException as error:
             await self._store.delete_output(output.id)
             if isinstance(error, discord.HTTPException) and _has_gone(error):
                 _log.info("message %s has gone: no reply", message.id)
-                return None
+                return
             _check_automod(error)
             raise
-        await self._posted(sent, output, message.guild)
-        return sent
+        posted(sent)
+        await self._posted(sent, output, here)
 
     async def answer(
         self, interaction: discord.Interaction, output: Output, notes: Sequence[str] = ()
@@ -90,20 +98,27 @@ class Poster:
         Raises:
             Blocked, discord.HTTPException, aiohttp.ClientError, OSError: as for ``reply``.
         """
+        # Where only the person has installed the app it is no member, and cannot react.
+        server = interaction.client.get_guild(interaction.guild_id) if interaction.guild_id else None
+        member = server is not None or interaction.guild_id is None
         try:
+            here = await self._here(server)
+            text = _text(output, notes, here)
             sent = await persistently(
-                lambda: interaction.edit_original_response(
-                    content=_text(output, notes), view=buttons(output.id)
-                )
+                lambda: interaction.edit_original_response(content=text, view=buttons(output.id))
             )
         except BaseException as error:
             await self._store.delete_output(output.id)
             _check_automod(error)
             raise
-        # Where only the person has installed the app it is no member, and cannot react.
-        server = interaction.client.get_guild(interaction.guild_id) if interaction.guild_id else None
-        member = server is not None or interaction.guild_id is None
-        await self._posted(sent, output, server, react=member and not sent.flags.ephemeral)
+        await self._posted(sent, output, here, react=member and not sent.flags.ephemeral)
+
+    async def withdraw(self, sent: discord.Message) -> None:
+        """Delete a reply with its song, as far as that is possible."""
+        if output := output_shown(sent):
+            await self._store.delete_output(output)
+        with suppress(discord.HTTPException, aiohttp.ClientError, OSError):
+            await persistently(sent.delete)
 
     async def apologise(self, message: discord.Message, text: str) -> None:
         """Reply with a sentence that disappears; where even that is not possible, the log says so."""
@@ -126,17 +141,39 @@ class Poster:
         with suppress(discord.HTTPException, aiohttp.ClientError, OSError):
             await persistently(sentence.delete)
 
+    async def _here(self, server: discord.Guild | None) -> Preferences:
+        return await preferences_of(server.id if server else None, self._store, self._config)
+
     async def _posted(
-        self, sent: discord.Message, output: Output, server: discord.Guild | None, *, react: bool = True
+        self, sent: discord.Message, output: Output, here: Preferences, *, react: bool = True
     ) -> None:
         try:
             await self._store.attach_message(output.id, sent.channel.id, sent.id)
-            here = await preferences_of(server.id if server else None, self._store, self._config)
-            if react and here.ratings:
+            if react and here.own.ratings:
                 await _react(sent, here.reactions)
         except (StoreError, discord.HTTPException, aiohttp.ClientError, OSError) as error:
             # The song is there: an apology beside it, or in its place, would only spoil it.
             _log.warning("message %s cannot be rated: %s", sent.id, type(error).__name__)
+
+
+async def _reply(
+    message: discord.Message, output: Output, notes: Sequence[str], here: Preferences
+) -> discord.Message:
+    """Post a song; where nobody wants it any more before Discord has answered, take it back."""
+    posting = asyncio.create_task(_post(message, output, _text(output, notes, here), here))
+    try:
+        return await asyncio.shield(posting)
+    except asyncio.CancelledError:
+        with suppress(discord.HTTPException, aiohttp.ClientError, OSError):
+            await (await posting).delete()
+        raise
+
+
+async def _post(message: discord.Message, output: Output, text: str, here: Preferences) -> discord.Message:
+    thread = await thread_under(message) if here.own.threads else None
+    send = partial(message.reply, mention_author=False) if thread is None else thread.send
+    # The nonce keeps Discord from posting it twice.
+    return await persistently(lambda: send(text, view=buttons(output.id), nonce=output.id))
 
 
 def _has_gone(error: discord.HTTPException) -> bool:
@@ -151,8 +188,9 @@ def _check_automod(error: BaseException) -> None:
         raise Blocked from error
 
 
-def _text(output: Output, notes: Sequence[str]) -> str:
-    return stanza_message(output.lines, output.caption, output.temperature, output.id, notes)
+def _text(output: Output, notes: Sequence[str], here: Preferences) -> str:
+    how = {"spoiler": output.spoiler, "quiet": here.own.quiet_line}
+    return stanza_message(output.lines, output.caption, output.temperature, output.id, notes, **how)
 
 
 async def _react(message: discord.Message, reactions: Sequence[str]) -> None:

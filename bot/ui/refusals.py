@@ -10,7 +10,6 @@ from discord.ext import commands
 
 from bot.engine.requests import EngineError
 from bot.store import StoreError
-from bot.ui.replies import counted
 from model.errors import SongwriterError
 
 # Answered where nobody is there any more: the channel is deleted, or an acknowledgement came after
@@ -31,19 +30,21 @@ class CoolingDown(Refusal):
     """
 
     def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
         super().__init__(f"One song at a time: ask again {relative(seconds)}.")
 
 
 class DayIsOver(Refusal):
-    """The day's songs are used up."""
+    """The day's songs are used up.
 
-    def __init__(self, limit: int) -> None:
+    Args:
+        why: whose they were, and how many.
+    """
+
+    def __init__(self, why: str) -> None:
         # Days are those of UTC.
         left = _DAY - time.time() % _DAY
-        super().__init__(
-            f"You had {counted(limit, 'song')} today, as many as one person may have: "
-            f"come back {relative(left)}."
-        )
+        super().__init__(f"{why}: come back {relative(left)}.")
 
 
 class NotYours(Refusal):

@@ -24,7 +24,14 @@ _REFERENCE = re.compile(r"<(?=[@#:a-z/]|t:)")
 
 
 def stanza_message(
-    lines: Sequence[str], caption: str | None, temperature: float, number: str, notes: Sequence[str] = ()
+    lines: Sequence[str],
+    caption: str | None,
+    temperature: float,
+    number: str,
+    notes: Sequence[str] = (),
+    *,
+    spoiler: bool = False,
+    quiet: bool = True,
 ) -> str:
     """A stanza with a quiet line under it.
 
@@ -34,11 +41,20 @@ def stanza_message(
         temperature: of the stanza.
         number: what `/replay` knows the song by.
         notes: what else is to be said.
+        spoiler: hide what tells of the picture until somebody presses it.
+        quiet: show the quiet line; without it only the notes are shown, if there are any.
     """
-    seen = [shown(caption)[:MAX_CAPTION]] if caption else []
-    quiet = " · ".join([*seen, f"temperature {temperature:g}", *notes, f"`{number}`"])
+    cover = hidden if spoiler else str
+    seen = [cover(shown(caption)[:MAX_CAPTION])] if caption else []
+    facts = [*seen, f"temperature {temperature:g}", *notes, f"`{number}`"] if quiet else notes
     verse = "\n".join(shown(line) for line in lines)
-    return f"{verse[: MAX_MESSAGE - 2 * MAX_CAPTION]}\n-# {quiet}"
+    line = f"\n-# {' · '.join(facts)}" if facts else ""
+    return cover(verse[: MAX_MESSAGE - 2 * MAX_CAPTION]) + line
+
+
+def hidden(text: str) -> str:
+    """A text that is shown, behind Discord's marks of a spoiler; ``shown`` leaves none of them in it."""
+    return f"||{text}||"
 
 
 def shown(text: str) -> str:

@@ -34,6 +34,7 @@ COMMANDS: dict[str, dict[str, Any]] = {
     "seed": {"words": "kiss"},
     "replay": {"recipe": "song"},
     "about": {},
+    "help": {},
     "stats": {},
     "privacy show": {},
     "privacy export": {},
@@ -46,6 +47,22 @@ COMMANDS: dict[str, dict[str, Any]] = {
     "settings cooldown": {"seconds": 5},
     "settings reactions": {"good": "❤️", "bad": "💩"},
     "settings ratings": {"on": True},
+    "settings spoilers": {"rule": "skip"},
+    "settings age-restricted": {"on": True},
+    "settings proxies": {"on": True},
+    "settings answer": {"when": "always"},
+    "settings role": {"role": "role", "may": "may"},
+    "settings mood": {"mood": "sad"},
+    "settings style": {"style": "hymn"},
+    "settings lines": {"number": 2},
+    "settings scheme": {"scheme": "ABAB"},
+    "settings word": {"word": "sausage"},
+    "settings threads": {"on": False},
+    "settings quiet-line": {"on": True},
+    "settings buttons": {"who": "everybody"},
+    "settings quota": {"songs": 50},
+    "settings export": {},
+    "settings delete": {"sure": True},
 }
 MENUS = ["Write lyrics"]
 BUTTONS = ["Another one", "Warmer", "Cooler", "Rewrite a line", "Why this one?", "Delete"]
@@ -76,6 +93,7 @@ class Scene:
     person: Any
     picture: Any
     song: Any
+    role: Any = None
     offered: Any = None
 
     async def reach(self, name: str) -> None:
@@ -90,7 +108,7 @@ class Scene:
             return await self.person.click(self.song, label=name)
         if name in MENUS:
             return await self.person.context_menu(self.channel, name, self.picture)
-        known = {"here": self.channel, "song": self.song.content.split("`")[-2]}
+        known = {"here": self.channel, "song": self.song.content.split("`")[-2], "role": self.role}
         options = {key: known.get(value, value) for key, value in COMMANDS[name].items()}
         return await self.person.slash(self.channel, name, **options)
 
@@ -117,7 +135,7 @@ async def scene(simcord_env: Any, store: Store) -> Scene:
     picture = await ann.send(channel, attachments=[PNG])
     *_, stranger = [simcord_env.create_user(f"stranger {number}") for number in range(next(_strangers))]
     person = guild.add_member(stranger, roles=[boss])
-    return Scene(simcord_env, channel, person, picture, channel.last_message)
+    return Scene(simcord_env, channel, person, picture, channel.last_message, boss)
 
 
 def leaves(bot: SongwriterBot) -> Iterator[app_commands.Command | app_commands.ContextMenu]:
@@ -261,10 +279,17 @@ def by_version(monkeypatch: pytest.MonkeyPatch, _: StubEngine, error: Exception)
     monkeypatch.setattr("bot.cogs.about.version", fail)
 
 
+def by_list(monkeypatch: pytest.MonkeyPatch, _: StubEngine, error: Exception) -> None:
+    def fail(_: object) -> str:
+        raise error
+
+    monkeypatch.setattr("bot.cogs.about._listed", fail)
+
+
 def breakage(name: str) -> Callable[[pytest.MonkeyPatch, StubEngine, Exception], None]:
     """What can fail in it."""
-    if name == "about":
-        return by_version
+    if name in ("about", "help"):
+        return by_version if name == "about" else by_list
     return by_engine if name in SONGS else by_database
 
 

@@ -42,11 +42,11 @@ async def used(store: Store) -> int:
 async def test_a_bad_picture_and_a_deleted_one_cost(store: Store, failure: BaseException) -> None:
     quota = Quota(Limits(), store)
     with pytest.raises(type(failure)):
-        async with quota.spent(ADA, COOLDOWN):
+        async with quota.spent("request", ADA, COOLDOWN):
             raise failure
     assert await used(store) == 1
     with pytest.raises(CoolingDown):
-        async with quota.spent(ADA, COOLDOWN):
+        async with quota.spent("request", ADA, COOLDOWN):
             pass
 
 
@@ -55,13 +55,13 @@ async def test_every_other_failure_is_given_back(store: Store, failure: Exceptio
     quota = Quota(Limits(user_per_day=1), store)
     for _ in range(2):
         with pytest.raises(type(failure)):
-            async with quota.spent(ADA, COOLDOWN):
+            async with quota.spent("request", ADA, COOLDOWN):
                 raise failure
     assert await used(store) == 0
-    async with quota.spent(ADA, COOLDOWN):
+    async with quota.spent("request", ADA, COOLDOWN):
         pass
     with pytest.raises(DayIsOver):
-        async with quota.spent(ADA, 0):
+        async with quota.spent("request", ADA, 0):
             pass
 
 
@@ -69,18 +69,33 @@ async def test_a_locked_database_counts_nothing_and_hides_no_failure(store: Stor
     quota = Quota(Limits(), store)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        async with quota.spent(ADA, 0):
+        async with quota.spent("request", ADA, 0):
             pass
         other.execute("ROLLBACK")
 
         async def fail() -> None:
-            async with quota.spent(ADA, 0):
+            async with quota.spent("request", ADA, 0):
                 other.execute("BEGIN IMMEDIATE")
                 raise TooSlow("Slow.")
 
         with pytest.raises(TooSlow):
             await fail()
         other.execute("ROLLBACK")
-    async with quota.spent(ADA, COOLDOWN):
+    async with quota.spent("request", ADA, COOLDOWN):
         pass
     assert await used(store) == 2
+
+
+async def test_a_servers_songs_of_a_day_cost_nobody_more_than_they_had(store: Store) -> None:
+    quota = Quota(Limits(), store)
+    async with quota.spent("first", ADA, 0, server=7, per_day=1):
+        pass
+    with pytest.raises(DayIsOver, match="This server had 1 song today"):
+        async with quota.spent("second", ADA, 0, server=7, per_day=1):
+            pass
+    assert await used(store) == 1
+    for _ in range(2):
+        await quota.take_back("first")
+    assert await used(store) == 0
+    async with quota.spent("third", ADA, COOLDOWN, server=7, per_day=1):
+        pass

@@ -19,6 +19,7 @@ from bot.engine.models import ServedModels
 from bot.engine.requests import EngineError, SongRequest, SongResult
 from bot.limits import Quota
 from bot.ops.health import Metrics
+from bot.rules import Asker
 from bot.songs import Songs
 from bot.store import Store
 from model.image_describer import ImageDescriber
@@ -77,7 +78,7 @@ async def test_through_the_bot(
         songs = Songs(
             config, store, engine, StubFetcher(), Quota(config.limits, store, ()), frozenset(), Metrics()
         )
-        request = await songs.requests.new("lyrics", 1, 2, said={"key": "D", "candidates": 8})
+        request = await songs.requests.new("lyrics", Asker(1, 2), said={"key": "D", "candidates": 8})
         async with songs.written(request) as output:
             assert output.lines
         await engine.close(1)

@@ -12,6 +12,7 @@ import stat
 import string
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from dataclasses import replace
@@ -63,6 +64,7 @@ def stanza(**changes: Any) -> Output:
             generator="ba9876543210",
             created=NOON,
             recipe="040j6hb7h6nxxbdyxw00mt3fe9spa83jd5j6a3dcv330",
+            spoiler=True,
         ),
         **changes,
     )
@@ -102,13 +104,13 @@ def bytes_on_disk(path: Path) -> bytes:
 
 async def test_settings_are_the_defaults_until_saved_and_after_forgetting(store: Store) -> None:
     assert await store.settings(SERVER) == ServerSettings()
-    chosen = ServerSettings((CHANNEL, 5), 0.9, 2.5, ("❤️", "<:meh:1>"), ratings=False)
+    chosen = ServerSettings((CHANNEL, 5), 0.9, 2.5, ("❤️", "<:meh:1>"), False, "skip", age_restricted=True)
     await store.change_settings(SERVER, lambda _: chosen)
     await store.change_settings(SERVER + 1, lambda _: ServerSettings(channels=(1,)))
     assert await store.settings(SERVER) == chosen
     await store.change_settings(SERVER, lambda _: replace(chosen, reactions=None))
     assert (await store.settings(SERVER)).reactions is None
-    await store.forget_server(SERVER)
+    await store.delete_server(SERVER)
     assert await store.settings(SERVER) == ServerSettings()
     assert (await store.settings(SERVER + 1)).channels == (1,)
 
@@ -128,12 +130,65 @@ async def test_no_change_of_settings_at_once_is_lost(store: Store) -> None:
     assert len((await store.settings(SERVER)).channels) == 20
 
 
-async def test_servers_that_the_bot_has_left_are_forgotten(store: Store) -> None:
+async def test_what_is_held_about_a_server_goes_some_days_after_it_was_left(store: Store, path: Path) -> None:
+    today, now = datetime.now(UTC).date().isoformat(), time.time()
     for server in range(1, 5):
         await store.change_settings(server, lambda _: ServerSettings(temperature=0.9))
-    assert await store.forget_other_servers({1, 3, 1_456_074_443_980_800_012}) == 2
-    kept = [server for server in range(1, 5) if await store.settings(server) != ServerSettings()]
-    assert kept == [1, 3]
+        await store.add_output(
+            stanza(id=f"song {server}", server=server, caption=f"secret {server}", created=now)
+        )
+        await store.spend_of_server(server, today, 10)
+    await store.note_servers({1, 2, 3, 4})
+    # Server 5 has chosen nothing; 4 is left, and joined again.
+    assert await store.note_servers({1, 3, 5, 1_456_074_443_980_800_012}) == 2
+    assert await store.note_servers({1, 3, 4, 1_456_074_443_980_800_012}) == 1
+    for days, left in ((29, {1, 2, 3, 4}), (31, {1, 3, 4})):
+        await store.purge(now + days * DAY, 365, 30, 30)
+        assert {server for server in range(1, 5) if await store.output(f"song {server}")} == left
+        assert {server for server in range(1, 6) if await store.settings(server) != ServerSettings()} == left
+    assert b"secret 2" not in bytes_on_disk(path)
+    with closing(sqlite3.connect(path)) as connection:
+        assert {row[0] for row in connection.execute("SELECT server FROM servers")} == {
+            1, 3, 4, 1_456_074_443_980_800_012,
+        }  # fmt: skip
+
+
+async def test_a_servers_data_is_exported_without_whose_it_is(store: Store) -> None:
+    await store.change_settings(SERVER, lambda _: ServerSettings(words=("sausage",)))
+    await store.spend_of_server(SERVER, "2020-11-22", 10)
+    await store.add_output(stanza(id="open", message=1, author=BOB))
+    await store.add_output(stanza(id="private", message=2, private=True))
+    await store.add_output(stanza(id="elsewhere", message=3, server=SERVER + 1))
+    for user in (ADA, BOB):
+        await store.add_rating(1, user, "👍", is_bot=False)
+    held = json.loads(json.dumps(await store.export_server(SERVER)))
+    assert held["server"] == SERVER
+    assert held["settings"] == {"words": ["sausage"]}
+    assert held["quotas"] == [{"day": "2020-11-22", "used": 1}]
+    [song] = held["songs"]
+    assert (song["id"], song["message"], song["ratings"]) == ("open", 1, {"👍": 2})
+    assert song["lines"] == list(stanza().lines)
+    assert not {str(ADA), str(BOB)} & set(json.dumps(held).replace(",", " ").replace("}", " ").split())
+
+
+async def test_a_servers_data_is_deleted(store: Store, path: Path) -> None:
+    today = datetime.now(UTC).date().isoformat()
+    await store.change_settings(SERVER, lambda _: ServerSettings(words=("sausage",)))
+    for day in ("2020-11-22", today):
+        await store.spend_of_server(SERVER, day, 1)
+    for name, more in (("open", {}), ("private", {"private": True}), ("elsewhere", {"server": SERVER + 1})):
+        await store.add_output(stanza(id=name, message=len(name), caption=f"secret of {name}", **more))
+        await store.add_rating(len(name), BOB, "👍", is_bot=False)
+    assert await store.delete_server(SERVER) == 2
+    assert await store.export_server(SERVER) == {
+        "server": SERVER, "settings": {}, "left_at": None, "quotas": [{"day": today, "used": 1}], "songs": [],
+    }  # fmt: skip
+    assert await store.output("elsewhere")
+    assert len((await store.export_user(BOB))["ratings"]) == 1
+    # A deletion gives no songs back.
+    assert not await store.spend_of_server(SERVER, today, 1)
+    for name in ("open", "private"):
+        assert f"secret of {name}".encode() not in bytes_on_disk(path)
 
 
 async def test_an_output_comes_back_whole_but_for_its_server(store: Store, path: Path) -> None:
@@ -426,7 +481,7 @@ async def test_purge_deletes_what_was_kept_long_enough(store: Store, path: Path)
     # NOON is on 15 January 2027 in UTC.
     for day in ("2027-01-15", "2027-01-14", "2027-01-13"):
         await store.spend(ADA, day, 1)
-    assert await store.purge(NOON, keep_outputs_days=10, keep_jobs_days=3) == 4
+    assert await store.purge(NOON, keep_outputs_days=10, keep_jobs_days=3, keep_left_days=5) == 4
     held = await store.export_user(ADA)
     assert [row["id"] for row in held["outputs"]] == ["9-days"]
     assert [row["id"] for row in held["jobs"]] == ["2-days"]
@@ -443,6 +498,8 @@ async def test_the_privacy_statement_names_every_table_and_the_real_days(store: 
     expected: dict[str, list[str]] = {table: [] for table in rows}
     expected["outputs"] = expected["ratings"] = [str(defaults.keep_outputs_days)]
     expected["jobs"] = [str(defaults.keep_jobs_days)]
+    expected["servers"] = [str(defaults.keep_left_days)]
+    assert f"deleted {defaults.keep_left_days} days later" in text
     assert kept == expected
     for command in ("show", "export", "delete", "opt-out", "opt-in"):
         assert f"`/privacy {command}`" in text
@@ -502,7 +559,11 @@ async def test_an_older_database_is_brought_up_to_date(path: Path) -> None:
                 NOON,
             )
             connection.execute(f"INSERT INTO outputs VALUES ({', '.join('?' * 17)})", values)  # noqa: S608
+        for row in ((SERVER, "[5, 6]", 0.9, None, '["❤️", "👎"]', 0), (SERVER + 1, "[]", None, 2.5, None, 1)):
+            connection.execute("INSERT INTO servers VALUES (?, ?, ?, ?, ?, ?)", row)
     async with Store.open(path) as store:
+        assert await store.settings(SERVER) == ServerSettings((5, 6), 0.9, None, ("❤️", "👎"), ratings=False)
+        assert await store.settings(SERVER + 1) == ServerSettings(cooldown=2.5)
         outputs = [await store.output(key) for key in ("seen", "seeded")]
         assert [output and output.author for output in outputs] == [ADA, None]
         assert await store.count_user(ADA) == dict.fromkeys(await store.count_user(EVE), 0) | {"outputs": 2}
