@@ -65,7 +65,7 @@ def test_every_key_has_a_comment(name: str, key: str) -> None:
     lines = EXAMPLE.read_text().splitlines()
     table = lines[lines.index(f"[{name}]") + 1 :]
     at = next(number for number, line in enumerate(table) if re.match(rf"(# )?{key} = ", line))
-    shared = {"total_seconds": 2}
+    shared = {"total_seconds": 2, "waiting": 2}
     assert re.match(r"# (?!\w+ = )", table[at - shared.get(key, 1)])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import discord
 import pytest
 
-from bot.engine.requests import BadPicture, Busy, TooSlow, WorkerFailed
+from bot.engine.requests import BadPicture, Declined, TooSlow, WorkerFailed
 from bot.store import ServerSettings, Store
 from tests.bot.conftest import StubEngine
 
@@ -133,7 +133,7 @@ async def test_buttons_under_a_picture_of_somebody_who_opted_out_decline(
 async def test_failures_are_one_sentence(place, store: Store, engine: StubEngine) -> None:
     guild, channel, _, ann = place
     await opt_in(store, guild, channel)
-    for failure in (BadPicture("That is no picture."), Busy("Busy.", 12), TooSlow("Too slow.")):
+    for failure in (BadPicture("That is no picture."), Declined("No."), TooSlow("Too slow.")):
         engine.failure = failure
         await ann.send(channel, attachments=[PNG])
         assert channel.last_message.content == str(failure)
