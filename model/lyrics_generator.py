@@ -29,6 +29,7 @@ from model.recipe import Recipe
 from model.request import GenerationRequest
 from model.rules import Spelling
 from model.sampling_jobs import FROM_CAPTION, ScoredJob, Tools, line_jobs, stanza_jobs
+from model.taught import RANKING, read_factors, weighed
 from model.text import LETTERS, NEWLINE, fold, print_lines
 from model.thoughts import Thoughts
 from model.vocabulary import CharVocabulary
@@ -150,6 +151,7 @@ class LyricsGenerator:
         device: str = "cpu",
         lexicon: Path | None = None,
         backend: str | None = None,
+        taught: bool = True,
     ) -> LyricsGenerator:
         """The generator of a folder with its lexicon, or with another one.
 
@@ -158,6 +160,7 @@ class LyricsGenerator:
             device: "cpu" or a GPU that torch knows.
             lexicon: file of another lexicon.
             backend: one of ``request.BACKENDS``; None for "int8" on a CPU and "torch" elsewhere.
+            taught: choose by what people's votes taught, where the folder has that.
 
         Raises:
             BadCheckpoint: a file is missing or damaged.
@@ -177,14 +180,15 @@ class LyricsGenerator:
         known = Lexicon.load(words)
         with described(path):
             weights = Weights(**checkpoint.header.get("ranking", {}))
+        factors = read_factors(folder) if taught else {}
         parts = _parts(folder, known, bool(checkpoint.header.get("forms")))
-        files = [folder / f"{name}.safetensors" for name in parts]
+        files = [folder / f"{name}.safetensors" for name in parts] + [folder / RANKING] * bool(factors)
         return cls(
             stepper,
             vocabulary,
             known,
             checkpoint.digest,
-            weights,
+            weighed(weights, factors),
             backend,
             origin=_digest([path, words, *files]),
             **parts,

@@ -168,6 +168,13 @@ def load_settings(path: Path | None) -> Config:
         stop(str(error), BAD_CONFIGURATION)
 
 
+def word_filter(path: Path | None) -> frozenset[str]:
+    """The words that the bot of a configuration must not write; see ``load_settings``."""
+    from bot.wordfilter import forbidden_words
+
+    return forbidden_words(load_settings(path).filter)
+
+
 @contextmanager
 def reading_database(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection to the bot's database that cannot write; a fault of the moment ends the program.

@@ -16,6 +16,7 @@ import click
 
 from bot.cli.console import (
     Finite,
+    config_option,
     file_type,
     flickr_options,
     json_option,
@@ -25,6 +26,7 @@ from bot.cli.console import (
     path_type,
     polite,
     with_options,
+    word_filter,
 )
 from bot.cli.measurement import Measurement, measurement
 from bot.cli.ratings import read_ratings
@@ -111,9 +113,11 @@ def model_files(checkpoints: Path, *names: str) -> dict[str, Path]:
 def generator_files(checkpoints: Path) -> dict[str, Path]:
     """Whatever decides which stanzas are written, as inputs of a result."""
     from model.lyrics_generator import PARTS
+    from model.taught import RANKING
     from training.evaluation.samples import lexicon_of
 
-    files = model_files(checkpoints, *(f"{name}.safetensors" for name in ("generator", *PARTS)))
+    names = (f"{name}.safetensors" for name in ("generator", *PARTS))
+    files = model_files(checkpoints, *names, RANKING)
     return {"lexicon": lexicon_of(checkpoints), **files}
 
 
@@ -363,7 +367,10 @@ def sense(checkpoints: Path, file: Path, seed: int) -> Measurement:
         help="No praise; may be given several times.",
     ),
     click.option("--output", type=path_type, default=None, help="Folder for ratings.json, tables and plots."),
-    needs=("nltk", "matplotlib"),
+    click.option("--score", is_flag=True, help="Also whether the score agrees with people, before and after "
+                 "it is taught by others' votes; every rated stanza is written again for it."),
+    config_option,
+    needs=("nltk", "tqdm", "matplotlib"),
 )  # fmt: skip
 def ratings(
     checkpoints: Path,
@@ -371,6 +378,8 @@ def ratings(
     positive: tuple[str, ...],
     negative: tuple[str, ...],
     output: Path | None,
+    score: bool,
+    config_path: Path | None,
 ) -> Measurement:
     """Say what people's reactions say of stanzas: FILE is the bot's database, or an export of it.
 
@@ -378,21 +387,29 @@ def ratings(
     """
     from model.lexicon import Lexicon
     from training.evaluation.rating_analysis import readable, study, write_folder
-    from training.evaluation.ratings import Scale
+    from training.evaluation.ratings import Count, Scale
+    from training.loops.ranking import learnt
 
-    def measure(_: Journal) -> dict[str, Any]:
+    def measure(journal: Journal) -> dict[str, Any]:
         given, chosen = read_ratings(file)
         if not given:
             raise BadInput(f"{file} holds no ratings.")
         scale = Scale(chosen, positive, negative)
-        return study(given, scale, Lexicon.load(checkpoints / "lexicon.json.xz"))
+        found = study(given, scale, Lexicon.load(checkpoints / "lexicon.json.xz"))
+        if score:
+            counted = Count.of(given, scale).counted
+            found["score"] = learnt(counted, checkpoints, word_filter(config_path), journal)
+        return found
 
     return Measurement(
-        {"ratings": file, **model_files(checkpoints, "lexicon.json.xz")},
+        {
+            "ratings": file,
+            **(generator_files(checkpoints) if score else model_files(checkpoints, "lexicon.json.xz")),
+        },
         measure,
         show=readable,
         write=partial(write_folder, folder=output) if output else None,
-        resumable=False,
+        resumable=score,
     )
 
 

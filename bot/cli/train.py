@@ -15,13 +15,18 @@ import click
 from bot.cli.console import (
     Finite,
     checkpoints_option,
+    config_option,
     flickr_options,
+    load_settings,
     make_room,
     needs_extra,
     path_type,
     polite,
     with_options,
+    word_filter,
 )
+from bot.cli.ratings import read_ratings
+from model.files import CHECKPOINTS
 from training.loops.options import DEFAULT_BACKBONE, STAGES, CaptionerOptions, GeneratorOptions, ReaderOptions
 from training.loops.presets import DEFAULT, PRESETS
 
@@ -289,6 +294,44 @@ def train_reader(
     chosen = ReaderOptions(**_given(options))
     figures = ReaderTrainer(songbook, Lexicon.load(lexicon), chosen, songs, negatives, plans).train(output)
     click.echo(json.dumps(figures, indent=2), err=True)
+
+
+@train.command("ranking")
+@click.argument("export", type=path_type)
+@click.option("--positive", multiple=True, default=("👍",), show_default=True,
+              help="Praise; may be given several times.")  # fmt: skip
+@click.option("--negative", multiple=True, default=("👎",), show_default=True,
+              help="No praise; may be given several times.")  # fmt: skip
+@click.option("--output", type=path_type, help="Default: ranking.json, beside the generator.")
+@config_option
+@checkpoints_option
+@polite
+def train_ranking(
+    export: Path,
+    positive: tuple[str, ...],
+    negative: tuple[str, ...],
+    output: Path | None,
+    config_path: Path | None,
+    checkpoints: Path | None,
+) -> None:
+    """Teach the score of candidates what people like: EXPORT is of `ratings export`, or the bot's database.
+
+    Every rated stanza is written again to see what the score counted. Where the votes are too few, or
+    teach nothing that holds on stanzas that were held back, nothing is written.
+    """
+    needs_extra("nltk", "tqdm")
+    from model.taught import RANKING
+    from training.evaluation.preferences import readable
+    from training.evaluation.ratings import Scale
+    from training.loops.ranking import teach
+
+    folder = checkpoints or load_settings(config_path).engine.checkpoints or CHECKPOINTS
+    place = output or folder / RANKING
+    make_room(place)
+    given, chosen = read_ratings(export)
+    scale = Scale(chosen, positive, negative)
+    click.echo(readable(teach(given, scale, folder, word_filter(config_path), place)))
+    click.echo(f"written: {place}", err=True)
 
 
 @train.command("features")

@@ -110,6 +110,15 @@ def found(word_lists_read_once: None, database: Path, folder: Path) -> dict[str,
     return measured(database, "--output", folder / "new", "--save", folder / "saved.json")
 
 
+def test_stanzas_without_recipes_cannot_be_written_again(database: Path) -> None:
+    found = measured(database, "--score")["score"]
+    assert (found["votes"], found["note"], [*found["left_out"]]) == (0, "too few", ["no recipe"])
+    assert (
+        "it takes 240 votes by 5 people on 50 stanzas"
+        in run("evaluate", "ratings", database, "--score").stdout
+    )
+
+
 def cell(rows: list[dict[str, Any]], name: str) -> dict[str, Any]:
     return next(row for row in rows if name in row.values())
 

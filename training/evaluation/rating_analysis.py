@@ -17,6 +17,7 @@ from model.keywords import used
 from model.lexicon import Lexicon
 from model.text import fold, words
 from training.corpora.rhymes import Rhymes
+from training.evaluation import preferences
 from training.evaluation.intervals import CONFIDENCE, rank_correlation, rank_correlation_interval
 from training.evaluation.ratings import (
     Count,
@@ -170,6 +171,8 @@ def readable(result: Mapping[str, Any]) -> str:
         heads = ("rho", "stanzas") if key == "correlations" else ("share", "ratings", "people")
         cells = [(next(iter(row.values())), *(row[head] for head in heads), _interval(row)) for row in rows]
         parts.append(table([(key.replace("_", " "), *heads, "95 % interval"), *cells]))
+    if "score" in result:
+        parts.append(preferences.readable(result["score"]))
     return "\n\n".join(parts)
 
 
