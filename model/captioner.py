@@ -17,9 +17,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from model.beam import BEAM, Caption, Ids, Singles, captions
+from model.beam import BEAM, Caption, Ids, Singles, Steps, captions
 from model.checkpoint import Checkpoint, described, fill, load_checkpoint
 from model.encoder import Encoder
+from model.guidance import Guided
 from model.pictures import Preprocessing
 from model.vocabulary import PAD, WordVocabulary
 
@@ -158,12 +159,13 @@ class TorchSteps:
 
     Args:
         decoder: in evaluation mode.
-        grid: (pictures, regions, channels).
+        grid: (pictures, views * regions, channels).
         beam: hypotheses a picture.
+        views: of a picture; a region's attention is the sum of theirs.
     """
 
-    def __init__(self, decoder: Decoder, grid: Tensor, beam: int) -> None:
-        self.decoder, self.regions = decoder, grid.shape[1]
+    def __init__(self, decoder: Decoder, grid: Tensor, beam: int, views: int = 1) -> None:
+        self.decoder, self.regions = decoder, grid.shape[1] // views
         self.memory = decoder.look(grid).repeat(beam)
         self.state = decoder.begin(self.memory)
 
@@ -176,15 +178,26 @@ class TorchSteps:
             self.memory, torch.from_numpy(words).to(device), state
         )
         nats = torch.log_softmax(logits.float(), 1)
-        return nats.cpu().numpy(), attention[:, :-1].float().cpu().numpy()
+        regions = attention[:, :-1].unflatten(1, (-1, self.regions)).sum(1)
+        return nats.cpu().numpy(), regions.float().cpu().numpy()
 
 
 class Captioner(nn.Module):
-    """Encoder, decoder and vocabulary in one."""
+    """Encoder, decoder and vocabulary in one.
 
-    def __init__(self, encoder: Encoder, decoder: Decoder, vocabulary: WordVocabulary) -> None:
+    Args:
+        encoder: sees.
+        decoder: says.
+        vocabulary: the decoder's words.
+        guidance: how far it is led away from what it would say without a picture, 0 for not at all.
+    """
+
+    def __init__(
+        self, encoder: Encoder, decoder: Decoder, vocabulary: WordVocabulary, guidance: float = 0.0
+    ) -> None:
         super().__init__()
         self.encoder, self.decoder, self.vocabulary = encoder, decoder, vocabulary
+        self.guidance = guidance
 
     def freeze(self, device: str | torch.device) -> Captioner:
         """Move to a device for good, and compute there what depends on weights alone."""
@@ -199,15 +212,20 @@ class Captioner(nn.Module):
 
     @torch.inference_mode()
     def features(self, pictures: Singles) -> Singles:
-        """(batch, 3, size, size) normalised pictures -> (batch, regions, channels)."""
+        """(batch, 3, size, size) normalised pictures -> what ``describe`` reads."""
         pixels = torch.from_numpy(pictures).to(self._device, memory_format=torch.channels_last)
         grid: Singles = self.encoder(pixels).float().cpu().numpy()
         return grid
 
     @torch.inference_mode()
     def describe(self, grid: Singles | Tensor, beam: int = BEAM) -> list[Caption]:
-        """(batch, regions, channels) features -> a caption each."""
-        steps = TorchSteps(self.decoder, torch.as_tensor(grid, device=self._device), beam)
+        """(batch, views * regions, channels) features -> a caption each."""
+        pictures = torch.as_tensor(grid, device=self._device)
+        if self.guidance:
+            pictures = torch.cat([pictures, torch.zeros_like(pictures)])
+        steps: Steps = TorchSteps(self.decoder, pictures, beam, self.encoder.views)
+        if self.guidance:
+            steps = Guided(steps, self.guidance)
         return captions(steps, len(grid), self.vocabulary, beam)
 
     @property
@@ -242,6 +260,6 @@ def build(checkpoint: Checkpoint, path: Path, dropout: float = 0.0) -> tuple[Cap
         encoder = Encoder(**header["encoder"])
         vocabulary = WordVocabulary(header["words"])
         decoder = Decoder(encoder.channels, len(vocabulary), dropout=dropout, **header["decoder"])
-    captioner = Captioner(encoder, decoder, vocabulary).eval()
+        captioner = Captioner(encoder, decoder, vocabulary, float(header.get("guidance", 0.0))).eval()
     fill(captioner, checkpoint.weights, path)
     return captioner, preprocessing

@@ -32,11 +32,12 @@ class Encoder(nn.Module):
     Args:
         backbone: a timm model name, or ``torchvision:NAME``.
         tunable: how many of the last stages make up ``top``.
+        mirrored: look at a picture's mirror image, too.
     """
 
-    def __init__(self, backbone: str, tunable: int = 4) -> None:
+    def __init__(self, backbone: str, tunable: int = 4, mirrored: bool = False) -> None:
         super().__init__()
-        self.backbone, self.tunable = backbone, tunable
+        self.backbone, self.tunable, self.mirrored = backbone, tunable, mirrored
         stages = _stages(_create(backbone))
         self.trunk = nn.Sequential(*stages[:-tunable])
         self.top = nn.Sequential(*stages[-tunable:])
@@ -45,14 +46,32 @@ class Encoder(nn.Module):
             grid = self(torch.zeros(1, 3, 64, 64))
         self.channels = int(grid.shape[2])
 
+    @property
+    def architecture(self) -> dict[str, Any]:
+        """The arguments that make another one of its kind."""
+        return {"backbone": self.backbone, "tunable": self.tunable} | (
+            {"mirrored": True} if self.mirrored else {}
+        )
+
+    @property
+    def views(self) -> int:
+        """Of a picture, how many grids it is seen as."""
+        return 2 if self.mirrored else 1
+
     def forward(self, pictures: Tensor) -> Tensor:
-        """(batch, 3, size, size) normalised pictures -> (batch, regions, channels)."""
-        return self.grid(self.trunk(pictures))
+        """(batch, 3, size, size) normalised pictures -> (batch, views * regions, channels).
+
+        The mirror image's regions follow the picture's, in the same order.
+        """
+        grid = self.grid(self.trunk(pictures))
+        if not self.mirrored:
+            return grid
+        mirrored = self.top(self.trunk(pictures.flip(3))).flip(3)
+        return torch.cat([grid, _regions(mirrored)], 1)
 
     def grid(self, activations: Tensor) -> Tensor:
         """Trunk activations (batch, c, h, w) -> region features (batch, regions, channels)."""
-        features: Tensor = self.top(activations)
-        return features.flatten(2).transpose(1, 2)
+        return _regions(self.top(activations))
 
     def fold_norms(self) -> None:
         """Put batch normalisation into the weights before it: the same features, sooner."""
@@ -62,6 +81,10 @@ class Encoder(nn.Module):
     def train(self, mode: bool = True) -> Encoder:  # noqa: ARG002
         """Batch normalisation keeps its ImageNet statistics: the batches here are too small."""
         return super().train(False)
+
+
+def _regions(features: Tensor) -> Tensor:
+    return features.flatten(2).transpose(1, 2)
 
 
 def load_imagenet(encoder: Encoder) -> Preprocessing:

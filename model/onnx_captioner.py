@@ -13,9 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from model.beam import BEAM, Caption, Ids, captions
+from model.beam import BEAM, Caption, Ids, Steps, captions
 from model.checkpoint import Array, Checkpoint, described
 from model.errors import BadCheckpoint
+from model.guidance import Guided
 from model.onnx_graph import Graph, Session, Singles
 from model.pictures import Preprocessing
 from model.vocabulary import WordVocabulary
@@ -38,6 +39,8 @@ class OnnxCaptioner:
         vocabulary: its words.
         backbone: its encoder's name.
         tunable: how many of the last stages are under "top".
+        mirrored: look at a picture's mirror image, too.
+        guidance: see ``model.captioner.Captioner``.
         threads: that share a picture's work.
 
     Raises:
@@ -50,30 +53,45 @@ class OnnxCaptioner:
         vocabulary: WordVocabulary,
         backbone: str,
         tunable: int = 4,
+        mirrored: bool = False,
+        guidance: float = 0.0,
         threads: int = 1,
     ) -> None:
         self.vocabulary, self.backbone = vocabulary, backbone
+        self.mirrored, self.guidance = mirrored, guidance
         self._encoder = _encoder(_taken(weights, "encoder"), tunable, threads)
         decoder = _taken(weights, "decoder")
         self._look, self._step = _look(decoder, threads), _step(decoder, threads)
 
     def features(self, pictures: Singles) -> Singles:
-        """(batch, 3, size, size) normalised pictures -> (batch, regions, channels)."""
+        """(batch, 3, size, size) normalised pictures -> (batch, views * regions, channels).
+
+        The mirror image's regions follow the picture's, in the same order.
+        """
+        grid = self._grid(pictures)
+        if self.mirrored:
+            grid = np.concatenate([grid, self._grid(pictures[..., ::-1])[:, :, ::-1]], axis=1)
+        return grid.reshape(len(grid), -1, grid.shape[3])
+
+    def _grid(self, pictures: Singles) -> Singles:
+        """(batch, height, width, channels)"""
         # One by one: a batch is no faster on a CPU.
-        grids = [self._encoder.run(None, {"pixels": picture[None]})[0] for picture in pictures]
-        return np.concatenate(grids)
+        return np.concatenate([self._encoder.run(None, {"pixels": picture[None]})[0] for picture in pictures])
 
     def describe(self, grid: Singles, beam: int = BEAM) -> list[Caption]:
-        """(batch, regions, channels) features -> a caption each."""
-        steps = _Steps(self, grid, beam)
+        """(batch, views * regions, channels) features -> a caption each."""
+        seen = np.concatenate([grid, np.zeros_like(grid)]) if self.guidance else grid
+        steps: Steps = _Steps(self, seen, beam, 2 if self.mirrored else 1)
+        if self.guidance:
+            steps = Guided(steps, self.guidance)
         return captions(steps, len(grid), self.vocabulary, beam)
 
 
 class _Steps:
     """See ``beam.Steps``."""
 
-    def __init__(self, captioner: OnnxCaptioner, grid: Singles, beam: int) -> None:
-        self.regions = grid.shape[1]
+    def __init__(self, captioner: OnnxCaptioner, grid: Singles, beam: int, views: int = 1) -> None:
+        self.regions = grid.shape[1] // views
         self._step = captioner._step
         values, keys, gates, hidden, cell = captioner._look.run(None, {"grid": grid})
         self._picture = {"values": values, "keys": keys, "gates": gates}
@@ -85,7 +103,9 @@ class _Steps:
         asked = {"words": words.reshape(self._shape[:2]), "hidden": hidden, "cell": cell}
         nats, attention, *state = self._step.run(None, self._picture | asked)
         self._state = [part.reshape(-1, part.shape[2]) for part in state]
-        return nats.reshape(-1, nats.shape[2]), attention.reshape(-1, self.regions)
+        # A region's attention is the sum of its views'.
+        regions = attention.reshape(len(parents), -1, self.regions).sum(1)
+        return nats.reshape(-1, nats.shape[2]), regions
 
 
 def fits(checkpoint: Checkpoint) -> bool:
@@ -118,8 +138,9 @@ def build(checkpoint: Checkpoint, path: Path, threads: int = 1) -> tuple[OnnxCap
         }
         if any(weights[f"decoder.{name}"].shape != shape for name, shape in fitting.items()):
             raise BadCheckpoint(f"The checkpoint {path} does not fit the network its header names.")
+        guidance = float(header.get("guidance", 0.0))
         captioner = OnnxCaptioner(
-            weights, vocabulary, header["encoder"]["backbone"], header["encoder"]["tunable"], threads
+            weights, vocabulary, **header["encoder"], guidance=guidance, threads=threads
         )
     return captioner, preprocessing
 
@@ -135,16 +156,14 @@ def _taken(weights: MutableMapping[str, Array], name: str) -> dict[str, Array]:
 
 
 def _encoder(weights: Mapping[str, Array], tunable: int, threads: int) -> Session:
-    """Pixels (pictures, 3, size, size) -> grid (pictures, regions, channels)."""
+    """Pixels (pictures, 3, size, size) -> grid (pictures, height, width, channels)."""
     graph, stages = _Convolutions(), _stages(weights, tunable)
     stem, stem_norm, *middle, head, head_norm = stages
     rows = graph.normed("pixels", stem["weight"], stem_norm, stride=2)
     for stage, stride in zip(middle, _STRIDES, strict=True):
         for block in range(len({name.partition(".")[0] for name in stage})):
             rows = graph.block(rows, _part(stage, str(block)), 1 if block else stride)
-    rows = graph.normed(rows, head["weight"], head_norm)
-    regions = graph.add("Reshape", rows, graph.constant(np.array([0, 0, -1])))
-    grid = graph.add("Transpose", regions, perm=[0, 2, 1])
+    grid = graph.add("Transpose", graph.normed(rows, head["weight"], head_norm), perm=[0, 2, 3, 1])
     return graph.session({"pixels": (np.float32, ["pictures", 3, "size", "size"])}, [grid], threads)
 
 

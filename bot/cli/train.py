@@ -340,15 +340,17 @@ def train_ranking(
 @click.option("--cache", type=path_type, required=True, help="Folder for this list's activations.")
 @click.option("--backbone", default=DEFAULT_BACKBONE, show_default=True,
               help="A timm model, or torchvision:NAME.")  # fmt: skip
+@click.option("--views", type=click.IntRange(min=1), default=2, show_default=True,
+              help="Of each picture: as it is, mirrored, then crops in other colours.")  # fmt: skip
 @polite
-def train_features(images: Path, captions: Path, split: Path, cache: Path, backbone: str) -> None:
-    """Run the frozen encoder once over a list of pictures, mirrored too."""
+def train_features(images: Path, captions: Path, split: Path, cache: Path, backbone: str, views: int) -> None:
+    """Run the frozen encoder once over a list of pictures, mirrored and cropped too."""
     needs_extra("nltk", "tqdm")
     from model.threads import limit_threads
     from training.loops.captioner import cache_features
 
     limit_threads()
-    cache_features(images, captions, split, cache, backbone)
+    cache_features(images, captions, split, cache, backbone, views)
 
 
 @train.command("captioner")
@@ -448,11 +450,16 @@ def train_names(
 @click.argument("first", type=path_type)
 @click.argument("second", type=path_type)
 @click.option("--share", type=Finite(), default=0.5, show_default=True, help="Of SECOND, 0 to 1.")
+@click.option("--mirrored", is_flag=True, help="The average looks at a picture's mirror image, too.")
+@click.option("--guidance", type=Finite(), default=0.0, show_default=True,
+              help="How far from what it would say without a picture; 0 for not at all.")  # fmt: skip
 @click.option("--output", type=path_type, required=True, help="captioner.safetensors")
 @polite
-def train_average(first: Path, second: Path, share: float, output: Path) -> None:
+def train_average(
+    first: Path, second: Path, share: float, mirrored: bool, guidance: float, output: Path
+) -> None:
     """Average two captioners in weight space: a stage's start FIRST and its end SECOND."""
     needs_extra("nltk", "tqdm")
     from training.loops.captioner import average
 
-    average(first, second, share, output)
+    average(first, second, share, output, mirrored, guidance)

@@ -9,6 +9,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from PIL import Image
 
 from model.captioner import Captioner, Decoder
 from model.checkpoint import save_checkpoint
@@ -27,10 +28,10 @@ NEAR = 1e-4
 
 
 @cache
-def network(backbone: str = "tf_efficientnet_lite0", tunable: int = 4) -> Captioner:
+def network(backbone: str = "tf_efficientnet_lite0", tunable: int = 4, mirrored: bool = False) -> Captioner:
     """Untrained, with statistics of batch normalisation that a trained one could have."""
     torch.manual_seed(2)
-    encoder = Encoder(backbone, tunable)
+    encoder = Encoder(backbone, tunable, mirrored)
     for module in encoder.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.uniform_(module.running_mean, -0.5, 0.5)
@@ -45,7 +46,7 @@ def weights(captioner: Captioner) -> dict[str, np.ndarray]:
 
 def saved(captioner: Captioner, folder: Path, **changed: object) -> Path:
     header = {
-        "encoder": {"backbone": captioner.backbone, "tunable": captioner.encoder.tunable},
+        "encoder": captioner.encoder.architecture,
         "decoder": captioner.decoder.architecture,
         "words": VOCABULARY.words,
         "preprocessing": Preprocessing(size=64).to_header(),
@@ -55,11 +56,19 @@ def saved(captioner: Captioner, folder: Path, **changed: object) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("backbone", "tunable"), [("tf_efficientnet_lite0", 4), ("tf_efficientnet_lite2", 1)]
+    ("backbone", "tunable", "mirrored", "guidance"),
+    [
+        ("tf_efficientnet_lite0", 4, False, 0.0),
+        ("tf_efficientnet_lite0", 4, True, 0.5),
+        ("tf_efficientnet_lite2", 1, False, 0.0),
+    ],
 )
-def test_features_captions_and_attention_are_pytorchs(backbone: str, tunable: int) -> None:
-    reference = network(backbone, tunable)
-    ours = OnnxCaptioner(weights(reference), VOCABULARY, backbone, tunable)
+def test_features_captions_and_attention_are_pytorchs(
+    backbone: str, tunable: int, mirrored: bool, guidance: float
+) -> None:
+    reference = network(backbone, tunable, mirrored)
+    reference.guidance = guidance
+    ours = OnnxCaptioner(weights(reference), VOCABULARY, backbone, tunable, mirrored, guidance)
     pictures = torch.randn(3, 3, 64, 96, generator=torch.Generator().manual_seed(5)).numpy()
     grid = ours.features(pictures)
     assert grid == pytest.approx(reference.features(pictures), rel=1e-3, abs=1e-3)
@@ -68,6 +77,18 @@ def test_features_captions_and_attention_are_pytorchs(backbone: str, tunable: in
             assert one.words == other.words
             assert one.log_probability == pytest.approx(other.log_probability, abs=NEAR)
             assert one.attention == pytest.approx(other.attention, abs=NEAR)
+            assert one.attention.shape == (len(one.words), 2 * 3)
+
+
+@pytest.mark.parametrize("engine", ["onnx", "torch"])
+def test_a_picture_and_its_mirror_image_are_told_alike(tmp_path: Path, engine: str) -> None:
+    describer = ImageDescriber.load(saved(network(mirrored=True), tmp_path), backend=engine)
+    noise = np.random.default_rng(4).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    one, other = (describer.caption(Image.fromarray(pixels)) for pixels in (noise, noise[:, ::-1]))
+    assert one.words == other.words
+    # It looks at the same things, where they are now.
+    looked = [caption.attention.reshape(-1, 2, 2) for caption in (one, other)]
+    assert looked[0] == pytest.approx(looked[1][:, :, ::-1], abs=NEAR)
 
 
 def test_pictures_of_a_batch_do_not_mix() -> None:

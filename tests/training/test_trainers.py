@@ -309,10 +309,10 @@ def test_the_captioners_three_stages(flickr: dict[str, Path], tmp_path: Path) ->
         result = CliRunner().invoke(main, [str(word) for word in words])
         assert result.exit_code == 0, result.output
 
-    for split in ("train", "dev"):
+    for split, views in (("train", "3"), ("dev", "1")):
         songwriter(
             *("train", "features", "--images", flickr["images"], "--captions", flickr["captions"]),
-            *("--split", flickr[split], "--cache", tmp_path / f"cache-{split}"),
+            *("--split", flickr[split], "--cache", tmp_path / f"cache-{split}", "--views", views),
         )
     common = [
         *(
@@ -355,6 +355,7 @@ def test_the_captioners_three_stages(flickr: dict[str, Path], tmp_path: Path) ->
     songwriter(
         *(*common, "--stage", "scst", "--run", tmp_path / "three", "--epochs", "1"),
         *("--from", tmp_path / "two" / "captioner.safetensors", "--learning-rate", "0.0001"),
+        *("--distinct", "0.3", "--cross-entropy", "0.1", "--encoder-rate", "0.00001"),
     )
     result = CliRunner().invoke(
         main,
@@ -448,12 +449,16 @@ def test_averages_lie_between(tmp_path: Path) -> None:
         weights = Captioner(encoder, decoder, vocabulary).state_dict()
         save_checkpoint(paths[-1], "captioner", {**header, "decoder": decoder.architecture}, weights)
     output = tmp_path / "average.safetensors"
-    result = CliRunner().invoke(main, ["train", "average", *map(str, paths), "--output", str(output)])
+    command = ["train", "average", *map(str, paths), "--mirrored", "--guidance", "0.4"]
+    result = CliRunner().invoke(main, [*command, "--output", str(output)])
     assert result.exit_code == 0, result.output
     first, second, found = (load_checkpoint(path, "captioner").weights for path in (*paths, output))
     name = "decoder.mix.weight"
     torch.testing.assert_close(found[name], (first[name] + second[name]) / 2, atol=1e-3, rtol=1e-3)
-    assert load_captioner(output)[0].vocabulary.words == ["a", "dog"]
+    averaged = load_captioner(output)[0]
+    assert averaged.vocabulary.words == ["a", "dog"]
+    assert averaged.encoder.mirrored
+    assert averaged.guidance == 0.4
     bad = CliRunner().invoke(main, ["train", "average", *map(str, paths), "--share", "2", "--output", "x"])
     assert bad.exit_code == 2
 
@@ -519,3 +524,11 @@ def test_a_disk_too_small_for_the_features_is_known_at_once(
     with pytest.raises(OSError, match="GiB needed: No space left"):
         cache_features(flickr["images"], flickr["captions"], flickr["train"], cache, DEFAULT_BACKBONE)
     assert not list(cache.glob("*.npy"))
+
+
+def test_features_of_other_views_are_refused(flickr: dict[str, Path]) -> None:
+    (flickr["features"] / "done.json").unlink()
+    with pytest.raises(BadInput, match="has 2 views, not 3"):
+        cache_features(
+            flickr["images"], flickr["captions"], flickr["train"], flickr["features"], DEFAULT_BACKBONE, 3
+        )

@@ -74,6 +74,8 @@ def evaluate_captions(
 ) -> dict[str, Any]:
     """Caption photographs and score the captions (times 100) against what people wrote.
 
+    ``distinct`` counts the different captions.
+
     Args:
         describer: the captioner.
         photographs: of Flickr8k, or like it.
@@ -105,6 +107,7 @@ def evaluate_captions(
     return {
         **score_captions(texts, references),
         **({"meteor": _meteor(texts, references)} if with_meteor else {}),
+        "distinct": len(set(texts.values())),
         "pictures": len(found),
         "skipped": len(references) - len(found),
         "beam": beam,

@@ -96,7 +96,17 @@ class CiderD:
 
     def score(self, picture: int, candidate: Sequence[str]) -> float:
         """CIDEr-D (0..10) of a tokenised caption for the picture with that index."""
-        vectors, norms, length = self._vector(all_ngrams(candidate))
+        return self.scores([picture], candidate)[0]
+
+    def scores(self, pictures: Sequence[int], candidate: Sequence[str]) -> list[float]:
+        """CIDEr-D (0..10) of one tokenised caption for each of some pictures."""
+        counted = self._vector(all_ngrams(candidate))
+        return [self._likeness(picture, counted) for picture in pictures]
+
+    def _likeness(
+        self, picture: int, candidate: tuple[list[dict[tuple[str, ...], float]], list[float], int]
+    ) -> float:
+        vectors, norms, length = candidate
         references = self._references[picture]
         total = 0.0
         for reference, reference_norms, reference_length in references:

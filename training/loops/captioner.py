@@ -2,16 +2,14 @@
 
 1. ``frozen``: cross-entropy on cached grid features, encoder frozen, mirrored second view.
 2. ``finetune``: encoder's top and decoder together, from cached trunk activations.
-3. ``scst``: self-critical training on CIDEr-D (Rennie et al., CVPR 2017) with the mean of
-   the other samples as baseline (Luo, arXiv 2003.09971); ``<eos>`` is part of the reward,
-   or captions would end in fragments (Hu et al., arXiv 2305.12254).
+3. ``scst``: self-critical training of both on CIDEr-D (Rennie et al., CVPR 2017) with the mean of
+   the other samples as baseline (Luo, arXiv 2003.09971).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,15 +23,16 @@ from model.beam import BEAM, MAX_WORDS
 from model.captioner import Captioner, Decoder, load_captioner
 from model.checkpoint import load_checkpoint, save_checkpoint
 from model.encoder import Encoder, load_imagenet
-from model.errors import BadOption
+from model.errors import BadInput, BadOption
 from model.pictures import Preprocessing
 from model.precision import native_bfloat16
 from model.vocabulary import BOS, EOS, PAD, UNK, WordVocabulary
-from training.corpora.features import FeatureCache
+from training.corpora.features import VIEWS, FeatureCache
 from training.corpora.flickr8k import read_split_captions
-from training.evaluation.metrics import CiderD, score_captions, tokenize
+from training.evaluation.metrics import score_captions, tokenize
 from training.loops.curves import Panel
 from training.loops.options import CaptionerOptions
+from training.loops.rewards import Reward, most_similar
 from training.loops.run import Measured, TrainingRun
 from training.loops.schedule import cosine
 from training.processes import Processes
@@ -74,12 +73,14 @@ class Flickr:
         return [[tokenize(caption) for caption in self.captions[name]] for name in self.names]
 
 
-def cache_features(images: Path, captions: Path, names: Path, cache: Path, backbone: str) -> None:
-    """Fill a feature cache with ImageNet's encoder."""
+def cache_features(
+    images: Path, captions: Path, names: Path, cache: Path, backbone: str, views: int = VIEWS
+) -> None:
+    """Fill a feature cache with what ImageNet's encoder makes of so many views of each picture."""
     data = Flickr.open(captions, names, cache, backbone)
     encoder = Encoder(backbone)
     preprocessing = load_imagenet(encoder)
-    data.cache.build(images, encoder, preprocessing)
+    data.cache.build(images, encoder, preprocessing, views)
 
 
 def start_stage(
@@ -125,7 +126,7 @@ class Pictures(NamedTuple):
 
     Attributes:
         rows: numbers of the pictures, (batch,).
-        views: 1 where the mirrored one is taken, (batch,).
+        views: the number of the view that is taken of each, (batch,).
     """
 
     rows: np.ndarray
@@ -169,9 +170,9 @@ class CaptionerTrainer:
         torch.manual_seed(options.seed)
         self.captioner = captioner.to(self.device)
         self.decoder, self.encoder = captioner.decoder, captioner.encoder
-        self.tunes = options.stage == "finetune"
+        self.tunes = options.stage == "finetune" or (options.stage == "scst" and options.encoder_rate > 0)
         self.targets = encode_captions(train, captioner.vocabulary)
-        self.reward = CiderD(_with_end(train.tokens())) if options.stage == "scst" else None
+        self.reward = self._reward() if options.stage == "scst" else None
         self._steps_a_pass = self._count_steps()
         self.run = TrainingRun(
             folder=folder,
@@ -204,6 +205,13 @@ class CaptionerTrainer:
             groups.append({"params": list(self.encoder.top.parameters()), "lr": self.options.encoder_rate})
         return torch.optim.AdamW(groups, betas=(0.9, 0.99), weight_decay=self.options.weight_decay)
 
+    def _reward(self) -> Reward:
+        references = self.train_data.tokens()
+        if not self.options.distinct:
+            return Reward(references)
+        similar = most_similar(self.targets, len(self.captioner.vocabulary))
+        return Reward(references, similar, self.options.distinct)
+
     def _features(self, data: Flickr) -> np.ndarray:
         """What the trained part of the network begins with, float16.
 
@@ -233,7 +241,8 @@ class CaptionerTrainer:
         draw = np.random.default_rng(self.options.seed * 1000 + epoch)
         order = draw.permutation(len(self.train_data.names))
         parts = [order[at : at + self.options.batch] for at in range(0, len(order), self.options.batch)]
-        batches = [Pictures(rows, draw.integers(0, 2, len(rows))) for rows in parts]
+        views = self.train_features.shape[1]
+        batches = [Pictures(rows, draw.integers(0, views, len(rows))) for rows in parts]
         count = self.processes.count
         return batches[self.processes.rank : self._steps_a_pass * count : count]
 
@@ -265,7 +274,7 @@ class CaptionerTrainer:
         return caption_loss(self.decoder, grid, targets, self.options.smoothing)
 
     def _scst_loss(self, grid: Tensor, rows: np.ndarray) -> Tensor:
-        """REINFORCE on CIDEr-D, with the mean reward of a picture's other samples as the baseline.
+        """REINFORCE on the reward, with the mean reward of a picture's other samples as the baseline.
 
         Args:
             grid: (batch, regions, channels).
@@ -276,12 +285,12 @@ class CaptionerTrainer:
             reward is above the baseline, averaged over the words.
         """
         assert self.reward is not None
-        count = self.options.samples
+        count, vocabulary = self.options.samples, self.captioner.vocabulary
         memory = self.decoder.look(grid)
         tokens, log_probabilities = sample_captions(self.decoder, memory.repeat(count))
         rewards = torch.tensor(
             [
-                self.reward.score(int(rows[number // count]), self._ended(ids))
+                self.reward.score(int(rows[number // count]), vocabulary.decode(ids), EOS in ids)
                 for number, ids in enumerate(tokens.tolist())
             ],
             device=self.device,
@@ -293,11 +302,6 @@ class CaptionerTrainer:
         if self.options.cross_entropy:
             loss = loss + self.options.cross_entropy * self._word_loss(grid, rows)
         return loss
-
-    def _ended(self, ids: Sequence[int]) -> list[str]:
-        """Sampled ids -> words, with the end token where the sample has one."""
-        words = self.captioner.vocabulary.decode(ids)
-        return [*words, "<eos>"] if EOS in ids else words
 
     @property
     def _passes(self) -> int:
@@ -317,9 +321,10 @@ class CaptionerTrainer:
     def save(self, path: Path, measured: Measured) -> None:
         """Write the network with all that a reader of the file needs."""
         header = {
-            "encoder": {"backbone": self.encoder.backbone, "tunable": self.encoder.tunable},
+            "encoder": self.encoder.architecture,
             "decoder": self.decoder.architecture,
             "words": self.captioner.vocabulary.words,
+            "guidance": self.captioner.guidance,
             "preprocessing": self.preprocessing.to_header(),
             "data": self.run.data,
             "training": {**asdict(self.options), **asdict(self.run.progress), "epoch": self._passes},
@@ -390,17 +395,29 @@ def sample_captions(decoder: Decoder, memory: Any) -> tuple[Tensor, Tensor]:
 def evaluate(
     captioner: Captioner, data: Flickr, features: np.ndarray, beam: int = BEAM, tunes: bool = False
 ) -> dict[str, float]:
-    """Free-running metrics (times 100) on cached activations."""
+    """Free-running metrics (times 100) on cached activations, and how many captions are different.
+
+    Raises:
+        BadInput: the captioner looks at more views of a picture than there are.
+    """
     captioner.eval()
-    device = next(captioner.parameters()).device
+    device, views = next(captioner.parameters()).device, captioner.encoder.views
+    if features.shape[1] < views:
+        raise BadInput(
+            f"This captioner looks at {views} views of a picture: cache as many of the held-back ones."
+        )
     captions: dict[str, str] = {}
     for start in range(0, len(data.names), 50):
-        batch = torch.from_numpy(np.array(features[start : start + 50, 0])).to(device).float()
-        grid = captioner.encoder.grid(batch.contiguous(memory_format=torch.channels_last)) if tunes else batch
+        batch = torch.from_numpy(np.array(features[start : start + 50, :views])).to(device).float()
+        if tunes:
+            rows = batch.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+            batch = captioner.encoder.grid(rows).unflatten(0, (-1, views))
+        grid = batch.flatten(1, 2)
         found = captioner.describe(grid, beam)
         names = data.names[start : start + 50]
         captions |= {name: caption.text for name, caption in zip(names, found, strict=True)}
-    return score_captions(captions, {name: data.captions[name] for name in data.names})
+    scores = score_captions(captions, {name: data.captions[name] for name in data.names})
+    return {**scores, "distinct": len(set(captions.values()))}
 
 
 @torch.inference_mode()
@@ -416,11 +433,9 @@ def regrid(encoder: Encoder, trunk: np.ndarray) -> np.ndarray:
     return np.concatenate(rows)
 
 
-def _with_end(references: Sequence[Sequence[Sequence[str]]]) -> list[list[list[str]]]:
-    return [[[*reference, "<eos>"] for reference in refs] for refs in references]
-
-
-def average(first: Path, second: Path, share: float, output: Path) -> None:
+def average(
+    first: Path, second: Path, share: float, output: Path, mirrored: bool = False, guidance: float = 0.0
+) -> None:
     """Write the captioner between two of the same architecture, in weight space.
 
     Self-critical training from few pictures drifts into phrases that the reward likes;
@@ -432,13 +447,17 @@ def average(first: Path, second: Path, share: float, output: Path) -> None:
         second: checkpoint after; its header is kept.
         share: of the second, 0 to 1.
         output: where the average goes.
+        mirrored: it looks at a picture's mirror image, too.
+        guidance: how far it is led away from what it would say without a picture.
 
     Raises:
         BadCheckpoint: one cannot be read.
-        BadOption: they differ in architecture or vocabulary, or the share is out of range.
+        BadOption: they differ in architecture or vocabulary, or a number is out of range.
     """
     if not 0 <= share <= 1:
         raise BadOption(f"The share must be between 0 and 1, not {share:g}.")
+    if guidance < 0:
+        raise BadOption(f"The guidance must be 0 or more, not {guidance:g}.")
     before, after = load_checkpoint(first, "captioner"), load_checkpoint(second, "captioner")
     for key in ("encoder", "decoder", "words", "preprocessing"):
         if before.header[key] != after.header[key]:
@@ -448,5 +467,8 @@ def average(first: Path, second: Path, share: float, output: Path) -> None:
         for name, tensor in after.weights.items()
     }
     header = {key: value for key, value in after.header.items() if key not in ("format", "kind", "metrics")}
+    if mirrored:
+        header["encoder"] = {**header["encoder"], "mirrored": True}
+    header["guidance"] = guidance
     header["average"] = {"first": before.digest, "second": after.digest, "share": share}
     save_checkpoint(output, "captioner", header, weights, half=True, int8=True, spared=_SPARED)

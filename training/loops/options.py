@@ -96,7 +96,9 @@ class CaptionerOptions:
     batch: int = _option(32, "Pictures a step, for each process.", 1)
     epochs: int = _option(12, "Passes over the pictures.", 1)
     learning_rate: float = _option(1e-3, "Highest learning rate of the decoder.")
-    encoder_rate: float = _option(3e-5, "Highest learning rate of the encoder; 'finetune' only.")
+    encoder_rate: float = _option(
+        3e-5, "Highest learning rate of the encoder; not for 'frozen'. 0 in 'scst' leaves it as it is."
+    )
     warmup: int = _option(100, "Steps over which the rates rise; a twentieth of the run at most.")
     weight_decay: float = _option(0.01, "Decoupled.")
     smoothing: float = _option(0.1, "Label smoothing.", below=1)
@@ -107,6 +109,9 @@ class CaptionerOptions:
     keep: int = _option(3, "Best checkpoints that are kept under the name of their CIDEr.")
     samples: int = _option(5, "Captions drawn a picture; 'scst' only.", 2)
     cross_entropy: float = _option(0.0, "Share of the word loss in the loss; 'scst' only.")
+    distinct: float = _option(
+        0.0, "How much of what a caption scores for similar pictures its reward loses; 'scst' only.", below=1
+    )
     seed: int = _option(1, "Of weights, order, dropout and draws.")
 
     def __post_init__(self) -> None:
