@@ -61,7 +61,7 @@ class Weights:
     fluency: float = 24.0
     keyword: float = 1.00
     plan: float = 3.0
-    promise: float = 1.0
+    promise: float = 2.0
     stranger: float = 0.40
     sense: float = 0.30
     rhyme: float = 0.30

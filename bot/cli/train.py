@@ -172,9 +172,10 @@ def train_planner(songbook: Path, lexicon: Path, output: Path, passes: int, seed
 @click.argument("songbook", type=path_type)
 @click.option("--lexicon", type=path_type, required=True, help="lexicon.json.xz, from `train lexicon`.")
 @click.option("--planner", type=path_type, required=True, help="planner.safetensors, from `train planner`.")
+@click.option("--generator", type=path_type, required=True, help="generator.safetensors, trained.")
 @click.option("--output", type=path_type, required=True, help="planbook.safetensors, beside the generator.")
 @polite
-def train_planbook(songbook: Path, lexicon: Path, planner: Path, output: Path) -> None:
+def train_planbook(songbook: Path, lexicon: Path, planner: Path, generator: Path, output: Path) -> None:
     """Keep the plans of a SONGBOOK's stanzas, to be taken up where a picture is about the same."""
     needs_extra("nltk", "torch", "tqdm")
     from model.lexicon import Lexicon
@@ -182,7 +183,7 @@ def train_planbook(songbook: Path, lexicon: Path, planner: Path, output: Path) -
     from training.loops.planbook import write_planbook
 
     limit_threads()
-    book = write_planbook(songbook, Lexicon.load(lexicon), planner, output)
+    book = write_planbook(songbook, Lexicon.load(lexicon), planner, generator, output)
     click.echo(f"{len(book):,} plans", err=True)
 
 
@@ -238,7 +239,7 @@ def train_generator(
 @click.option("-n", "--count", type=click.IntRange(1, 100_000), default=1000, show_default=True,
               help="Stanzas of the songbook whose keywords are taken.")  # fmt: skip
 @click.option("--plans", is_flag=True, help="Plans instead of stanzas.")
-@click.option("--own-plans", is_flag=True, help="Write to the plans of those stanzas themselves.")
+@click.option("--adapted", is_flag=True, help="People's stanzas as plans adapt them; nothing is drawn.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of all draws.")
 @checkpoints_option
 @polite
@@ -247,7 +248,7 @@ def train_negatives(
     output: Path,
     count: int,
     plans: bool,
-    own_plans: bool,
+    adapted: bool,
     seed: int,
     checkpoints: Path | None,
 ) -> None:
@@ -259,7 +260,7 @@ def train_negatives(
 
     make_room(output)
     written = write_negatives(
-        LyricsGenerator.load(checkpoints or CHECKPOINTS), songbook, output, count, plans, seed, own_plans
+        LyricsGenerator.load(checkpoints or CHECKPOINTS), songbook, output, count, plans, seed, adapted
     )
     click.echo(f"{written:,} written: {output}", err=True)
 

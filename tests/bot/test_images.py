@@ -678,7 +678,12 @@ def embed(kind: str, address: str, proxy: str | None) -> discord.Embed:
 
 def message(*attachments: discord.Attachment, embeds: tuple[discord.Embed, ...] = ()) -> Any:
     return SimpleNamespace(
-        attachments=list(attachments), embeds=list(embeds), stickers=[], components=[], message_snapshots=[]
+        content="",
+        attachments=list(attachments),
+        embeds=list(embeds),
+        stickers=[],
+        components=[],
+        message_snapshots=[],
     )
 
 

@@ -1,6 +1,5 @@
 """Moods of pictures and of words, and steering towards one."""
 
-
 import numpy as np
 import pytest
 from hypothesis import given

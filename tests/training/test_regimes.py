@@ -196,7 +196,7 @@ def test_ctrl_c_saves_a_run_over_songs(corpus: Path, tmp_path: Path) -> None:
 GOLDEN = {
     "stanzas": (
         replace(TINY, dropout=0.0),
-        [3.72179, 3.66242, 3.57985, 3.50222, 3.41291, 3.3198, 3.20979, 3.12313, 3.11566],
+        [3.71864, 3.6591, 3.57937, 3.49973, 3.41281, 3.31764, 3.22029, 3.12963, 3.11559],
     ),
     "songs": (
         replace(SONGS, cell="gru", optimiser="rmsprop", dropout=0.0),

@@ -212,7 +212,7 @@ def test_the_rhyme_that_is_asked_for_is_the_one_that_lines_share(text: str, way:
     found = Counter(zip(first.tolist(), second.tolist(), strict=True))
     # No rhyme at all, only that of the line that follows, or both.
     assert set(found) == {(0, 0), (0, bucket), (bucket, bucket)}
-    assert all(count > 10 for count in found.values())
+    assert all(count > 5 for count in found.values())
 
 
 def test_lines_without_a_rhyme_may_be_asked_for_their_own() -> None:
@@ -238,7 +238,7 @@ def test_a_caption_is_read_in_no_style() -> None:
     assert told.waiting[:, 0].any()
 
 
-@pytest.mark.parametrize(("style", "least", "most"), [("song", 0.3, 0.5), ("modern", 0.42, 0.62)])
+@pytest.mark.parametrize(("style", "least", "most"), [("song", 0.12, 0.28), ("modern", 0.22, 0.42)])
 def test_old_songs_are_told_plans_but_fewer_than_todays(style: str, least: float, most: float) -> None:
     network = Generator(len(VOCABULARY), [], 4, 4, 4, 1, word=4, plan=4, forms=["rose", "dew"])
     group = [Example("the rose is wet\nwith morning dew", style)] * 400

@@ -109,7 +109,7 @@ async def test_what_is_odd_about_a_picture_is_logged_with_its_request(
     asked = request("odd")
     await write(engine, asked)
     assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
-        f"request {asked.id}: The picture is odd."
+        f"request {asked.request.id}: The picture is odd."
     ]
     assert "odd" not in capfd.readouterr().err
 

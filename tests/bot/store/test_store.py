@@ -33,6 +33,7 @@ from bot.store.executor import SqliteExecutor
 from bot.store.pseudonyms import Pseudonyms
 from bot.store.rating_queries import rating_rows
 from bot.store.schema import migrations
+from model.emoji import plain
 
 ROOT = Path(__file__).parents[3]
 ADA, BOB, EVE = 100_000_000_000_000_001, 100_000_000_000_000_002, 100_000_000_000_000_003
@@ -341,7 +342,7 @@ async def test_ratings_count_once_a_person_and_the_latest(
     with closing(sqlite3.connect(path)) as connection:
         names = Pseudonyms(connection)
     assert counted(path) == {
-        (str(message), names.person(user)): reaction for message, user, reaction in model.counted()
+        (str(message), names.person(user)): plain(reaction) for message, user, reaction in model.counted()
     }
 
 
