@@ -53,12 +53,15 @@ NEAR, DRAFTS = 96, 48
 # Shares of the keywords that people's plans should have, the second where none has the first: a plan that
 # a person had is a scene as hardly any drawn one is, even about less of what is told.
 _ENOUGH = (0.7, 0.5)
+# Share of those that chance leaves to be weighed, and how many at least: the best of all of them would
+# be followed by every picture of a fox.
+_WEIGHED, _FEW = 0.5, 8
 # What it is worth to name one of them in the first line, in nats a word.
 _OPENING = 0.7
 # Any picture may be told so: a plan that does, unasked, costs so much, in nats a word.
 _STALE = 1.0
 # How much chance has a part in which of people's plans are followed, in nats a word at the usual
-# temperature, and more at a higher one: the best of them would be followed by every picture of a dog.
+# temperature, and more at a higher one.
 _CHANCE = 0.5
 # What it is worth to have another word than its person in every line: where nothing is exchanged, the
 # generator has to find another way to say the same, in the same.
@@ -227,7 +230,10 @@ def _plans(
 def _persons(
     tools: Tools, brief: Brief, request: GenerationRequest, random: np.random.Generator
 ) -> list[Draft]:
-    """Plans that people had, with most of the keywords."""
+    """Plans that people had, with most of the keywords.
+
+    What has no room in a plan the generator would make up: stanzas with longer lines are left out.
+    """
     if tools.planbook is None:
         return []
     near = tools.planbook.near(brief, NEAR, random)
@@ -239,10 +245,13 @@ def _persons(
         if sum(one.changed) >= min(OTHER_LINES, brief.lines)
         and request.forbidden.isdisjoint(words(NEWLINE.join(one.lines)))
         and not _says_known(tools, one)
+        and all(len(words(line)) <= MAX_INNER + 1 for line in one.lines)
     ]
     told = [_told(draft, brief.keywords, tools.lexicon) for draft in drafts]
     kept = ([d for d, share in zip(drafts, told, strict=True) if share >= least] for least in _ENOUGH)
-    return next(filter(None, kept), [])
+    found = next(filter(None, kept), [])
+    chosen = random.permutation(len(found))[: max(_FEW, round(_WEIGHED * len(found)))]
+    return [found[number] for number in sorted(chosen)]
 
 
 def _liking(tools: Tools, brief: Brief, near: Near) -> float:
