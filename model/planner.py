@@ -79,7 +79,7 @@ class Draft:
             person had it.
         syllables: of each line where a person had it, else none.
         lines: what it is the plan of where a person had it, else none.
-        worth: what it is worth to follow it, where that was asked, in nats a word.
+        worth: what it is worth to follow it, less what the best one is worth, in nats a word.
     """
 
     plan: Plan

@@ -42,7 +42,7 @@ class Weights:
         keyword: for the first keyword used; each further one counts half of the one before.
         plan: times the share of the words planned for its lines, and of the telling words that they
             have, that are both.
-        promise: times what the plan was found to be worth.
+        promise: for each nat a word by which the plan was found to be worth less than the best one.
         stranger: for each "he", "her" or "them" of a planned stanza that stands for nobody named before.
         sense: for each nat of the reader's log-odds that a person wrote it of these keywords.
         rhyme: times the share of the scheme's pairs that rhyme.
@@ -135,7 +135,7 @@ class Scorer:
         syllables: of each line, or none.
         weights: what each part counts.
         plan: what its lines are to say, or nothing.
-        worth: of the plan, in nats a word.
+        worth: of the plan, less the best one's, in nats a word.
     """
 
     keywords: Sequence[str]

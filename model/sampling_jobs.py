@@ -280,7 +280,8 @@ def _best(
         - _MISFIT * _missing(tools, draft, request)
         for draft, sense, near in zip(drafts, senses, nearness, strict=True)
     ]
-    weighed = [replace(draft, worth=float(one)) for draft, one in zip(drafts, worth, strict=True)]
+    most = max(worth, default=0.0)
+    weighed = [replace(draft, worth=float(one - most)) for draft, one in zip(drafts, worth, strict=True)]
     return sorted(weighed, key=lambda draft: -draft.worth)[:count]
 
 
