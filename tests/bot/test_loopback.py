@@ -307,12 +307,12 @@ async def test_a_message_deleted_while_its_pictures_come_frees_its_place(
     pictures = {"max_bytes": 2**20, "in_flight_bytes": 2 * 2**20}
     config = configured(tmp_path, limits=limits, pictures=pictures)
     async with serving(offline.server, config, InlineEngine(config.limits, offline.writer)):
-        slow = offline.server.fail("GET", "/attachments/**", delay=5, times=2)
+        slow = offline.server.fail("GET", "/attachments/**", delay=60, times=2)
         posted = await offline.posts(None, PHOTO, PHOTO)
         await offline.server.wait_until(lambda: slow.hits == 2)
         await offline.server.delete(posted)
         # As many pictures again: neither the person's place nor the memory is still taken.
-        reply = await offline.server.wait_for_reply(await offline.posts(None, PHOTO, PHOTO), 3)
+        reply = await offline.server.wait_for_reply(await offline.posts(None, PHOTO, PHOTO))
         assert reply.content.startswith(FIRST_LINE)
     assert len(offline.writer.asked) == 1
     assert len(offline.server.posted(offline.channel)) == 1
