@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 import aiohttp
 import discord
@@ -88,6 +89,7 @@ class Pictures(commands.Cog):
         self._answered = Answered(since=discord.utils.time_snowflake(discord.utils.utcnow()))
         self._hints = Hints(bot, self._answered)
         self._originals = Originals()
+        self._orders: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         config = bot.resources.config
         self._line = Line(config.limits, self._turn, _TURNS * config.engine.max_batch)
         self._progress = Progress(bot.store, bot.began)
@@ -135,6 +137,11 @@ class Pictures(commands.Cog):
             message: as it is now.
             spoken: whether its author has just written or edited it.
         """
+        # One person's are looked at in their order, whatever has to be looked up for each.
+        async with self._orders.setdefault(message.author.id, asyncio.Lock()):
+            await self._look_at(message, spoken=spoken)
+
+    async def _look_at(self, message: discord.Message, *, spoken: bool) -> None:
         if message.id in self._answered or (person := await self._person(message)) is None:
             return
         addressed = self._is_addressed(message)
