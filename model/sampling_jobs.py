@@ -48,8 +48,10 @@ FROM_CAPTION = 2
 # A prompt of more syllables leaves no room for a plan of its line.
 _LONGEST_PROMPT = 6
 # People's plans that are looked at, and plans drawn where none of those has enough of the keywords; as many
-# are followed as there are particle groups of candidates.
+# are followed as there are twelves of candidates.
 NEAR, DRAFTS = 96, 48
+# Candidates of a request for each plan that is followed; eight are drawn. A fifth plan hardly ever wins.
+_A_PLAN = 12
 # Shares of the keywords that people's plans should have, the second where none has the first: a plan that
 # a person had is a scene as hardly any drawn one is, even about less of what is told.
 _ENOUGH = (0.7, 0.5)
@@ -173,7 +175,7 @@ def stanza_jobs(
         keywords = keywords if request.prompt else keywords[:FROM_CAPTION]
         conditioning = _conditioning(tools, keywords, request)
         return [_stanza_job(tools, keywords, request, conditioning, attempt, bound, request.candidates)]
-    each = request.candidates // len(plans)
+    each = min(PARTICLE_GROUP, request.candidates // len(plans))
     return [
         _stanza_job(
             tools,
@@ -218,7 +220,7 @@ def _plans(
         return []
     random = np.random.default_rng([request.seed, _PLAN, attempt])
     brief = Brief(tuple(keywords), request.style, request.mood, request.lines, conditioning.scheme)
-    groups = max(1, request.candidates // PARTICLE_GROUP)
+    groups = max(1, request.candidates // _A_PLAN)
     drafts = _persons(tools, brief, request, random)
     if not drafts:
         drafts = tools.planner.draw(brief, DRAFTS, _coolness(request), random, request.forbidden)
