@@ -61,7 +61,8 @@ class Exchange(NamedTuple):
         line: of the stanza, from 0.
         old: a word that the line has once, and no last one.
         new: what takes its place.
-        dearer: nats by which the line may be less likely with it.
+        dearer: nats by which the line may be less likely with it; once it is weighed, by how many it is less
+            likely than it may be.
     """
 
     line: int

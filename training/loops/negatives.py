@@ -106,9 +106,11 @@ def _stanzas(writer: LyricsGenerator, verses: list[Verse], draw: random.Random) 
 def _adapted(writer: LyricsGenerator, verses: list[Verse], draw: random.Random) -> Iterator[dict[str, Any]]:
     """People's stanzas as plans adapt them to what others are about."""
     book = writer.tools.planbook
-    for verse in tqdm(verses if book else [], desc="stanzas"):
+    if book is None:
+        return
+    for verse in tqdm(verses, desc="stanzas"):
         brief = Brief(_keywords(writer, verse), verse.style, _mood(verse, draw), scheme=HINTED)
-        near = book.near(brief, _NEAR, np.random.default_rng(draw.randrange(2**32))) if book else []
+        near = book.near(brief, _NEAR, np.random.default_rng(draw.randrange(2**32)))
         for one in draw.sample(near, min(_ADAPTED, len(near))):
             yield {
                 "keywords": list(verse.keywords), "lines": list(one.lines), "person": list(one.person)
