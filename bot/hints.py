@@ -55,10 +55,15 @@ class Hints:
             # The owner's command has an answer of its own.
             return
         if _LINK.search(message.content):
-            await asyncio.sleep(_PREVIEW_SECONDS)
+            await _preview()
         if self._bot.stopping or message.id in self._answered or not self._told.due(message.author.id):
             return
         self._answered.claim(message.id)
         text, nonce = _HINT.format(where="here" if here else "and mention me"), new_id()
         with suppress(discord.HTTPException, aiohttp.ClientError, OSError):
             await persistently(lambda: message.reply(text, mention_author=False, nonce=nonce))
+
+
+async def _preview() -> None:
+    """Wait as long as a link's preview takes to come."""
+    await asyncio.sleep(_PREVIEW_SECONDS)

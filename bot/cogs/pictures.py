@@ -139,23 +139,26 @@ class Pictures(commands.Cog):
         """
         # One person's are looked at in their order, whatever has to be looked up for each.
         async with self._orders.setdefault(message.author.id, asyncio.Lock()):
-            await self._look_at(message, spoken=spoken)
+            has_none = await self._look_at(message, spoken=spoken)
+        # The preview of a link may still be the picture: its event must find the order free.
+        if has_none:
+            await self._hints.give(message, here=await self._is_open(message))
 
-    async def _look_at(self, message: discord.Message, *, spoken: bool) -> None:
+    async def _look_at(self, message: discord.Message, *, spoken: bool) -> bool:
+        """Hold a message that has pictures; whether it is for the bot and has none."""
         if message.id in self._answered or (person := await self._person(message)) is None:
-            return
+            return False
         addressed = self._is_addressed(message)
         if not addressed and not candidates(message, self.bot.resources.config.pictures.hosts):
-            return
+            return False
         request_id.set(new_id())
         author, found = await self._pictures(message, person.id, addressed)
         if not (found or (addressed and spoken)) or await must_be_silent(message, person.id, self.bot):
-            return
-        if not found:
-            await self._hints.give(message, here=await self._is_open(message))
-        elif self._answered.claim(message.id):
+            return False
+        if found and self._answered.claim(message.id):
             hourglass = Hourglass(message, self.bot)
             await self._hold(_Posted(message, person, author, found, addressed, hourglass, request_id.get()))
+        return not found
 
     async def _person(self, message: discord.Message) -> discord.User | discord.Member | None:
         """Who posted a message, if that may be answered: neither a bot's, nor a webhook's by itself."""

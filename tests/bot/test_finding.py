@@ -320,11 +320,6 @@ async def test_what_discord_cannot_make_a_picture_of_is_refused_in_a_sentence(sc
 # Spoken to
 
 
-@pytest.fixture
-def brief(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hints, "_PREVIEW_SECONDS", 1.0)
-
-
 def how_to(message: Message) -> bool:
     return message.content.startswith("Hello! I sing about pictures") and "\n" not in message.content
 
@@ -373,11 +368,13 @@ async def test_who_does_not_talk_to_it_or_opted_out_is_left_alone(scene: Scene) 
     assert not [one for posted in left for one in scene.server.replies(posted) if how_to(one)]
 
 
-@pytest.mark.usefixtures("brief")
-async def test_a_link_has_a_moment_to_become_a_picture(scene: Scene) -> None:
+async def test_a_link_has_a_moment_to_become_a_picture(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    over = asyncio.Event()
+    monkeypatch.setattr(hints, "_preview", over.wait)
     posted = await scene.server.post(scene.channel, scene.ann, f"{scene.server.bot.mention} {GIF}")
     await scene.server.unfurl(posted, unfurling.preview(scene.server.world, GIF, drawn("PNG"), kind="gifv"))
     assert await sung(scene, posted) == [drawn("PNG")]
+    over.set()
     bare = await scene.server.post(scene.channel, scene.ann, f"{scene.server.bot.mention} {ELSEWHERE}")
     assert how_to(await scene.server.wait_for_reply(bare))
     assert len(scene.server.replies(posted)) == 1
