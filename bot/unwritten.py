@@ -6,12 +6,13 @@ import re
 import unicodedata
 
 from bot.ui.replies import shown
-from model.text import fold
+from model.text import fold, latin
 
 # A server's own emoji, as Discord writes it into a text; its name is nothing that somebody wanted to say.
 _OWN_EMOJI = re.compile(r"<a?:(\w{2,32}):\d{15,20}>")
 # Marks, joiners and variation selectors: they belong to the sign before them.
 _JOINED = ("Mn", "Mc", "Me", "Cf")
+_ALPHABETIC = ("Lu", "Ll", "Lt", "Lo")
 # Quotation marks and brackets stand around words: nobody misses them.
 _AROUND = ("Ps", "Pe", "Pi", "Pf")
 
@@ -25,7 +26,7 @@ def unwritten(prompt: str) -> list[str]:
     """The signs of a prompt that are left out of the song, those side by side together, each once."""
     own = [f":{name}:" for name in _OWN_EMOJI.findall(prompt)]
     runs = [""]
-    for character in without_own_emoji(prompt):
+    for character in latin(without_own_emoji(prompt)):
         if _is_dropped(character) or (runs[-1] and unicodedata.category(character) in _JOINED):
             runs[-1] += character
         elif runs[-1]:
@@ -43,4 +44,7 @@ def _is_dropped(character: str) -> bool:
     category = unicodedata.category(character)
     if character == '"' or character.isspace() or category in (*_AROUND, *_JOINED):
         return False
-    return fold(f"a{character}a") == "aa"
+    if category in _ALPHABETIC:
+        # Alone, as beside a letter of ours another alphabet's may look like one.
+        return not fold(character)
+    return fold(f"a{character}a", "") == "aa"

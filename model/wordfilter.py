@@ -29,9 +29,10 @@ def is_forbidden(text: str, forbidden: frozenset[str]) -> bool:
 
 
 def _views(text: str) -> set[str]:
-    """A text as it stands, and as it reads where lookalikes are letters."""
+    """A text, folded, as it stands and as it reads where lookalikes are letters and "fu*ck" one word."""
     written = unicodedata.normalize("NFKC", text).split()
-    return {text, *(" ".join(_read(word, table) for word in written) for table in _LOOKALIKES)}
+    read = {text, *(" ".join(_read(word, table) for word in written) for table in _LOOKALIKES)}
+    return {fold(view, parting) for view in read for parting in (" ", "")}
 
 
 def _read(word: str, table: Mapping[int, str | int]) -> str:
@@ -39,9 +40,9 @@ def _read(word: str, table: Mapping[int, str | int]) -> str:
     return word.translate(table) if sum(map(str.isalpha, word)) > 1 else word
 
 
-def _found(text: str) -> Iterator[str]:
-    """The words of a text, their parts, and what its letters that stand alone spell."""
-    whole = words(fold(text))
+def _found(folded: str) -> Iterator[str]:
+    """The words of a folded text, their parts, and what its letters that stand alone spell."""
+    whole = words(folded)
     parts = [part for word in whole for part in _INSIDE_WORD.split(word)]
     yield from whole
     yield from parts
