@@ -32,6 +32,7 @@ from bot.ui.hourglass import TURNING
 from bot.ui.posting import FADING
 from bot.wordfilter import forbidden_words
 from model.errors import Unavailable
+from model.eye import Eye
 from model.files import CHECKPOINTS
 from model.memory import map_large_blocks
 from model.novelty import remark
@@ -179,7 +180,12 @@ async def _until_stopped(
 
 def _local_engine(config: Config, metrics: Metrics) -> LocalEngine:
     engine = LocalEngine(
-        config.limits, config.engine, config.pictures, config.filter, meter=EngineMeter(metrics)
+        config.limits,
+        config.engine,
+        config.pictures,
+        config.filter,
+        eye=Eye(config.eye.text),
+        meter=EngineMeter(metrics),
     )
     metrics.queue_depth.set_function(lambda: engine.depth)
     return engine

@@ -166,6 +166,12 @@ class Engine(_Table):
         return value
 
 
+class Eye(_Table):
+    """What looks at pictures beside the captioner that ships."""
+
+    text: bool = False
+
+
 class Filter(_Table):
     """Words that no stanza may contain, beyond the list that ships."""
 
@@ -239,6 +245,7 @@ class Config(_Table):
     limits: Limits = Limits()
     pictures: Pictures = Pictures()
     engine: Engine = Engine()
+    eye: Eye = Eye()
     filter: Filter = Filter()
     store: Store = Store()
     log: Log = Log()

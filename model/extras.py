@@ -16,6 +16,18 @@ def has_heif() -> bool:
     return find_spec("pillow_heif") is not None
 
 
+def check_text() -> None:
+    """See that what reads text on pictures is here, without importing it.
+
+    Raises:
+        BadInstallation: it is not installed.
+    """
+    if find_spec("rapidocr") is None:
+        raise BadInstallation(
+            "Reading what is written on pictures needs the extra 'text': pip install '.[text]' installs it."
+        )
+
+
 def check_torch(what: str) -> None:
     """See that PyTorch is here, without importing it.
 

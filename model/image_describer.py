@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from model import onnx_captioner
 from model.beam import BEAM, Caption
@@ -20,6 +20,12 @@ from model.mood import light
 from model.onnx_graph import Singles
 from model.pictures import Preprocessing, to_tensor
 from model.recognition import ImageNetClassifier, Recognition, look
+
+if TYPE_CHECKING:
+    from model.scene_text import TextReader
+
+# Whoever else looks at a picture needs no longer side than this.
+_SIDE = 1280
 
 
 class Captioner(Protocol):
@@ -65,6 +71,7 @@ class ImageDescriber:
         preprocessing: how it wants its pictures.
         digest: of its checkpoint.
         classifier: for a second opinion, or None where the folder has none.
+        reader: of what is written on pictures, or None.
     """
 
     def __init__(
@@ -73,9 +80,10 @@ class ImageDescriber:
         preprocessing: Preprocessing,
         digest: str,
         classifier: ImageNetClassifier | None = None,
+        reader: TextReader | None = None,
     ) -> None:
         self.captioner, self.preprocessing, self.digest = captioner, preprocessing, digest
-        self.classifier = classifier
+        self.classifier, self.reader = classifier, reader
 
     @classmethod
     def load(
@@ -110,13 +118,22 @@ class ImageDescriber:
         """Describe one RGB picture."""
         return self.captioner.describe(self._grid(self.preprocessing.square(picture)), beam)[0]
 
+    def kept(self, picture: Image.Image) -> Image.Image:
+        """What is needed of an RGB picture from here on: the captioner's square, or more where it is read."""
+        if self.reader is None:
+            return self.preprocessing.square(picture)
+        return picture if max(picture.size) <= _SIDE else ImageOps.contain(picture, (_SIDE, _SIDE))
+
     def see(self, picture: Image.Image, beam: int = BEAM) -> Seen:
         """Describe one RGB picture, with a second opinion on it."""
         square = self.preprocessing.square(picture)
         grid = self._grid(square)
         caption = self.captioner.describe(grid, beam)[0]
         recognition = look(square, grid[0].mean(0), self.classifier)
-        return Seen(caption, recognition, recognition.description(caption.text), square)
+        text = recognition.description(caption.text)
+        if self.reader is not None:
+            text = self.reader.read(picture).description(text)
+        return Seen(caption, recognition, text, square)
 
     def _grid(self, square: Image.Image) -> Singles:
         """Region features (1, regions, channels)."""

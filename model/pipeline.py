@@ -24,7 +24,7 @@ from model.wordfilter import is_forbidden
 def describe(describer: ImageDescriber, pictures: Sequence[Image.Image], beam: int = BEAM) -> Description:
     """RGB pictures, or an animation's frames -> one description of them all, which says nothing twice."""
     seen = tuple(describer.see(picture, beam) for picture in pictures)
-    texts = dict.fromkeys(one.text for one in seen)
+    texts = dict.fromkeys(part for one in seen for part in one.text.split("; "))
     return Description("; ".join(texts), describer.digest, seen=seen)
 
 

@@ -135,13 +135,20 @@ def needs_extra(*modules: str) -> None:
             stop(f"this command needs the extra 'train': pip install '.[train]' ({error}).", FAILED)
 
 
-def load_image_describer(checkpoints: Path | None) -> ImageDescriber:
-    """The shipped captioner, or that of another folder."""
+def load_image_describer(checkpoints: Path | None, text: bool = False) -> ImageDescriber:
+    """The shipped captioner, or that of another folder; with ``text`` it reads what is written, too."""
     from model.files import CHECKPOINTS
     from model.image_describer import ImageDescriber
     from model.threads import threads
 
-    return ImageDescriber.load(checkpoints or CHECKPOINTS, threads=threads())
+    folder = checkpoints or CHECKPOINTS
+    describer = ImageDescriber.load(folder, threads=threads())
+    if text:
+        from model.lexicon import Lexicon
+        from model.scene_text import TextReader
+
+        describer.reader = TextReader(Lexicon.load(folder / "lexicon.json.xz"), threads())
+    return describer
 
 
 def load_lyrics_generator(checkpoints: Path | None, backend: str | None = None) -> LyricsGenerator:

@@ -16,7 +16,7 @@ from bot.cli.console import (
     polite,
     stop,
 )
-from model.extras import check_torch
+from model.extras import check_text, check_torch
 
 
 @click.command()
@@ -36,6 +36,8 @@ def run(config_path: Path | None) -> None:
         stop(str(error), BAD_CONFIGURATION)
     if config.engine.device == "cuda":
         check_torch('engine.device = "cuda"')
+    if config.eye.text:
+        check_text()
     from bot.app import run as run_bot
     from bot.store import BadStore, DatabaseInUse, StoreError
 

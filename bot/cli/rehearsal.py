@@ -10,6 +10,7 @@ from bot.engine.worker import Setup
 from bot.store import StoreError
 from bot.store.files import check_usable
 from model.errors import SongwriterError
+from model.eye import Eye
 from model.files import CHECKPOINTS
 from model.novelty import remark
 
@@ -37,8 +38,8 @@ def _load_models(config: Config) -> None:
     """As a worker does it, with the first song."""
     from bot.engine.models import load
 
-    engine, pictures = config.engine, config.pictures
-    load(Setup("", 0, engine.device, engine.checkpoints, pictures.max_pixels, 1)).warm_up()
+    engine, pictures, eye = config.engine, config.pictures, Eye(config.eye.text)
+    load(Setup("", 0, engine.device, engine.checkpoints, pictures.max_pixels, 1, eye)).warm_up()
 
 
 def _open_store(config: Config) -> None:

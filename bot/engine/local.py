@@ -32,6 +32,7 @@ from bot.engine.requests import (
 )
 from bot.engine.sentences import BROKEN, CRASHED, FAILED, STOPPING, TOO_SLOW, WARMING_UP
 from bot.engine.worker import Ready, Setup
+from model.eye import Eye
 
 MODELS = "bot.engine.models:load"
 
@@ -116,6 +117,7 @@ class LocalEngine:
         settings: workers, device, batches.
         pictures: what a worker accepts as a picture.
         words: how often the word filter has another try.
+        eye: what else looks at pictures; None for nothing.
         loader: importable name of what loads the models; see ``worker.Setup``.
         meter: receives measurements.
     """
@@ -127,13 +129,22 @@ class LocalEngine:
         pictures: Pictures,
         words: Filter,
         *,
+        eye: Eye | None = None,
         loader: str = MODELS,
         meter: Meter | None = None,
     ) -> None:
         self._limits, self._settings = limits, settings
         self._meter: Meter = meter or Unmeasured()
         self._setups = [
-            Setup(loader, number, settings.device, settings.checkpoints, pictures.max_pixels, words.attempts)
+            Setup(
+                loader,
+                number,
+                settings.device,
+                settings.checkpoints,
+                pictures.max_pixels,
+                words.attempts,
+                eye or Eye(),
+            )
             for number in range(_how_many(settings))
         ]
         self._admission, self._pace = Admission(limits), Pace()

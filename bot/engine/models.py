@@ -48,6 +48,10 @@ def load(setup: Setup) -> ServedModels:
     device = _device(setup)
     folder = setup.checkpoints or CHECKPOINTS
     describer, writer = ImageDescriber.load(folder, device), LyricsGenerator.load(folder, device)
+    if setup.eye.text:
+        from model.scene_text import TextReader
+
+        describer.reader = TextReader(writer.lexicon)
     return ServedModels(describer, writer, device, setup.max_pixels)
 
 
@@ -69,12 +73,11 @@ class ServedModels:
         self.write([RequestState(request, 0.0, request.generation, seen)])
 
     def decode(self, picture: bytes) -> tuple[Image.Image, ...]:
-        """A file -> the squares of its frames; see ``model.pictures.open_frames``."""
+        """A file -> what is needed of its frames; see ``model.pictures.open_frames``."""
         from model.pictures import open_frames
 
-        # A square is all that is needed from here on; the whole picture may be 150 MB.
-        square = self._describer.preprocessing.square
-        return tuple(map(square, open_frames(picture, self._max_pixels)))
+        # The whole picture may be 150 MB.
+        return tuple(map(self._describer.kept, open_frames(picture, self._max_pixels)))
 
     def describe(self, pictures: Sequence[tuple[Image.Image, ...]]) -> Description:
         from model import pipeline

@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import pkgutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.engine.attempts import Attempts, Models, Order
 from bot.engine.confinement import cap_memory
 from bot.engine.requests import EngineError, SongResult
+from model.eye import Eye
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Setup:
         checkpoints: folder with the models, or None for those that ship.
         max_pixels: larger pictures are refused.
         attempts: stanzas to try before the word filter's refusal is final.
+        eye: what else looks at pictures.
     """
 
     loader: str
@@ -36,6 +38,7 @@ class Setup:
     checkpoints: Path | None
     max_pixels: int
     attempts: int
+    eye: Eye = field(default_factory=Eye)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from tests.conftest import ROOT
 from tests.discord import LoopbackDiscord
 
 # What only the extras bring: not found here, as where it was never installed, and noted.
-ABSENT = ["torch", "torchvision", "timm", "pandas", "nltk", "matplotlib", "h5py", "tqdm", "scipy", "onnx"]
+ABSENT = "torch torchvision timm pandas nltk matplotlib h5py tqdm scipy onnx rapidocr cv2".split()
 HIDDEN = f"""
 import os, sys
 from importlib.machinery import PathFinder
@@ -131,3 +131,15 @@ def test_a_gpu_needs_the_extra_gpu(bare: Path, monkeypatch: pytest.MonkeyPatch, 
     assert done.returncode == 78
     (sentence,) = done.stderr.splitlines()
     assert "'.[gpu]'" in sentence
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_reading_pictures_needs_the_extra_text(
+    bare: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("DISCORD_TOKEN", "x.y.z")
+    (bare / "config.toml").write_text("[eye]\ntext = true\n")
+    done = songwriter(bare, command)
+    assert done.returncode == 78
+    (sentence,) = done.stderr.splitlines()
+    assert "'.[text]'" in sentence
