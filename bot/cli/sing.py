@@ -85,8 +85,11 @@ def _asking(moods: Sequence[str], unsaid: str) -> Callable[[Callable[..., Any]],
     [*MOODS, PICTURE, NONE],
     "picture: as the picture's light and caption. Default: that where nothing on it is named, else none.",
 )
+@click.option("--text", is_flag=True, help="Read what is written on the picture, too (the extra 'text').")
 @polite
-def sing(image: Path | None, as_json: bool, explain: bool, checkpoints: Path | None, **options: Any) -> None:
+def sing(
+    image: Path | None, text: bool, as_json: bool, explain: bool, checkpoints: Path | None, **options: Any
+) -> None:
     """Write a stanza about the photograph IMAGE."""
     from model import pipeline
     from model.pictures import open_frames
@@ -102,7 +105,7 @@ def sing(image: Path | None, as_json: bool, explain: bool, checkpoints: Path | N
     else:
         requests = _requests(options)
         frames = open_frames(image)
-        described = pipeline.describe(load_image_describer(checkpoints), frames)
+        described = pipeline.describe(load_image_describer(checkpoints, text), frames)
         writer = load_lyrics_generator(checkpoints)
         songs = [pipeline.write(writer, [(described, request)])[0] for request in requests]
         caption = described.text
