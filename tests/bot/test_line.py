@@ -40,7 +40,7 @@ class Turns:
         return None
 
     async def all(self, number: int) -> list[str]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while len(self.had) < number:
                 await asyncio.sleep(0.001)
         return self.had

@@ -141,12 +141,12 @@ async def test_draining_is_alive_but_not_ready() -> None:
 
 
 async def test_a_loop_that_is_too_late_is_not_alive() -> None:
-    async with Health(ON, Metrics(), {}, live_seconds=0.05) as health:
+    async with Health(ON, Metrics(), {}, live_seconds=1.0) as health:
         url = f"http://127.0.0.1:{health.port}/livez"
 
         async def work() -> None:
             while True:
-                time.sleep(0.2)
+                time.sleep(1.1)
                 await asyncio.sleep(0)
 
         async with aiohttp.ClientSession() as session:

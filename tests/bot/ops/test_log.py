@@ -111,7 +111,8 @@ def test_plain_lines_stay_as_they_are(plain: str) -> None:
 def test_redaction_takes_linear_time(part: str) -> None:
     began = time.perf_counter()
     redact(part * (200_000 // len(part)))
-    assert time.perf_counter() - began < 1
+    # In the square of its length it would take hours.
+    assert time.perf_counter() - began < 20
 
 
 def test_messages_arguments_and_exceptions_are_redacted(capsys: pytest.CaptureFixture[str]) -> None:
@@ -275,7 +276,7 @@ with log.configure(Log()):
     took = time.monotonic() - began
     sys.stdout.write(f"{took}\\n"); sys.stdout.flush()
     sys.stdin.readline()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     queue = logging.getLogger().handlers[0].queue
     while not queue.empty() and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -294,16 +295,16 @@ def test_a_blocked_stderr_costs_lines_and_says_so() -> None:
         text=True,
     )
     os.close(writing)
-    watchdog = threading.Timer(20, child.kill)
+    watchdog = threading.Timer(120, child.kill)
     watchdog.start()
     assert child.stdout is not None
     assert child.stdin is not None
-    assert float(child.stdout.readline()) < 3
+    assert float(child.stdout.readline()) < 60
     child.stdin.write("go on\n")
     child.stdin.flush()
     with os.fdopen(reading, encoding="utf-8") as stderr:
         shown = stderr.read()
-    child.communicate(timeout=5)
+    child.communicate(timeout=60)
     watchdog.cancel()
     kept = [line for line in shown.splitlines() if "] line " in line]
     (last,) = [line for line in shown.splitlines() if "last line" in line]

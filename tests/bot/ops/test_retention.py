@@ -38,10 +38,10 @@ async def test_a_folder_that_cannot_be_used_ends_nothing(
     monkeypatch.setattr("bot.ops.retention._DAY", 0.01)
     # Too long for a name: even to look for it fails.
     async with Retention(store, config.Store(backups=tmp_path / ("x" * 300))):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while caplog.text.count("retention: ") < 2:
                 await asyncio.sleep(0.01)
         await store.add_job(JobRecord("old", 1, "lyrics", "done", time.time() - 40 * 86_400))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while (await store.export_user(1))["jobs"]:
                 await asyncio.sleep(0.01)

@@ -28,7 +28,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest_asyncio.fixture
 async def store(path: Path) -> AsyncIterator[Store]:
-    async with Store.open(path, busy_seconds=0.05, patience=0.3, retry_seconds=0.05) as opened:
+    async with Store.open(path, busy_seconds=0.05, patience=60, retry_seconds=0.05) as opened:
         yield opened
 
 
@@ -108,7 +108,8 @@ def locked(path: Path) -> Callable[[], None]:
 async def test_what_people_do_meanwhile_is_written_when_it_is_back(
     path: Path, caplog: pytest.LogCaptureFixture, goes: Callable[[Path], Callable[[], None]]
 ) -> None:
-    patience = 60 if goes is moved_away_for_a_moment else 0.3
+    # Only a file that does not come back is written anew.
+    patience = 0.3 if goes in (deleted, deleted_alone, replaced_by_a_folder) else 60
     async with Store.open(path, busy_seconds=0.05, patience=patience, retry_seconds=0.05) as store:
         await goes_and_comes_back(store, path, caplog, goes)
 

@@ -78,7 +78,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest_asyncio.fixture
 async def store(path: Path) -> AsyncIterator[Store]:
-    async with Store.open(path, busy_seconds=0.1) as opened:
+    async with Store.open(path, busy_seconds=60) as opened:
         yield opened
 
 
@@ -706,17 +706,18 @@ async def test_nothing_acknowledged_is_lost_on_kill(path: Path, after: int) -> N
         await store.add_output(stanza())
 
 
-async def test_a_lock_by_another_program_passes(store: Store, path: Path) -> None:
-    await store.put("before", "here")
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StoreError, match="locked by another program"):
-            await store.put("during", "lost")
-        # Readers are not held up.
-        assert await store.get("before") == "here"
-        other.execute("ROLLBACK")
-    await store.put("after", "here")
-    assert [await store.get(key) for key in ("before", "during", "after")] == ["here", None, "here"]
+async def test_a_lock_by_another_program_passes(path: Path) -> None:
+    async with Store.open(path, busy_seconds=0.1) as store:
+        await store.put("before", "here")
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(StoreError, match="locked by another program"):
+                await store.put("during", "lost")
+            # Readers are not held up.
+            assert await store.get("before") == "here"
+            other.execute("ROLLBACK")
+        await store.put("after", "here")
+        assert [await store.get(key) for key in ("before", "during", "after")] == ["here", None, "here"]
 
 
 async def test_only_the_first_of_many_writes_waits_for_a_lock(path: Path) -> None:
