@@ -13,6 +13,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.config import Config
+from bot.language import Translator
 from bot.limits import ButtonCooldown
 from bot.ops.log import request_id
 from bot.parsing import guard, log_skipped
@@ -23,11 +24,14 @@ from bot.ui.buttons import LineMenu, SongButton
 from bot.ui.error_replies import report
 from bot.ui.posting import Poster
 from bot.ui.refusals import Refusal
+from model.sentence import say
 
 _log = logging.getLogger(__name__)
 
 _TREE_HASH = "command_tree"
-_ODD = "I cannot make sense of what Discord told me about that: try it once more, perhaps in another way."
+_ODD = say(
+    "I cannot make sense of what Discord told me about that: try it once more, perhaps in another way."
+)
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ class SongwriterBot(commands.AutoShardedBot):
         self.poster = Poster(resources.store, resources.config)
         self.button_cooldown = ButtonCooldown()
         self.stopping = False
+        self._translator = Translator()
         # The id of a message of this moment.
         self.began = discord.utils.time_snowflake(discord.utils.utcnow())
 
@@ -84,6 +89,7 @@ class SongwriterBot(commands.AutoShardedBot):
         for cog in every_cog(self):
             await self.add_cog(cog)
         self.add_dynamic_items(SongButton, LineMenu)
+        await self.tree.set_translator(self._translator)
         try:
             await self.sync_if_changed()
         except discord.HTTPException as error:
@@ -100,7 +106,8 @@ class SongwriterBot(commands.AutoShardedBot):
         if server is not None:
             guild, key = discord.Object(server), f"{_TREE_HASH} {server}"
             self.tree.copy_global_to(guild=guild)
-        found = [command.to_dict(self.tree) for command in self.tree._get_all_commands()]
+        known = self.tree._get_all_commands()
+        found = [await one.get_translated_payload(self.tree, self._translator) for one in known]
         digest = hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
         if not force and await self.store.get(key) == f"{self.application_id} {digest}":
             return False

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import discord
 
 from bot.images import PictureRef, claims_picture, is_on
+from model.sentence import Sentence, say
 
 # What Discord calls a file of which it knows nothing.
 _UNKNOWN = "application/octet-stream"
@@ -38,10 +39,12 @@ class Found:
         return bool(self.pictures)
 
     @property
-    def notes(self) -> list[str]:
+    def notes(self) -> list[Sentence]:
         """What is said under the song where some pictures were left out."""
         looked_at = len(self.pictures)
-        return [f"looked at {looked_at} of {self.total} pictures"] if looked_at < self.total else []
+        if looked_at == self.total:
+            return []
+        return [say("looked at {some} of {all} pictures", some=looked_at, all=self.total)]
 
 
 NOTHING = Found((), 0)

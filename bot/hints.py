@@ -11,9 +11,11 @@ import aiohttp
 import discord
 
 from bot.answered import Answered
+from bot.language import language_of
 from bot.limits import OnceInAWhile
 from bot.store import new_id
 from bot.ui.retries import persistently
+from model.sentence import say
 
 if TYPE_CHECKING:
     from bot.client import SongwriterBot
@@ -24,9 +26,13 @@ _WHILE_SECONDS = 6 * 3600.0
 _PREVIEW_SECONDS = 4.0
 _LINK = re.compile(r"https?://", re.IGNORECASE)
 
-_HINT = (
-    "Hello! I sing about pictures: post one {where}, reply to one and mention me, or try `/lyrics` and "
+_HERE = say(
+    "Hello! I sing about pictures: post one here, reply to one and mention me, or try `/lyrics` and "
     "`/seed kiss`."
+)
+_MENTIONED = say(
+    "Hello! I sing about pictures: post one and mention me, reply to one and mention me, or try `/lyrics` "
+    "and `/seed kiss`."
 )
 
 
@@ -59,7 +65,7 @@ class Hints:
         if self._bot.stopping or message.id in self._answered or not self._told.due(message.author.id):
             return
         self._answered.claim(message.id)
-        text, nonce = _HINT.format(where="here" if here else "and mention me"), new_id()
+        text, nonce = language_of(message).said(_HERE if here else _MENTIONED), new_id()
         with suppress(discord.HTTPException, aiohttp.ClientError, OSError):
             await persistently(lambda: message.reply(text, mention_author=False, nonce=nonce))
 

@@ -18,15 +18,16 @@ from yarl import URL
 from bot.config import Pictures
 from bot.engine.requests import BadPicture, EngineError
 from model import formats
+from model.sentence import Sentence, say, sentence_of
 
-NOT_A_PICTURE = "That file is not a JPEG, PNG, WebP or GIF picture: post one of those."
-HEIC = "That picture is a HEIC, which I cannot open here: post it as a JPEG."
-EMPTY = "That picture is empty: post it again."
-NOT_FROM_DISCORD = "Only pictures that were posted on Discord are read: post the picture itself."
-LEADS_ELSEWHERE = "The link to that picture leads somewhere else: post the picture itself."
-EXPIRED = "The link to that picture has expired: post the picture again."
-TOO_SLOW = "Discord took too long to hand that picture over: try again in a moment."
-UNREACHABLE = "Discord could not hand that picture over just now: try again in a moment."
+NOT_A_PICTURE = say("That file is not a JPEG, PNG, WebP or GIF picture: post one of those.")
+HEIC = say("That picture is a HEIC, which I cannot open here: post it as a JPEG.")
+EMPTY = say("That picture is empty: post it again.")
+NOT_FROM_DISCORD = say("Only pictures that were posted on Discord are read: post the picture itself.")
+LEADS_ELSEWHERE = say("The link to that picture leads somewhere else: post the picture itself.")
+EXPIRED = say("The link to that picture has expired: post the picture again.")
+TOO_SLOW = say("Discord took too long to hand that picture over: try again in a moment.")
+UNREACHABLE = say("Discord could not hand that picture over just now: try again in a moment.")
 
 # A load balancer needs a moment to choose another server.
 _RETRY_SECONDS = 0.2
@@ -75,9 +76,10 @@ class PictureRef:
     spoiler: bool = False
 
 
-def too_large(max_bytes: int) -> str:
+def too_large(max_bytes: int) -> Sentence:
     """The sentence for a file over the limit, in bytes."""
-    return f"That picture is larger than {max_bytes / 2**20:.3g} MiB: make it smaller."
+    size = f"{max_bytes / 2**20:.3g}"
+    return say("That picture is larger than {size} MiB: make it smaller.", size=size)
 
 
 def is_on(url: str, hosts: Collection[str]) -> bool:
@@ -179,7 +181,7 @@ class PictureFetcher:
             if picture.proxy_url and is_on(picture.proxy_url, self._limits.hosts):
                 with suppress(BadPicture, PictureUnavailable):
                     return await self.fetch(_as_png(picture), None, None, "")
-            raise BadPicture(str(error)) from error
+            raise BadPicture(sentence_of(error)) from error
 
     async def fetch(
         self, url: str, claimed_size: int | None, content_type: str | None, filename: str

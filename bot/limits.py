@@ -19,7 +19,7 @@ from bot import config
 from bot.engine.requests import BadPicture
 from bot.store import Store, StoreError
 from bot.ui.refusals import CoolingDown, DayIsOver
-from bot.ui.replies import counted
+from model.sentence import count
 
 _log = logging.getLogger(__name__)
 
@@ -160,12 +160,24 @@ class Quota:
     async def _pay(self, payment: _Payment, per_day: int | None) -> None:
         user, day, limit = payment.user, payment.day, self._limits.user_per_day
         if not await self._store.spend(user, day, limit):
-            raise DayIsOver(f"You had {counted(limit, 'song')} today, as many as one person may have")
+            raise DayIsOver(
+                count(
+                    "You had {n} song today, as many as one person may have: come back {when}.",
+                    "You had {n} songs today, as many as one person may have: come back {when}.",
+                    limit,
+                )
+            )
         if payment.server is None or per_day is None:
             return
         if not await self._store.spend_of_server(payment.server, day, per_day):
             await self._refund(replace(payment, server=None))
-            raise DayIsOver(f"This server had {counted(per_day, 'song')} today, as many as it may have")
+            raise DayIsOver(
+                count(
+                    "This server had {n} song today, as many as it may have: come back {when}.",
+                    "This server had {n} songs today, as many as it may have: come back {when}.",
+                    per_day,
+                )
+            )
 
     def _note(self, request: str, payment: _Payment) -> None:
         self._paid[request] = payment

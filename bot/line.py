@@ -13,7 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from bot.config import Limits
 from bot.ui.refusals import Refusal
-from bot.ui.replies import counted
+from model.sentence import count, say
 
 # Name of the tasks in which somebody has a turn.
 TURN = "turn in the line"
@@ -129,12 +129,24 @@ class Line(Generic[W]):
         limits, everything = self._limits, [*self]
         own = self.before(one.user)
         if own >= limits.user_waiting:
-            raise Full(f"You have {counted(own, 'picture')} waiting: post this one again in a while.")
+            raise Full(
+                count(
+                    "You have {n} picture waiting: post this one again in a while.",
+                    "You have {n} pictures waiting: post this one again in a while.",
+                    own,
+                )
+            )
         here = sum(other.server == one.server for other in everything)
         if one.server is not None and here >= limits.server_waiting:
-            raise Full(f"This server has {counted(here, 'picture')} waiting: post this one again in a while.")
+            raise Full(
+                count(
+                    "This server has {n} picture waiting: post this one again in a while.",
+                    "This server has {n} pictures waiting: post this one again in a while.",
+                    here,
+                )
+            )
         if len(everything) >= limits.waiting:
-            raise Full("Too many pictures are waiting: post this one again in a while.")
+            raise Full(say("Too many pictures are waiting: post this one again in a while."))
 
     def _go(self) -> None:
         """Give as many turns as there may be now, and see to the next that come with time."""

@@ -20,11 +20,14 @@ from model.mood import PICTURE
 from model.recipe import Recipe
 from model.request import GenerationRequest
 from model.sampling import Sampling
+from model.sentence import Sentence, say
 
 if TYPE_CHECKING:
     import discord
 
-_NO_RECIPE = "That song is from before I kept recipes: I can write another one, but not that one again."
+_NO_RECIPE = say("That song is from before I kept recipes: I can write another one, but not that one again.")
+_TOO_WILD = say("That recipe is too wild for me: I go up to temperature {most}.")
+_TOO_LONG = say("That recipe takes too long: I draw {most} stanzas at the most.")
 
 
 class RequestFactory:
@@ -179,18 +182,18 @@ def read_recipe(text: str) -> Recipe:
     """
     recipe = Recipe.parse(text)
     if recipe.request.sampling.temperature > MAX_TEMPERATURE:
-        raise Refusal(f"That recipe is too wild for me: I go up to temperature {MAX_TEMPERATURE:g}.")
+        raise Refusal(_TOO_WILD.filled(most=f"{MAX_TEMPERATURE:g}"))
     if recipe.request.candidates > CANDIDATES:
-        raise Refusal(f"That recipe takes too long: I draw {CANDIDATES} stanzas at the most.")
+        raise Refusal(_TOO_LONG.filled(most=CANDIDATES))
     return recipe
 
 
-def differences(request: SongRequest, output: Output) -> list[str]:
+def differences(request: SongRequest, output: Output) -> list[Sentence]:
     """What keeps a replay from being the song it was."""
     if request.recipe is None or output.recipe is None:
         return []
     same = Recipe.parse(output.recipe).word_filter == request.recipe.word_filter
-    return [] if same else ["another word filter"]
+    return [] if same else [say("another word filter")]
 
 
 def _asked_before(output: Output) -> GenerationRequest:

@@ -12,11 +12,12 @@ from bot.images import PictureRef
 from bot.preferences import Preferences
 from bot.store.records import ASKER, SKIP
 from bot.ui.refusals import NotYours, Refusal
+from model.sentence import say
 
-_ROLES = "This server has songs for some roles only, and yours are not among them."
-_NOT_YOURS = "In this server only who asked for a song, or a moderator, may press its buttons."
-_SPOILER = "That picture is a spoiler, and this server wants no songs about spoilers."
-_AGE_RESTRICTED = (
+_ROLES = say("This server has songs for some roles only, and yours are not among them.")
+_NOT_YOURS = say("In this server only who asked for a song, or a moderator, may press its buttons.")
+_SPOILER = say("That picture is a spoiler, and this server wants no songs about spoilers.")
+_AGE_RESTRICTED = say(
     "This channel is age-restricted: I sing about pictures here once somebody who manages the server says "
     "`/settings age-restricted`."
 )

@@ -25,17 +25,20 @@ from bot.unanswered import described
 from bot.wordfilter import is_forbidden
 from model.errors import SongwriterError
 from model.prompts import check_prompt
+from model.sentence import say
 
 if TYPE_CHECKING:
     import discord
 
 _log = logging.getLogger(__name__)
 
-_OPTED_OUT = "You have opted out, so I keep nothing of yours and write nothing: /privacy opt-in undoes that."
-_LEFT_ALONE = "Whoever posted that picture wants to be left alone, so I write nothing about it."
+_OPTED_OUT = say(
+    "You have opted out, so I keep nothing of yours and write nothing: /privacy opt-in undoes that."
+)
+_LEFT_ALONE = say("Whoever posted that picture wants to be left alone, so I write nothing about it.")
 # How a request went that is made again later.
 _PUT_OFF = "put off"
-_RUDE_PROMPT = "I'd rather not sing about that: give me another word."
+_RUDE_PROMPT = say("I'd rather not sing about that: give me another word.")
 
 
 class Songs:

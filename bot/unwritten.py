@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 from bot.ui.replies import shown
+from model.sentence import Sentence, say
 from model.text import fold, latin
 
 # A server's own emoji, as Discord writes it into a text; its name is nothing that somebody wanted to say.
@@ -34,10 +35,10 @@ def unwritten(prompt: str) -> list[str]:
     return [*dict.fromkeys(filter(None, [*runs, *own]))]
 
 
-def note(prompt: str) -> list[str]:
+def note(prompt: str) -> list[Sentence]:
     """What is said under a song about the signs that it was asked to begin with and does not."""
     signs = unwritten(prompt)
-    return [f"I cannot write {shown(' '.join(signs))}"] if signs else []
+    return [say("I cannot write {signs}", signs=shown(" ".join(signs)))] if signs else []
 
 
 def _is_dropped(character: str) -> bool:

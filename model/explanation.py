@@ -12,6 +12,7 @@ from model.lexicon import Lexicon
 from model.novelty import SPAN, Novelty
 from model.plan import LinePlan
 from model.rhyme import last_word
+from model.sentence import Sentence, count, joined, listed, say
 from model.text import NEWLINE, fold, words
 
 if TYPE_CHECKING:
@@ -81,19 +82,22 @@ class Explanation:
     plan: tuple[str, ...] | None = None
 
 
-def described(words: Sequence[Placed]) -> str:
+def described(words: Sequence[Placed]) -> Sentence:
     """Which word is in which line: "wheel, for skateboard (line 1), ride (lines 2 and 3)"."""
-    return ", ".join(f"{_named(word)} ({_numbers(word.lines)})" for word in words)
+    placed = (joined(" ", [_named(word), _numbers(word.lines)]) for word in words)
+    return joined(", ", placed) or say("none were asked for")
 
 
-def outline(plan: Sequence[str]) -> str:
+def outline(plan: Sequence[str]) -> Sentence:
     """What each line was to say, in words."""
-    return " / ".join(plan) or "none: none fits what was asked for"
+    return joined(" / ", plan) or say("none: none fits what was asked for")
 
 
-def originality(copied: int) -> str:
+def originality(copied: int) -> Sentence:
     """How much looks copied, in words."""
-    return f"{copied} characters in a row" if copied else f"fewer than {SPAN} characters in a row"
+    if copied:
+        return say("{n} characters in a row", n=copied)
+    return say("fewer than {n} characters in a row", n=SPAN)
 
 
 def explain(song: Song, lexicon: Lexicon, novelty: Novelty | None) -> Explanation:
@@ -143,10 +147,10 @@ def scheme_of(lines: Sequence[str], lexicon: Lexicon) -> str:
 def _named(word: Placed) -> str:
     """A keyword, and what of the caption it stands for where that is another word."""
     others = [said for said in word.said if said != word.keyword]
-    return word.keyword + (f", for {' and '.join(others)}" if others else "")
+    return say("{word}, for {others}", word=word.keyword, others=listed(*others)) if others else word.keyword
 
 
-def _numbers(lines: Sequence[int]) -> str:
+def _numbers(lines: Sequence[int]) -> Sentence:
     if not lines:
-        return "in no line"
-    return f"line{'s' if len(lines) > 1 else ''} {' and '.join(map(str, lines))}"
+        return say("(in no line)")
+    return count("(line {lines})", "(lines {lines})", len(lines), lines=listed(*lines))

@@ -24,6 +24,7 @@ from PIL import AvifImagePlugin, Image, UnidentifiedImageError
 from model import formats, png
 from model.errors import BadInput
 from model.frames import most_telling
+from model.sentence import say
 
 # A 50-megapixel camera's picture passes; larger ones are bombs or scans. With transparency
 # such a picture takes 400 MiB for a moment, a JPEG less.
@@ -65,6 +66,15 @@ _DAMAGE = (
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
 _log = logging.getLogger(__name__)
+
+# What is wrong with a picture; ``name`` is this one's, or a file's.
+_POSTED = say("The picture")
+_RARE = say("{name} is damaged, or its kind of {kind} is rare: save it as a JPEG or PNG.")
+_DAMAGED = say("{name} is damaged: save the {kind} again, or take another picture.")
+_TOO_SMALL = say("{name} is too small to see anything in, {width} x {height} pixels: take a larger one.")
+_TOO_MANY = say("{name} has more than {millions} million pixels: make it smaller.")
+_NO_KIND = say("{name} is not a {kinds} or {last} picture: take one of those.")
+_OTHER_KIND = say("{name} is a {kind}, not a {kinds} or {last} picture: take one of those.")
 
 _ORIENTATION = 0x0112
 _TURNS = {
@@ -137,10 +147,8 @@ def open_frames(source: Path | bytes, max_pixels: int = MAX_PIXELS) -> tuple[Ima
         if kind == "JPEG" and (picture := _cut_off(data, limits)):
             return (picture,)
         if kind in _MANIFOLD and isinstance(error, UnidentifiedImageError):
-            rare = f"its kind of {formats.spoken(kind)} is rare"
-            raise BadInput(f"{name} is damaged, or {rare}: save it as a JPEG or PNG.") from error
-        again = f"save the {formats.spoken(kind)} again, or take another picture"
-        raise BadInput(f"{name} is damaged: {again}.") from error
+            raise BadInput(_RARE.filled(name=name, kind=formats.spoken(kind))) from error
+        raise BadInput(_DAMAGED.filled(name=name, kind=formats.spoken(kind))) from error
 
 
 def to_tensor(square: Image.Image, preprocessing: Preprocessing) -> npt.NDArray[np.float32]:
@@ -152,8 +160,9 @@ def to_tensor(square: Image.Image, preprocessing: Preprocessing) -> npt.NDArray[
 
 
 def _read(source: Path | bytes) -> tuple[bytes, str]:
+    name: str = _POSTED
     if isinstance(source, bytes):
-        data, name = source, "The picture"
+        data = source
     else:
         name = str(source)
         try:
@@ -169,7 +178,7 @@ def _read(source: Path | bytes) -> tuple[bytes, str]:
         except (OSError, ValueError) as error:
             raise BadInput(f"{name} cannot be read: {error}.") from error
     if not data:
-        raise BadInput(f"{name} is empty: take another picture.")
+        raise BadInput(say("{name} is empty: take another picture.", name=name))
     return data, name
 
 
@@ -184,14 +193,11 @@ class _Limits:
         if size[0] * size[1] > self.max_pixels:
             raise self.too_large
         if min(size) < MIN_SIDE:
-            sides = f"{size[0]} x {size[1]} pixels"
-            raise BadInput(f"{self.name} is too small to see anything in, {sides}: take a larger one.")
+            raise BadInput(_TOO_SMALL.filled(name=self.name, width=size[0], height=size[1]))
 
     @property
     def too_large(self) -> BadInput:
-        return BadInput(
-            f"{self.name} has more than {self.max_pixels / 1_000_000:g} million pixels: make it smaller."
-        )
+        return BadInput(_TOO_MANY.filled(name=self.name, millions=f"{self.max_pixels / 1_000_000:g}"))
 
 
 def _kind(data: bytes, name: str, *, own: bool) -> str:
@@ -202,8 +208,8 @@ def _kind(data: bytes, name: str, *, own: bool) -> str:
     if kind == "HEIF" and own:
         raise BadInput(f"{name} is a HEIC picture: install the extra 'heif' with pip install '.[heif]'.")
     *spoken, last = map(formats.spoken, known)
-    what = f"a {formats.spoken(kind)}, not" if kind else "not"
-    raise BadInput(f"{name} is {what} a {', '.join(spoken)} or {last} picture: take one of those.")
+    refusal, found = _OTHER_KIND if kind else _NO_KIND, formats.spoken(kind or "")
+    raise BadInput(refusal.filled(name=name, kind=found, kinds=", ".join(spoken), last=last))
 
 
 @contextmanager

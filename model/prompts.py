@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 
 from model.errors import BadOption
+from model.sentence import say
 from model.text import ELIDED, LETTERS, NEWLINE, fold, words
 
 # A prompt is a word or a phrase; a line of a song is hardly longer.
@@ -24,9 +25,9 @@ def check_prompt(prompt: str) -> str:
     folded = fold(prompt[: MAX_PROMPT + 1].replace(NEWLINE, " ").replace("\r", " "))
     # Folding can lengthen a text: "&" becomes "and".
     if max(len(prompt), len(folded)) > MAX_PROMPT:
-        raise BadOption(f"The seed is too long: at most {MAX_PROMPT} characters are allowed.")
+        raise BadOption(say("The seed is too long: at most {most} characters are allowed.", most=MAX_PROMPT))
     if not any(character in LETTERS for character in folded):
-        raise BadOption("The seed has no letter from A to Z: give a word or a phrase in Latin letters.")
+        raise BadOption(say("The seed has no letter from A to Z: give a word or a phrase in Latin letters."))
     return _begun(folded)
 
 

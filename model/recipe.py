@@ -28,6 +28,7 @@ from model.mood import NONE, PICTURE
 from model.prompts import MAX_PROMPT, check_prompt
 from model.request import BACKENDS, MAX_REWRITTEN, GenerationRequest
 from model.sampling import Sampling
+from model.sentence import say
 
 # In characters: one from nothing at all, and more than four long keywords, a whole phrase and as many
 # replaced lines as there may be take.
@@ -48,6 +49,13 @@ _LINES = 16
 # The mark of a word filter: three bytes of a number.
 _MARKS = 2**21
 
+_OTHER_VERSION = say("That recipe has version {version}, this program reads {own}: update it.")
+_OTHER_MODELS = say(
+    "That stanza was made by other models or another version ({theirs}) than these ({ours}): they cannot "
+    "write it again."
+)
+_REWRITTEN_OFTEN = say("A stanza can have a line rewritten {most} times in all: start from another one.")
+
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _RFC_4648 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _WRITTEN = str.maketrans(_RFC_4648, _ALPHABET)
@@ -60,7 +68,7 @@ class NotARecipe(BadOption):
     """A text that is no recipe, or no longer one, as a letter is wrong."""
 
     def __init__(self) -> None:
-        super().__init__("That is not a recipe: a letter is wrong or missing, so copy it once more.")
+        super().__init__(say("That is not a recipe: a letter is wrong or missing, so copy it once more."))
 
 
 class OtherModels(BadInput):
@@ -113,7 +121,7 @@ class Recipe:
         body = _checked(typed.translate(_READ))
         version = body[0]
         if version != _VERSION:
-            raise BadOption(f"That recipe has version {version}, this program reads {_VERSION}: update it.")
+            raise BadOption(_OTHER_VERSION.filled(version=version, own=_VERSION))
         try:
             found = cls._read(body)
         except (ValueError, IndexError, UnicodeError, struct.error, BadOption) as error:
@@ -130,10 +138,8 @@ class Recipe:
             OtherModels: they are others.
         """
         if (self.origin, self.backend) != (origin, backend):
-            raise OtherModels(
-                f"That stanza was made by other models or another version ({self.origin}, {self.backend}) "
-                f"than these ({origin}, {backend}): they cannot write it again."
-            )
+            theirs, ours = f"{self.origin}, {self.backend}", f"{origin}, {backend}"
+            raise OtherModels(_OTHER_MODELS.filled(theirs=theirs, ours=ours))
 
     def rewriting(self, line: int, seed: int) -> Recipe:
         """The recipe of the same stanza with one line, counted from 1, replaced.
@@ -142,9 +148,7 @@ class Recipe:
             BadOption: there is no such line, or too many were replaced before.
         """
         if len(self.request.rewritten) == MAX_REWRITTEN:
-            raise BadOption(
-                f"A stanza can have a line rewritten {MAX_REWRITTEN} times in all: start from another one."
-            )
+            raise BadOption(_REWRITTEN_OFTEN.filled(most=MAX_REWRITTEN))
         rewritten = (*self.request.rewritten, (line, seed))
         return replace(self, request=replace(self.request, rewritten=rewritten))
 

@@ -198,7 +198,7 @@ def _table(why: Explanation) -> str:
     names = ["score", *shown, f"the best of {why.candidates} candidates"]
     widths = [max(len(row[place]) for row in [names, *rows]) for place in range(len(names) - 1)]
     return "\n".join([
-        f"words      {described(why.words) or 'none were asked for'}",
+        f"words      {described(why.words)}",
         *([f"plan       {outline(why.plan)}"] if why.plan is not None else []),
         *([f"mood       {why.mood}"] if why.mood else []),
         f"rhymes     {why.scheme}",

@@ -26,14 +26,14 @@ from model.mood import MOODS, NONE, PICTURE
 from model.prompts import MAX_PROMPT
 from model.recipe import LONGEST_RECIPE, SHORTEST_RECIPE
 from model.rhyme import SCHEMES
+from model.sentence import Sentence, say
 
 if TYPE_CHECKING:
     from bot.client import SongwriterBot
 
-_NO_PICTURE = "There is no picture in that message that I can read: JPEG, PNG, WebP and GIF are fine."
-
-_NO_MOOD = "There is no picture whose mood I could take: attach one, or choose another mood."
-_UNKNOWN = (
+_NO_PICTURE = say("There is no picture in that message that I can read: JPEG, PNG, WebP and GIF are fine.")
+_NO_MOOD = say("There is no picture whose mood I could take: attach one, or choose another mood.")
+_UNKNOWN = say(
     "I know no such song: give me what stands at the end of one of mine, or the recipe from its Why this one?"
 )
 
@@ -146,7 +146,7 @@ class Lyrics(commands.Cog):
         prompt: str | None = None,
         *,
         said: Mapping[str, Any] | None = None,
-        notes: Sequence[str] = (),
+        notes: Sequence[Sentence] = (),
         **asked: Any,
     ) -> None:
         songs = self.bot.songs

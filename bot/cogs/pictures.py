@@ -33,6 +33,7 @@ from bot.ui.refusals import Refusal, relative, sentence
 from bot.ui.replies import replied_to
 from bot.ui.retries import persistently
 from bot.unanswered import log_unanswered, must_be_silent
+from model.sentence import say, sentence_of
 
 if TYPE_CHECKING:
     from bot.client import SongwriterBot
@@ -44,6 +45,8 @@ _TURNS = 4
 _WARM_UP_SECONDS = 1.0
 # How often it is noted how far messages have been looked at. What is lost with a crash is looked at again.
 _NOTE_SECONDS = 10.0
+
+_TOO_EARLY = say("One song at a time: post this picture again {when}.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,11 +196,11 @@ class Pictures(commands.Cog):
         seconds = first + cooldown * self._line.before(posted.user)
         try:
             if seconds > MOST_SECONDS:
-                raise Full(f"One song at a time: post this picture again {relative(seconds - MOST_SECONDS)}.")
+                raise Full(_TOO_EARLY.filled(when=relative(seconds - MOST_SECONDS)))
             self._line.put(posted)
         except Refusal as error:
             log_unanswered(posted.message, error)
-            await self.bot.poster.apologise(posted.message, str(error))
+            await self.bot.poster.apologise(posted.message, sentence_of(error))
             return
         self._progress.wait(posted.message)
         posted.hourglass.turn(seconds)

@@ -13,18 +13,20 @@ from discord.app_commands import Choice, Range
 from discord.ext import commands
 
 from bot.config import MAX_TEMPERATURE, MIN_TEMPERATURE, is_word
+from bot.language import language_of
 from bot.limits import paced
 from bot.preferences import in_force, preferences_of
 from bot.store import ServerSettings
+from bot.ui.answers import tell
 from bot.ui.data_file import data_file
 from bot.ui.deferral import think
 from bot.ui.overview import ANSWERS, BUTTONS, SPOILERS, Overview
 from bot.ui.refusals import Refusal
-from bot.ui.replies import counted
 from model.conditioning import MAX_LINES, STYLES
 from model.emoji import plain
 from model.mood import MOODS, NONE, PICTURE
 from model.rhyme import SCHEMES
+from model.sentence import Sentence, choice, count, say
 from model.text import fold
 
 if TYPE_CHECKING:
@@ -39,16 +41,15 @@ _MAX_PER_DAY = 100_000
 _MAX_CHANNELS = 100
 _MAX_ROLES, _MAX_WORDS, _LONGEST = 25, 100, 40
 
-_EXPORTED = (
+_TOO_MANY_CHANNELS = say("That would be more than {most} channels: take one out first.")
+_TOO_MANY_ROLES = say("That would be more than {most} roles: take one out first.")
+_TOO_MANY_WORDS = say("That would be more than {most} words: take one out first.")
+_EXPORTED = say(
     "This is all I keep about this server. Whose songs and ratings these are is not in it, and neither are "
     "songs that only one person saw: `/privacy export` gives everybody their own."
 )
-_DELETED = (
-    "Done: {songs} of this server deleted, with their ratings, and its settings are the host's again. What I "
-    "have posted in channels stays till you delete it."
-)
 
-MAY, MAY_NOT, LIKE_OTHERS = "may", "may not", "like the others"
+MAY, MAY_NOT, LIKE_OTHERS = choice("may"), choice("may not"), choice("like the others")
 
 
 @app_commands.allowed_installs(guilds=True, users=False)
@@ -89,7 +90,7 @@ class Settings(commands.GroupCog, group_name="settings", group_description="How 
             # What the host's list or the channel of a thread has stays out only by being excluded.
             if not on and in_force(interaction.guild_id, after, config).listens(channel.id, parent):
                 after = replace(after, excluded=_with(after.excluded, channel.id, True))
-            _check_length(max(after.channels, after.excluded, key=len), _MAX_CHANNELS, "channels")
+            _check_length(max(after.channels, after.excluded, key=len), _MAX_CHANNELS, _TOO_MANY_CHANNELS)
             return after
 
         await self._change(interaction, change)
@@ -112,7 +113,7 @@ class Settings(commands.GroupCog, group_name="settings", group_description="How 
                 allowed_roles=_with(before.allowed_roles, role.id, may == MAY),
                 barred_roles=_with(before.barred_roles, role.id, may == MAY_NOT),
             )
-            _check_length(max(after.allowed_roles, after.barred_roles, key=len), _MAX_ROLES, "roles")
+            _check_length(max(after.allowed_roles, after.barred_roles, key=len), _MAX_ROLES, _TOO_MANY_ROLES)
             return after
 
         await self._change(interaction, change)
@@ -178,11 +179,11 @@ class Settings(commands.GroupCog, group_name="settings", group_description="How 
     @paced()
     async def word(self, interaction: Interaction, word: Range[str, 1, _LONGEST], on: bool = True) -> None:
         if not is_word(word.strip()):
-            raise Refusal("Name a single word in Latin letters, without spaces and digits.")
+            raise Refusal(say("Name a single word in Latin letters, without spaces and digits."))
 
         def change(before: ServerSettings) -> ServerSettings:
             after = replace(before, words=_with(before.words, fold(word.strip()), on))
-            _check_length(after.words, _MAX_WORDS, "words")
+            _check_length(after.words, _MAX_WORDS, _TOO_MANY_WORDS)
             return after
 
         await self._change(interaction, change)
@@ -216,7 +217,7 @@ class Settings(commands.GroupCog, group_name="settings", group_description="How 
     ) -> None:
         pair = (_emoji(good), _emoji(bad))
         if plain(pair[0]) == plain(pair[1]):
-            raise Refusal("Name two different emoji.")
+            raise Refusal(say("Name two different emoji."))
         await self._set(interaction, reactions=pair)
 
     @app_commands.command(name="ratings", description="Whether songs are rated by reactions.")
@@ -248,19 +249,28 @@ class Settings(commands.GroupCog, group_name="settings", group_description="How 
     async def export(self, interaction: Interaction) -> None:
         await think(interaction, ephemeral=True)
         held = await self.bot.store.export_server(_server(interaction))
-        about = "The server's data as JSON"
+        about = language_of(interaction).said(say("The server's data as JSON"))
         file = await asyncio.to_thread(data_file, held, interaction.filesize_limit, about)
-        await interaction.edit_original_response(content=_EXPORTED, attachments=[file])
+        await tell(interaction, _EXPORTED, attachments=[file])
 
     @app_commands.command(name="delete", description="Delete all settings and songs of this server.")
     @app_commands.describe(sure="yes: this cannot be undone")
     @paced()
     async def delete(self, interaction: Interaction, sure: bool) -> None:
         if not sure:
-            raise Refusal("I have deleted nothing: say `sure:True` if you mean it.")
+            raise Refusal(say("I have deleted nothing: say `sure:True` if you mean it."))
         await think(interaction, ephemeral=True)
         songs = await self.bot.store.delete_server(_server(interaction))
-        await interaction.edit_original_response(content=_DELETED.format(songs=counted(songs, "song")))
+        await tell(
+            interaction,
+            count(
+                "Done: {n} song of this server deleted, with their ratings, and its settings are the host's "
+                "again. What I have posted in channels stays till you delete it.",
+                "Done: {n} songs of this server deleted, with their ratings, and its settings are the host's "
+                "again. What I have posted in channels stays till you delete it.",
+                songs,
+            ),
+        )
 
     async def _set(self, interaction: Interaction, **chosen: Any) -> None:
         await self._change(interaction, lambda before: replace(before, **chosen))
@@ -276,7 +286,8 @@ class Settings(commands.GroupCog, group_name="settings", group_description="How 
     async def _say(self, interaction: Interaction, server: int) -> None:
         config = self.bot.resources.config
         here = await preferences_of(server, self.bot.store, config)
-        seen = Overview(here, config, self.bot.get_guild(server), self.bot.intents.message_content)
+        guild, language = self.bot.get_guild(server), language_of(interaction)
+        seen = Overview(here, config, guild, self.bot.intents.message_content, language)
         await interaction.edit_original_response(content=seen.text())
 
 
@@ -292,9 +303,9 @@ def _with(known: tuple[Any, ...], one: Any, on: bool) -> tuple[Any, ...]:
     return (*kept, one) if on else kept
 
 
-def _check_length(chosen: tuple[object, ...], most: int, noun: str) -> None:
+def _check_length(chosen: tuple[object, ...], most: int, refusal: Sentence) -> None:
     if len(chosen) > most:
-        raise Refusal(f"That would be more than {most} {noun}: take one out first.")
+        raise Refusal(refusal.filled(most=most))
 
 
 def _emoji(text: str) -> str:
@@ -307,5 +318,5 @@ def _emoji(text: str) -> str:
     is_unicode = emoji.is_unicode_emoji()
     # Letters and digits alone are no emoji; Discord itself refuses the rest when I react with it.
     if is_unicode and (emoji.name.isascii() or any(c.isalnum() for c in emoji.name)):
-        raise Refusal(f"{discord.utils.escape_markdown(text[:20])} is not an emoji.")
+        raise Refusal(say("{text} is not an emoji.", text=discord.utils.escape_markdown(text[:20])))
     return str(emoji)

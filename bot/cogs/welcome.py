@@ -9,18 +9,26 @@ import aiohttp
 import discord
 from discord.ext import commands
 
+from bot.language import language_of
 from bot.store import new_id
 from bot.ui.permissions import may_speak
 from bot.ui.retries import persistently
+from model.sentence import joined, say
 
 if TYPE_CHECKING:
     from bot.client import SongwriterBot
 
 _log = logging.getLogger(__name__)
 
-_HELLO = (
-    "Hello! I sing about pictures: {where}, or mention me with one, and I answer with a stanza. `/lyrics` "
-    "and `/seed kiss` work without a picture, and `/help` says what else there is.\n"
+_EVERYWHERE = say(
+    "Hello! I sing about pictures: post one, or mention me with one, and I answer with a stanza."
+)
+_WHERE_I_LISTEN = say(
+    "Hello! I sing about pictures: post one where I listen, or mention me with one, and I answer with a "
+    "stanza."
+)
+_MORE = say(
+    "`/lyrics` and `/seed kiss` work without a picture, and `/help` says what else there is.\n"
     "For those who manage the server: `/settings channel` says where I answer without being asked, and "
     "`/settings show` what else can be chosen. I keep no pictures and no messages; `/privacy show` says what "
     "I do keep, and how it is deleted."
@@ -40,10 +48,10 @@ class Welcome(commands.Cog):
             _log.info("server %d: no channel where I may say hello", guild.id)
             return
         everywhere = self.bot.resources.config.discord.picture_channels == "all"
-        where = "post one" if everywhere else "post one where I listen"
-        nonce = new_id()
+        hello, nonce = joined(" ", [_EVERYWHERE if everywhere else _WHERE_I_LISTEN, _MORE]), new_id()
+        text = language_of(guild).said(hello)
         try:
-            await persistently(lambda: place.send(_HELLO.format(where=where), nonce=nonce))
+            await persistently(lambda: place.send(text, nonce=nonce))
         except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
             _log.info("server %d: hello not said: %s", guild.id, type(error).__name__)
 

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from bot.config import Limits
 from bot.engine.requests import Busy, EngineError, SongRequest, TooSlow
 from bot.engine.sentences import TOO_SLOW
+from model.sentence import count, say
 
 # Seconds that a stanza is taken to need before one was measured: a CPU's.
 FIRST_GUESS = 1.0
@@ -118,21 +119,33 @@ class Admission:
     def _check(self, request: SongRequest, wait: float) -> list[Hashable]:
         """The counters that a request adds to."""
         limits, user, server = self._limits, ("user", request.user), ("server", request.server)
-        about = f"in about {max(1, math.ceil(wait))} s"
+        seconds = max(1, math.ceil(wait))
         if self._in_flight[user] >= limits.user_in_flight:
-            raise Busy(f"You are waiting for {_requests(limits.user_in_flight)}: ask again {about}.", wait)
+            raise Busy(
+                count(
+                    "You are waiting for a request already: ask again in about {seconds} s.",
+                    "You are waiting for {n} requests already: ask again in about {seconds} s.",
+                    limits.user_in_flight,
+                    seconds=seconds,
+                ),
+                wait,
+            )
         if request.server is None:
             held: list[Hashable] = [user]
         elif self._in_flight[server] < limits.server_in_flight:
             held = [user, server]
         else:
-            waiting = _requests(limits.server_in_flight)
-            raise Busy(f"This server is waiting for {waiting}: ask again {about}.", wait)
+            raise Busy(
+                count(
+                    "This server is waiting for a request already: ask again in about {seconds} s.",
+                    "This server is waiting for {n} requests already: ask again in about {seconds} s.",
+                    limits.server_in_flight,
+                    seconds=seconds,
+                ),
+                wait,
+            )
         late = self._clocks and wait > limits.deadline_seconds
         if late or len(self._clocks) >= limits.queue:
-            raise Busy(f"Too many people are waiting: ask again {about}.", wait)
+            many = say("Too many people are waiting: ask again in about {seconds} s.", seconds=seconds)
+            raise Busy(many, wait)
         return held
-
-
-def _requests(number: int) -> str:
-    return "a request already" if number == 1 else f"{number} requests already"

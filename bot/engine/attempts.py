@@ -32,13 +32,16 @@ from model.errors import BadInput, BadOption
 from model.explanation import Explanation
 from model.recipe import Recipe
 from model.request import GenerationRequest
+from model.sentence import say, sentence_of
 from model.text import fold, words
 
 # So many songs are remembered.
 _RECENT = 100
 
-_UNSUNG = "That song has words that I do not sing here."
-_NO_LUCK = "No stanza came out that I would sing in public: try again, or something else."
+_PICTURE = say("The picture")
+_TOO_HEAVY = say("{name} needs too much memory: make it smaller.")
+_UNSUNG = say("That song has words that I do not sing here.")
+_NO_LUCK = say("No stanza came out that I would sing in public: try again, or something else.")
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ class RequestState:
         except EngineError as error:
             self.outcome = error
         except BadOption as error:
-            self.outcome = WorkerFailed(str(error))
+            self.outcome = WorkerFailed(sentence_of(error))
         except Exception as error:
             self.outcome = WorkerFailed(FAILED)
             self.outcome.add_note(trace(error))
@@ -203,7 +206,7 @@ class Attempts:
         request, forbidden = state.request, state.generation.forbidden
         state.start()
         if is_forbidden(request.generation.prompt, forbidden):
-            raise Declined("I do not sing about that: try another word.")
+            raise Declined(say("I do not sing about that: try another word."))
         described = self._look(state, pictures) if pictures else Description(request.caption)
         text = described.text if described.text is None else _without(described.text, request)
         keywords = self._known(request.recipe, forbidden) if request.recipe else None
@@ -214,7 +217,7 @@ class Attempts:
         try:
             recipe.check(self.models.origin, self.models.backend)
         except BadInput as error:
-            raise Unrepeatable(str(error)) from error
+            raise Unrepeatable(sentence_of(error)) from error
         if is_forbidden("\n".join([recipe.request.prompt, *recipe.keywords]), forbidden):
             raise Declined(_UNSUNG)
         return recipe.keywords
@@ -233,13 +236,13 @@ class Attempts:
     def _decoded(self, pictures: Sequence[bytes]) -> list[Any]:
         decoded = []
         for number, picture in enumerate(pictures, start=1):
-            name = "The picture" if len(pictures) == 1 else f"Picture {number}"
+            name = _PICTURE if len(pictures) == 1 else say("Picture {number}", number=number)
             try:
                 decoded.append(self.models.decode(picture))
             except BadInput as error:
-                raise BadPicture(str(error).replace("The picture", name, 1)) from error
+                raise BadPicture(sentence_of(error).filled(name=name)) from error
             except MemoryError as error:
-                raise BadPicture(f"{name} needs too much memory: make it smaller.") from error
+                raise BadPicture(_TOO_HEAVY.filled(name=name)) from error
         return decoded
 
     def _attempt(self, states: Sequence[RequestState]) -> None:
@@ -311,5 +314,5 @@ def _without(caption: str, request: SongRequest) -> str:
     forbidden = request.generation.forbidden
     kept = " ".join(word for word in caption.split() if not is_forbidden(word, forbidden))
     if not words(fold(kept)) and words(fold(caption)) and not request.generation.prompt:
-        raise Declined("I do not sing about that: try another picture.")
+        raise Declined(say("I do not sing about that: try another picture."))
     return kept

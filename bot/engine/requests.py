@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from model.explanation import Explanation
 from model.recipe import Recipe
 from model.request import GenerationRequest
+from model.sentence import Sentence
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,9 @@ class SongResult:
 class EngineError(Exception):
     """Why a request got no stanza; the message is one sentence for the person who asked."""
 
+    def __init__(self, sentence: Sentence) -> None:
+        super().__init__(sentence)
+
 
 class Busy(EngineError):
     """The queue or the person's share of it is full.
@@ -86,13 +90,13 @@ class Busy(EngineError):
         wait: seconds until it is worth trying again.
     """
 
-    def __init__(self, sentence: str, wait: float) -> None:
+    def __init__(self, sentence: Sentence, wait: float) -> None:
         super().__init__(sentence)
         self.wait = wait
 
-    def __reduce__(self) -> tuple[type[Busy], tuple[str, float]]:
+    def __reduce__(self) -> tuple[type[Busy], tuple[Any, ...]]:
         """Both arguments survive the way between processes."""
-        return type(self), (str(self), self.wait)
+        return type(self), (*self.args, self.wait)
 
 
 class WarmingUp(EngineError):

@@ -11,16 +11,19 @@ from typing import TYPE_CHECKING, Any, Self
 import discord
 from discord import ui
 
+from bot.language import ENGLISH, Language, language_of
 from bot.ops.log import request_id
 from bot.preferences import preferences_of
 from bot.request_factory import recipe_of
 from bot.rules import Asker, check_press
 from bot.store import Output, new_id
+from bot.ui.answers import tell
 from bot.ui.deferral import accept, delete_answer, think
 from bot.ui.error_replies import report
 from bot.ui.panel import panel
 from bot.ui.refusals import NotYours, Refusal
 from bot.ui.replies import replied_to
+from model.sentence import say
 
 if TYPE_CHECKING:
     from bot.client import SongwriterBot
@@ -32,8 +35,8 @@ _STEP = 0.15
 
 # In their order, those of a row together: five fit beside each other on a wide screen.
 _ROWS = (
-    {"again": "Another one", "warmer": "Warmer", "cooler": "Cooler"},
-    {"rewrite": "Rewrite a line", "why": "Why this one?", "delete": "Delete"},
+    {"again": say("Another one"), "warmer": say("Warmer"), "cooler": say("Cooler")},
+    {"rewrite": say("Rewrite a line"), "why": say("Why this one?"), "delete": say("Delete")},
 )
 _LABELS = {what: (label, row) for row, labels in enumerate(_ROWS) for what, label in labels.items()}
 _STEPS = {"again": 0.0, "warmer": _STEP, "cooler": -_STEP}
@@ -43,8 +46,11 @@ _MENU_ID = re.compile(f"line:v1:(?P<audience>all|one):{_OUTPUT}")
 # Discord's limit for an entry of a menu.
 _LONGEST_ENTRY = 100
 
-_GONE = "That song is too old: I no longer have what it was made of."
-_CHANGED = (
+_WHICH = say("Which line?")
+_ANEW = say("I write one line anew and keep the others.")
+_GONE = say("That song is too old: I no longer have what it was made of.")
+_NOT_YOURS = say("Only who asked for that song, or a moderator, can delete it.")
+_CHANGED = say(
     "I would write that song differently today, because my word filter or my program has changed: "
     "so I cannot say why."
 )
@@ -53,10 +59,11 @@ _CHANGED = (
 class SongButton(ui.DynamicItem[ui.Button[Any]], template=_CUSTOM_ID):
     """One button of one output."""
 
-    def __init__(self, what: str, output: str) -> None:
+    def __init__(self, what: str, output: str, language: Language = ENGLISH) -> None:
         style = discord.ButtonStyle.danger if what == "delete" else discord.ButtonStyle.secondary
         label, row = _LABELS[what]
-        super().__init__(ui.Button(label=label, style=style, row=row, custom_id=f"song:v1:{what}:{output}"))
+        said, custom_id = language.said(label), f"song:v1:{what}:{output}"
+        super().__init__(ui.Button(label=said, style=style, row=row, custom_id=custom_id))
         self.what, self.output = what, output
 
     @classmethod
@@ -95,15 +102,18 @@ class LineMenu(ui.DynamicItem[ui.Select[Any]], template=_MENU_ID):
         audience: "all" where everybody sees the song, "one" where only who asked for it does.
         output: whose lines they are.
         lines: as they are shown, "" for one that is to stay hidden; none to read what was chosen.
+        language: of who chooses.
     """
 
-    def __init__(self, audience: str, output: str, lines: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, audience: str, output: str, lines: tuple[str, ...] = (), language: Language = ENGLISH
+    ) -> None:
         options = [
             discord.SelectOption(label=f"{number}. {line or '…'}"[:_LONGEST_ENTRY], value=str(number))
             for number, line in enumerate(lines, start=1)
         ]
         menu = ui.Select[Any](
-            custom_id=f"line:v1:{audience}:{output}", placeholder="Which line?", options=options
+            custom_id=f"line:v1:{audience}:{output}", placeholder=language.said(_WHICH), options=options
         )
         super().__init__(menu)
         self.audience, self.output = audience, output
@@ -129,11 +139,11 @@ class LineMenu(ui.DynamicItem[ui.Select[Any]], template=_MENU_ID):
             await interaction.client.poster.answer(interaction, output)
 
 
-def buttons(output: str) -> ui.View:
+def buttons(output: str, language: Language = ENGLISH) -> ui.View:
     """All buttons for an output."""
     view = ui.View(timeout=None)
     for what in _LABELS:
-        view.add_item(SongButton(what, output))
+        view.add_item(SongButton(what, output, language))
     return view
 
 
@@ -183,7 +193,8 @@ async def _explain(interaction: Interaction, output: Output) -> None:
     result = await songs.explained(request)
     if result.lines != output.lines or result.explanation is None:
         raise Refusal(_CHANGED)
-    text = panel(output.caption, result.recipe, result.explanation, spoiler=output.spoiler)
+    language = language_of(interaction)
+    text = panel(output.caption, result.recipe, result.explanation, language, spoiler=output.spoiler)
     await interaction.edit_original_response(content=text)
 
 
@@ -195,15 +206,15 @@ async def _offer_lines(interaction: Interaction, output: Output) -> None:
     audience = "one" if _is_private(interaction) else "all"
     # A menu's entries cannot be covered.
     lines = ("",) * len(output.lines) if output.spoiler else output.lines
-    view = ui.View(timeout=None).add_item(LineMenu(audience, output.id, lines))
-    await interaction.edit_original_response(content="I write one line anew and keep the others.", view=view)
+    menu = LineMenu(audience, output.id, lines, language_of(interaction))
+    await tell(interaction, _ANEW, view=ui.View(timeout=None).add_item(menu))
 
 
 async def _delete(interaction: Interaction, output: Output | None) -> None:
     """Delete a reply, for who asked for it and for moderators."""
     asked = await _asked(interaction.message) if output is None else output.user
     if asked != interaction.user.id and not _moderates(interaction):
-        raise NotYours("Only who asked for that song, or a moderator, can delete it.")
+        raise NotYours(_NOT_YOURS)
     await delete_answer(interaction)
     if output is not None:
         await interaction.client.store.delete_output(output.id)

@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp
 import discord
 
+from bot.language import language_of
 from bot.ops.log import request_id
 from bot.ui.deferral import ACKNOWLEDGED, delete_answer, is_thinking
 from bot.ui.refusals import is_ours, sentence
@@ -21,7 +22,7 @@ async def report(interaction: discord.Interaction[Any], error: BaseException) ->
     if is_ours(error):
         _log.error("interaction failed", exc_info=error)
     try:
-        await _say(interaction, sentence(error, request_id.get()))
+        await _say(interaction, language_of(interaction).said(sentence(error, request_id.get())))
     except discord.HTTPException as late:
         # The token has expired, or the interaction was answered too late: nobody is there to hear.
         _log.warning("error not shown: %s", late.code)

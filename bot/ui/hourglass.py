@@ -12,6 +12,7 @@ import aiohttp
 import discord
 
 from bot.ui.refusals import relative
+from model.sentence import say
 
 if TYPE_CHECKING:
     from bot.client import SongwriterBot
@@ -52,7 +53,7 @@ class Hourglass:
         self._told = True
         _log.info("picture waits: message %d in channel %d", self._message.id, self._message.channel.id)
         if _SOON_SECONDS < seconds < float("inf"):
-            said = f"One song at a time: this picture's comes {relative(seconds)}."
+            said = say("One song at a time: this picture's comes {when}.", when=relative(seconds))
             self._do(self._bot.poster.apologise(self._message, said))
         else:
             self._stands = True

@@ -4,44 +4,65 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from bot.language import ENGLISH, Language
 from bot.ui.replies import MAX_CAPTION, MAX_MESSAGE, hidden, shown
 from model.explanation import Explanation, Rival, described, originality, outline
+from model.sentence import choice, say
 
 # Candidates beside the one that was chosen.
 _RIVALS = 2
 
+_SOUND = say("**Sound** {scheme} (the same letter is a rhyme), {syllables} syllables")
 
-def panel(caption: str | None, recipe: str, explanation: Explanation, *, spoiler: bool = False) -> str:
+
+def panel(
+    caption: str | None,
+    recipe: str,
+    explanation: Explanation,
+    language: Language = ENGLISH,
+    *,
+    spoiler: bool = False,
+) -> str:
     """The text of a panel; of what would be too long the last rivals go first.
 
     Args:
         caption: what was seen, None without a picture.
         recipe: of the song.
         explanation: how it came about.
+        language: of who asks.
         spoiler: hide what tells of the picture until somebody presses it.
     """
     cover = hidden if spoiler else str
-    parts = [*_facts(caption, explanation, cover), f"**Recipe**, for `/replay` here or anywhere: `{recipe}`"]
+    parts = [*_facts(caption, recipe, explanation, language, cover)]
     if explanation.rivals:
-        parts.append(f"**Chosen** from the last {explanation.candidates}. Scores, higher is better:")
+        chosen = say("**Chosen** from the last {n}. Scores, higher is better:", n=explanation.candidates)
+        parts.append(language.said(chosen))
         parts += [_scored(rival, cover) for rival in explanation.rivals[: 1 + _RIVALS]]
     while len("\n".join(parts)) > MAX_MESSAGE:
         parts.pop()
     return "\n".join(parts)
 
 
-def _facts(caption: str | None, explanation: Explanation, cover: Callable[[str], str]) -> Iterator[str]:
+def _facts(
+    caption: str | None,
+    recipe: str,
+    explanation: Explanation,
+    language: Language,
+    cover: Callable[[str], str],
+) -> Iterator[str]:
+    said = language.said
     if caption:
-        yield f"**I saw** {cover(shown(caption)[:MAX_CAPTION])}"
-    yield f"**Words** {cover(described(explanation.words) or 'none were asked for')}"
+        yield said(say("**I saw** {caption}", caption=cover(shown(caption)[:MAX_CAPTION])))
+    yield said(say("**Words** {words}", words=cover(said(described(explanation.words)))))
     if explanation.plan is not None:
-        yield f"**Plan** {cover(outline(explanation.plan))}"
+        yield said(say("**Plan** {plan}", plan=cover(said(outline(explanation.plan)))))
     if explanation.mood:
-        yield f"**Mood** {explanation.mood}"
+        yield said(say("**Mood** {mood}", mood=choice(explanation.mood)))
     syllables = ", ".join(map(str, explanation.syllables))
-    yield f"**Sound** {explanation.scheme} (the same letter is a rhyme), {syllables} syllables"
+    yield said(_SOUND.filled(scheme=explanation.scheme, syllables=syllables))
     if explanation.copied is not None:
-        yield f"**Copied** {cover(originality(explanation.copied))}"
+        yield said(say("**Copied** {much}", much=cover(said(originality(explanation.copied)))))
+    yield said(say("**Recipe**, for `/replay` here or anywhere: `{recipe}`", recipe=recipe))
 
 
 def _scored(rival: Rival, cover: Callable[[str], str]) -> str:

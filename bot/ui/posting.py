@@ -12,6 +12,7 @@ import aiohttp
 import discord
 
 from bot.config import Config
+from bot.language import Language, language_of
 from bot.preferences import Preferences, preferences_of
 from bot.store import Output, Store, StoreError, new_id
 from bot.ui.buttons import buttons, output_shown
@@ -20,6 +21,7 @@ from bot.ui.refusals import Refusal
 from bot.ui.replies import stanza_message
 from bot.ui.retries import persistently
 from bot.ui.threads import thread_under
+from model.sentence import Sentence, say
 
 _log = logging.getLogger(__name__)
 
@@ -27,7 +29,7 @@ _log = logging.getLogger(__name__)
 _INVALID_FORM = 50035
 # A rule of the server's AutoMod forbids the message.
 _AUTOMOD = 200000
-_STOPPED = (
+_STOPPED = say(
     "This server's AutoMod stopped my song before anybody could read it, so it costs nothing: "
     "ask once more, and I shall find other words."
 )
@@ -62,7 +64,7 @@ class Poster:
         self,
         message: discord.Message,
         output: Output,
-        notes: Sequence[str] = (),
+        notes: Sequence[Sentence] = (),
         posted: Callable[[discord.Message], None] = lambda _: None,
     ) -> None:
         """Reply to a message, or post in its thread; nothing where it has gone.
@@ -91,7 +93,7 @@ class Poster:
         await self._posted(sent, output, here)
 
     async def answer(
-        self, interaction: discord.Interaction, output: Output, notes: Sequence[str] = ()
+        self, interaction: discord.Interaction, output: Output, notes: Sequence[Sentence] = ()
     ) -> None:
         """Answer an interaction that was acknowledged with "thinking"; notes go under the song.
 
@@ -101,11 +103,12 @@ class Poster:
         # Where only the person has installed the app it is no member, and cannot react.
         server = interaction.client.get_guild(interaction.guild_id) if interaction.guild_id else None
         member = server is not None or interaction.guild_id is None
+        language = language_of(interaction)
         try:
             here = await self._here(server)
-            text = _text(output, notes, here)
+            text = _text(output, notes, here, language)
             sent = await persistently(
-                lambda: interaction.edit_original_response(content=text, view=buttons(output.id))
+                lambda: interaction.edit_original_response(content=text, view=buttons(output.id, language))
             )
         except BaseException as error:
             await self._store.delete_output(output.id)
@@ -120,9 +123,9 @@ class Poster:
         with suppress(discord.HTTPException, aiohttp.ClientError, OSError):
             await persistently(sent.delete)
 
-    async def apologise(self, message: discord.Message, text: str) -> None:
+    async def apologise(self, message: discord.Message, sentence: Sentence) -> None:
         """Reply with a sentence that disappears; where even that is not possible, the log says so."""
-        nonce = new_id()
+        text, nonce = language_of(message).said(sentence), new_id()
         try:
             sent = await persistently(lambda: message.reply(text, mention_author=False, nonce=nonce))
         except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
@@ -157,10 +160,11 @@ class Poster:
 
 
 async def _reply(
-    message: discord.Message, output: Output, notes: Sequence[str], here: Preferences
+    message: discord.Message, output: Output, notes: Sequence[Sentence], here: Preferences
 ) -> discord.Message:
     """Post a song; where nobody wants it any more before Discord has answered, take it back."""
-    posting = asyncio.create_task(_post(message, output, _text(output, notes, here), here))
+    text = _text(output, notes, here, language_of(message))
+    posting = asyncio.create_task(_post(message, output, text, here))
     try:
         return await asyncio.shield(posting)
     except asyncio.CancelledError:
@@ -172,8 +176,9 @@ async def _reply(
 async def _post(message: discord.Message, output: Output, text: str, here: Preferences) -> discord.Message:
     thread = await thread_under(message) if here.own.threads else None
     send = partial(message.reply, mention_author=False) if thread is None else thread.send
+    view = buttons(output.id, language_of(message))
     # The nonce keeps Discord from posting it twice.
-    return await persistently(lambda: send(text, view=buttons(output.id), nonce=output.id))
+    return await persistently(lambda: send(text, view=view, nonce=output.id))
 
 
 def _has_gone(error: discord.HTTPException) -> bool:
@@ -188,9 +193,9 @@ def _check_automod(error: BaseException) -> None:
         raise Blocked from error
 
 
-def _text(output: Output, notes: Sequence[str], here: Preferences) -> str:
+def _text(output: Output, notes: Sequence[Sentence], here: Preferences, language: Language) -> str:
     how = {"spoiler": output.spoiler, "quiet": here.own.quiet_line}
-    return stanza_message(output.lines, output.caption, output.temperature, output.id, notes, **how)
+    return stanza_message(output.lines, output.caption, output.temperature, output.id, notes, language, **how)
 
 
 async def _react(message: discord.Message, reactions: Sequence[str]) -> None:

@@ -11,15 +11,21 @@ from discord.ext import commands
 from bot.engine.requests import EngineError
 from bot.store import StoreError
 from model.errors import SongwriterError
+from model.sentence import Sentence, say, sentence_of
 
 # Answered where nobody is there any more: the channel is deleted, or an acknowledgement came after
 # three seconds.
 _GONE = frozenset({10003, 10062})
 _DAY = 24 * 3600
 
+_OUR_FAULT = say("Something went wrong on my side: if it stays so, tell the owner the number {number}.")
+
 
 class Refusal(Exception):
     """Something that the person who asked can understand; the message is the sentence."""
+
+    def __init__(self, sentence: Sentence) -> None:
+        super().__init__(sentence)
 
 
 class CoolingDown(Refusal):
@@ -31,20 +37,20 @@ class CoolingDown(Refusal):
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        super().__init__(f"One song at a time: ask again {relative(seconds)}.")
+        super().__init__(say("One song at a time: ask again {when}.", when=relative(seconds)))
 
 
 class DayIsOver(Refusal):
     """The day's songs are used up.
 
     Args:
-        why: whose they were, and how many.
+        why: whose they were, and how many, with a field for ``when`` there are more.
     """
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: Sentence) -> None:
         # Days are those of UTC.
         left = _DAY - time.time() % _DAY
-        super().__init__(f"{why}: come back {relative(left)}.")
+        super().__init__(why.filled(when=relative(left)))
 
 
 class NotYours(Refusal):
@@ -56,7 +62,7 @@ def relative(seconds: float) -> str:
     return f"<t:{int(time.time() + seconds) + 1}:R>"
 
 
-def sentence(error: BaseException, reference: str) -> str:
+def sentence(error: BaseException, reference: str) -> Sentence:
     """What is said about an error.
 
     Args:
@@ -65,7 +71,7 @@ def sentence(error: BaseException, reference: str) -> str:
     """
     if (known := _known(_cause(error))) is not None:
         return known
-    return f"Something went wrong on my side: if it stays so, tell the owner the number {reference}."
+    return _OUR_FAULT.filled(number=reference)
 
 
 def is_ours(error: BaseException) -> bool:
@@ -75,21 +81,21 @@ def is_ours(error: BaseException) -> bool:
     return not gone and _known(error) is None
 
 
-def _known(error: BaseException) -> str | None:
+def _known(error: BaseException) -> Sentence | None:
     """The sentence for an error that a person can do something about."""
     if isinstance(error, Refusal | EngineError | SongwriterError) and not isinstance(error, StoreError):
-        return str(error)
+        return sentence_of(error)
     if isinstance(error, app_commands.CommandOnCooldown):
-        return f"Not so fast: ask again {relative(error.retry_after)}."
+        return say("Not so fast: ask again {when}.", when=relative(error.retry_after))
     if isinstance(error, app_commands.MissingPermissions):
-        return "Only people who may manage the server can do that."
+        return say("Only people who may manage the server can do that.")
     if isinstance(error, app_commands.NoPrivateMessage):
-        return "That works in a server only."
+        return say("That works in a server only.")
     if isinstance(error, app_commands.TransformerError):
         # Discord checks all but whether I can see the channel that was chosen.
-        return "I cannot use that there: choose another one that I can see."
+        return say("I cannot use that there: choose another one that I can see.")
     if isinstance(error, discord.Forbidden):
-        return "I am not allowed to write here: somebody has to give me the permission."
+        return say("I am not allowed to write here: somebody has to give me the permission.")
     return None
 
 

@@ -9,7 +9,9 @@ from contextlib import suppress
 
 import discord
 
+from bot.language import ENGLISH, Language
 from bot.ui.retries import persistently
+from model.sentence import Sentence, say
 
 # Discord's limit for a message.
 MAX_MESSAGE = 2000
@@ -28,7 +30,8 @@ def stanza_message(
     caption: str | None,
     temperature: float,
     number: str,
-    notes: Sequence[str] = (),
+    notes: Sequence[Sentence] = (),
+    language: Language = ENGLISH,
     *,
     spoiler: bool = False,
     quiet: bool = True,
@@ -41,12 +44,14 @@ def stanza_message(
         temperature: of the stanza.
         number: what `/replay` knows the song by.
         notes: what else is to be said.
+        language: of all but the stanza and the caption.
         spoiler: hide what tells of the picture until somebody presses it.
         quiet: show the quiet line; without it only the notes are shown, if there are any.
     """
     cover = hidden if spoiler else str
     seen = [cover(shown(caption)[:MAX_CAPTION])] if caption else []
-    facts = [*seen, f"temperature {temperature:g}", *notes, f"`{number}`"] if quiet else notes
+    warmth, told = say("temperature {value}", value=f"{temperature:g}"), [*map(language.said, notes)]
+    facts = [*seen, language.said(warmth), *told, f"`{number}`"] if quiet else told
     verse = "\n".join(shown(line) for line in lines)
     line = f"\n-# {' · '.join(facts)}" if facts else ""
     return cover(verse[: MAX_MESSAGE - 2 * MAX_CAPTION]) + line
@@ -63,11 +68,6 @@ def shown(text: str) -> str:
     bare = _REFERENCE.sub("<\u200b", _ADDRESS.sub("…", visible))
     escaped = discord.utils.escape_mentions(discord.utils.escape_markdown(bare))
     return _LINE_MARKUP.sub(r"\1\\\2", escaped).strip()
-
-
-def counted(number: int, noun: str) -> str:
-    """A number of things: "1 song", "2 songs"."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 async def replied_to(message: discord.Message) -> discord.Message | None:

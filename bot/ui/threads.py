@@ -7,12 +7,14 @@ import logging
 import aiohttp
 import discord
 
+from bot.language import language_of
 from bot.ui.deferral import UNKNOWN_MESSAGE
 from bot.ui.retries import persistently
+from model.sentence import say
 
 _log = logging.getLogger(__name__)
 
-_NAME = "A song about a picture"
+_NAME = say("A song about a picture")
 # Answered where a message has a thread already, which also follows when an answer was lost.
 _HAS_ONE = 160004
 
@@ -34,8 +36,9 @@ async def thread_under(message: discord.Message) -> discord.Thread | None:
     # Threads have no threads, and neither have voice channels and direct messages.
     if not isinstance(place, discord.TextChannel) or not may_start_threads(place):
         return None
+    name = language_of(message).said(_NAME)
     try:
-        return await persistently(lambda: message.create_thread(name=_NAME))
+        return await persistently(lambda: message.create_thread(name=name))
     except discord.HTTPException as error:
         if error.code == UNKNOWN_MESSAGE:
             raise

@@ -17,6 +17,7 @@ from discord import app_commands
 from bot.client import SongwriterBot
 from bot.engine.requests import Broken
 from bot.engine.sentences import BROKEN
+from bot.language import Translator
 from bot.store import ServerSettings, Store
 from bot.store.executor import SqliteExecutor
 from bot.ui.buttons import buttons
@@ -171,18 +172,14 @@ async def test_it_is_documented(name: str) -> None:
 # Within Discord's limits, and localisable
 
 
-class Marks(app_commands.Translator):
-    """Translates everything that can be translated."""
-
-    async def translate(self, string: Any, locale: Any, context: Any) -> str:
-        return "x"
-
-
 def size(payload: dict[str, Any]) -> int:
-    """As Discord counts a command's characters."""
-    own = len(payload["name"]) + len(payload.get("description", ""))
-    choices = sum(len(one["name"]) + len(str(one["value"])) for one in payload.get("choices", []))
-    return own + choices + sum(map(size, payload.get("options", [])))
+    """As Discord counts a command's characters: of each text the longest of all languages."""
+    own = sum(
+        max(map(len, [payload.get(key, ""), *payload.get(f"{key}_localizations", {}).values()]))
+        for key in ("name", "description")
+    )
+    inner = [*payload.get("options", []), *payload.get("choices", [])]
+    return own + len(str(payload.get("value", ""))) + sum(map(size, inner))
 
 
 @pytest.mark.parametrize("name", [*COMMANDS, *MENUS])
@@ -211,19 +208,34 @@ async def test_it_is_within_discords_limits(simcord_env: Any, name: str) -> None
             assert option.choices or 0 < (option.max_value or 0) <= longest, option.name
 
 
-@pytest.mark.parametrize("name", [*COMMANDS, *MENUS])
-async def test_it_is_localisable(simcord_env: Any, name: str) -> None:
-    def check(part: dict[str, Any]) -> None:
-        for key in {"name", "description"} & part.keys():
-            # A context menu has a description only for Discord's sake.
-            assert part[f"{key}_localizations"] or not part[key], part["name"]
-        for inner in [*part.get("options", []), *part.get("choices", [])]:
-            check(inner)
+def localised(part: dict[str, Any], locale: str) -> dict[str, Any]:
+    """A command, option or choice as people with another client have it; a menu has no description."""
+    texts = {key: part[f"{key}_localizations"][locale] for key in ("name", "description") if part.get(key)}
+    inner = {key: [localised(one, locale) for one in part.get(key, [])] for key in ("options", "choices")}
+    return {**part, **texts, **inner}
 
+
+def check_side_by_side(parts: list[dict[str, Any]], longest: int, *, is_typed: bool) -> None:
+    """Commands, options or choices are told apart by their names, and those that people type are plain."""
+    names = [part["name"] for part in parts]
+    assert len(set(names)) == len(names)
+    for part in parts:
+        assert 1 <= len(part["name"]) <= longest
+        assert not is_typed or (NAME.fullmatch(part["name"]) and part["name"] == part["name"].lower())
+        assert not is_typed or 1 <= len(part["description"]) <= LONGEST_DESCRIPTION, part["description"]
+        check_side_by_side(part["options"], 32, is_typed=True)
+        check_side_by_side(part["choices"], 100, is_typed=False)
+
+
+@pytest.mark.parametrize("locale", ["de", "es-419", "es-ES", "fr", "pt-BR"])
+async def test_all_of_it_is_localised_within_discords_limits(simcord_env: Any, locale: str) -> None:
     tree = simcord_env.bot.tree
-    (command,) = (one for one in leaves(simcord_env.bot) if one.qualified_name == name)
-    root = getattr(command, "root_parent", None) or command
-    check(await root.get_translated_payload(tree, Marks()))
+    for kind in (discord.AppCommandType.chat_input, discord.AppCommandType.message):
+        known = tree.get_commands(type=kind)
+        sent = [await one.get_translated_payload(tree, Translator()) for one in known]
+        is_typed = kind is discord.AppCommandType.chat_input
+        check_side_by_side([localised(one, locale) for one in sent], 32, is_typed=is_typed)
+        assert max(map(size, sent)) <= LONGEST_COMMAND
 
 
 @pytest.mark.parametrize("name", BUTTONS)

@@ -15,6 +15,7 @@ from bot.engine.worker import Setup
 from model.description import Description
 from model.errors import BadInput
 from model.recipe import Recipe
+from model.sentence import say
 
 
 class Stub:
@@ -41,7 +42,7 @@ class Stub:
             case "exit":
                 sys.exit(value)
             case "bad":
-                raise BadInput("The picture is damaged: save the JPEG again, or take another picture.")
+                raise BadInput(say("{name} is damaged.", name="The picture"))
             case "odd":
                 logging.getLogger("model.pictures").warning("The picture is odd.")
             case "allocate":

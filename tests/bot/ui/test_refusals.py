@@ -13,6 +13,7 @@ from bot.engine.requests import Busy
 from bot.store import StoreError
 from bot.ui.refusals import DayIsOver, Refusal, is_ours, sentence
 from model.errors import BadOption
+from model.sentence import say
 
 KIND = discord.AppCommandOptionType.channel
 
@@ -49,7 +50,7 @@ def test_whoever_is_told_a_number_finds_it_in_the_log(error: Exception) -> None:
 
 def test_a_day_that_is_over_says_when_the_next_begins() -> None:
     tomorrow = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-    said = str(DayIsOver("You had 3 songs today"))
+    said = str(DayIsOver(say("You had 3 songs today: come back {when}.")))
     stamp = int(said.split("<t:")[1].split(":")[0])
     assert 0 <= stamp - tomorrow.timestamp() <= 2
     assert stamp > time.time()
