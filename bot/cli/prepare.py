@@ -29,7 +29,7 @@ def _prepared(command: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        needs_extra("nltk", "tqdm")
+        needs_extra("ftfy", "nltk", "tqdm")
         return command(*args, **kwargs)
 
     return polite(run)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
-import html
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from tqdm import tqdm
@@ -17,99 +18,44 @@ from tqdm import tqdm
 from model.errors import BadInput
 from model.files import write_whole
 from training.collecting.english import FOREIGN, English
+from training.collecting.furniture import MAX_LINE, speakers, tidy_line, tidy_name, without_speaker
+from training.collecting.lines import lowered, unusable
 from training.collecting.texts import COLUMNS, Text, read_texts, sung_letters
 from training.collecting.whole import writing
 
-# No line that is sung is as long; it also bounds the work on one line.
-MAX_LINE = 500
 # The longest poem of a corpus of 23,625 has 26,000 characters.
 MAX_TEXT = 100_000
 # This share of a song's lines in one earlier song makes it the same song.
 SAME = 0.8
 # Dropped songs that the report names; it counts all of them.
 MAX_NAMED = 10_000
+# Characters of a line that stands for its kind.
+_SHOWN = 40
 
-_INVISIBLE = re.compile(
-    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ud800-\udfff]"
-)
-_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
-_SECTION = (
-    r"(?:repeat\s+)?(?:(?:pre|post)[\s-]?)?"
-    r"(?:chorus|verse|bridge|refrain|intro|outro|interlude|instrumental|hook|coda)(?:es|s)?"
-)
-_TIMES = r"(?:[x×]\s?\d{1,2}|\d{1,2}\s?[x×])"
-_WORK = r"(?:lyrics|words|music|text|arrangement)"
-_DONE = (
-    r"(?:written|composed|produced|performed|arranged|transcribed|submitted|corrected|translated|published|"
-    r"recorded|provided|powered|licensed|contributed)"
-)
-_BY = rf"(?:{_WORK}(?:\s*(?:,|&|and)\s*{_WORK})*(?:\s+{_DONE})?|{_DONE})\s+by"
-
-
-def _any(*patterns: str, flags: int = re.IGNORECASE) -> re.Pattern[str]:
-    return re.compile("|".join(patterns), flags)
-
-
-# What is taken out of a line, in this order; a line of nothing else ends a stanza.
-_STRIPPED = (
-    (
-        "time stamps",
-        _any(r"\[\d{1,3}:\d{2}(?::\d{2})?(?:[.:,]\d{1,3})?\]", r"<\d{1,3}:\d{2}(?:[.:,]\d{1,3})?>"),
-    ),
-    ("markup", _any(r"</?[a-z][^<>]{0,80}>", r"<!--.{0,400}?-->")),
-    (
-        "marks",
-        _any(
-            r"\[[^\[\]]{0,80}\]",
-            r"\{[^{}]{0,80}\}",
-            rf"\(\s*(?:{_SECTION}\s*\d*\s*|{_TIMES}|\d+ times|repeat[^()]{{0,30}}|fades? out)\s*\)",
-            rf"^\W*{_SECTION}\s*\d*\s*(?:\([^()]{{0,40}}\))?\s*{_TIMES}?\W*$",
-            rf"^{_SECTION}\s*\d*\s*:",
-            rf"(?:^|\s){_TIMES}$",
-        ),
-    ),
-    (
-        "junk",
-        _any(
-            r"^\d+\s*contributors?.*$",
-            r"^see .{1,80} live\s*get tickets as low as.*$",
-            r"^(?:lyrics|submit corrections)$",
-            r"^you might also like$",
-            r"^paroles de la chanson .* par .*$",
-            r"^unfortunately, we are not (?:licensed|authorized).*$",
-            r"^\W*this lyrics is not for commercial use\W*$",
-            r"^\(\d{8,}\)$",
-            r"(?:https?://|www\.)\S+",
-        ),
-    ),
-    # Glued to the last word by a page's layout: the capital tells it from a word that is sung.
-    ("junk", _any(r"(?:(?<=\S)|^)\d*K?Embed$", r"(?<=\S)You might also like$", flags=0)),
-    (
-        "credits",
-        _any(
-            rf"^\W*(?:{_BY}|(?:song)?writers?|writer\(s\)|lyricists?|"
-            r"composers?|producers?|publishers?|paroliers|album|artist|title|source)\s*:.*$",
-            r"^\W*(?:©|\(c\)\s*(?:\d{4}|[a-z])|copyright\b|all rights reserved\b|lyrics\s*©).*$",
-        ),
-    ),
-    # "Written by Jane Roe" is a credit, "written by the stars" is sung.
-    (
-        "credits",
-        re.compile(rf"^\W*(?i:{_BY})(?:\s+(?:and|&|[A-Z]\S*))+$"),
-    ),
-)
-_WHITE = re.compile(r"\s+")
+_BREAK = re.compile(r"(?:<|&lt;)br\s*/?(?:>|&gt;)[^\S\r\n]*(?:\r\n|\r|\n)?", re.IGNORECASE)
 _SUNG = re.compile(r"[^\W_]")
 
 
 @dataclass
 class Report:
-    """What became of the songs of one file."""
+    """What became of the songs of one file.
+
+    Attributes:
+        read: songs.
+        kept: songs.
+        dropped: songs, by the reason.
+        stripped: lines that something was taken from, by what it was.
+        left_out: lines that training could not use, by the reason.
+        examples: one line for each kind of ``stripped`` and ``left_out``.
+        songs: artist, title and reason of those dropped, at most ``MAX_NAMED``.
+    """
 
     read: int = 0
     kept: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     stripped: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, str] = field(default_factory=dict)
     songs: list[dict[str, str]] = field(default_factory=list)
 
     def drop(self, song: Text, reason: str) -> None:
@@ -118,12 +64,28 @@ class Report:
         if len(self.songs) < MAX_NAMED:
             self.songs.append({"artist": song.artist, "title": song.title, "reason": reason})
 
+    def strip(self, what: Iterable[str], line: str) -> None:
+        """Count a line that something was taken from."""
+        for name in what:
+            self.stripped[name] += 1
+            self.examples.setdefault(name, line.strip())
+
+    def leave_out(self, reason: str, line: str) -> None:
+        """Count a line that was not kept."""
+        self.left_out[reason] += 1
+        self.examples.setdefault(reason, line)
+
     def __str__(self) -> str:
         parts = [f"{self.kept:,} of {self.read:,} songs kept"]
-        for name, counts in (("dropped", self.dropped), ("stripped", self.stripped)):
+        for name, counts in (("songs dropped", self.dropped), ("stripped", self.stripped),
+                             ("lines left out", self.left_out)):  # fmt: skip
             if counts:
-                parts.append(f"{name}: " + ", ".join(f"{n:,} {what}" for what, n in counts.most_common()))
+                parts.append(f"{name}: " + ", ".join(self._told(*one) for one in counts.most_common()))
         return "\n".join(parts)
+
+    def _told(self, what: str, times: int) -> str:
+        example = self.examples.get(what)
+        return f"{times:,} {what}" + (f" ({shorten(example, _SHOWN)!r})" if example else "")
 
 
 class Sieve:
@@ -137,7 +99,7 @@ class Sieve:
     def sift(self, song: Text, report: Report) -> dict[str, int] | None:
         """The song's stanzas with their counts, or None where it is dropped (and why: the report)."""
         report.read += 1
-        stanzas = clean_text(song.text, report.stripped) if song.status == "hit" else {}
+        stanzas = clean_text(song.text, report) if song.status == "hit" else {}
         reason = self._reason(song, stanzas)
         if reason:
             report.drop(song, reason)
@@ -153,10 +115,20 @@ class Sieve:
         if "\ufffd" in song.text:
             return "wrong encoding"
         if not stanzas:
-            return "instrumental" if "instrumental" in song.text.lower() else "empty"
+            return self._nothing(song.text)
         if self._english.foreign_share("\n".join(stanzas)) > FOREIGN:
             return "not English"
         return "duplicate" if self._is_known(stanzas) else ""
+
+    def _nothing(self, text: str) -> str:
+        """Why nothing is left of a text."""
+        if "instrumental" in text.lower():
+            return "instrumental"
+        lines = [tidy_line(line)[0] for line in text.splitlines() if len(line) <= MAX_LINE]
+        if not any(map(_SUNG.search, lines)):
+            return "empty"
+        foreign = self._english.foreign_share("\n".join(lines)) > FOREIGN
+        return "not English" if foreign else "without a line that training takes"
 
     def _is_known(self, stanzas: dict[str, int]) -> bool:
         lines = {hash(sung_letters(line)) for stanza in stanzas for line in stanza.split("\n")}
@@ -201,62 +173,76 @@ def clean_file(source: Path, target: Path, report_path: Path | None = None) -> R
     return report
 
 
-def clean_text(text: str, stripped: Counter[str] | None = None) -> dict[str, int]:
+def clean_text(text: str, report: Report | None = None) -> dict[str, int]:
     """The stanzas that are sung, each once in the order of their first time, and how often.
 
-    Cleaning what was cleaned changes nothing, and nothing gets longer.
+    A line that training could not use is left out, and ends a stanza. Cleaning what was cleaned
+    changes nothing, and nothing gets longer.
 
     Args:
         text: as a service or a web page gave it.
-        stripped: counts the lines that something was taken from, by what it was.
+        report: counts what was taken away.
     """
+    report = Report() if report is None else report
     counts: dict[str, int] = {}
     first: dict[str, str] = {}
-    for stanza in _stanzas(text[:MAX_TEXT], Counter() if stripped is None else stripped):
+    for stanza in _stanzas(text[:MAX_TEXT], report):
         name = first.setdefault(sung_letters(stanza), stanza)
         counts[name] = counts.get(name, 0) + 1
-    if stripped is not None and (again := sum(counts.values()) - len(counts)):
-        stripped["repeated stanzas"] += again
+    if again := sum(counts.values()) - len(counts):
+        report.stripped["repeated stanzas"] += again
     return counts
 
 
-def tidy_line(line: str) -> tuple[str, set[str]]:
-    """One line without what is not sung, and the names of what was taken away."""
-    found: set[str] = set()
-    # Taking one thing away can lay bare another: "[[x2] 3x]".
-    while (tidied := _tidy_once(line, found)) != line:
-        line = tidied
-    return line, found
+def _stanzas(text: str, report: Report) -> Iterator[str]:
+    raw = _BREAK.sub("\n", text).splitlines()
+    lines = (_usable(line, report) for line in _unnamed(list(_tidied(raw, report)), report))
+    for sung, group in groupby(lines, key=bool):
+        if sung:
+            yield "\n".join(group)
 
 
-def _stanzas(text: str, stripped: Counter[str]) -> Iterator[str]:
-    lines: list[str] = []
-    for raw in _BREAK.sub("\n", text).splitlines():
+def _tidied(lines: Iterable[str], report: Report) -> Iterator[str]:
+    """Lines without what is not sung; an empty one ends a stanza."""
+    for raw in lines:
         if len(raw) > MAX_LINE:
-            stripped["overlong lines"] += 1
+            report.leave_out("overlong", raw)
             continue
         line, found = tidy_line(raw)
-        stripped.update(found)
+        report.strip(found, raw)
         if _SUNG.search(line):
-            lines.append(line)
-        elif lines and "credits" not in found:
-            yield "\n".join(lines)
-            lines = []
-    if lines:
-        yield "\n".join(lines)
+            yield line
+        elif "credits" not in found:
+            yield ""
 
 
-def _tidy_once(line: str, found: set[str]) -> str:
-    line = _WHITE.sub(" ", _INVISIBLE.sub("", html.unescape(line))).strip()
-    for name, pattern in _STRIPPED:
-        line, times = pattern.subn(" ", line)
-        if times:
-            found.add(name)
-    return _WHITE.sub(" ", line).strip()
+def _unnamed(lines: list[str], report: Report) -> list[str]:
+    """Lines without the names of who sings them; a line of nothing else ends no stanza."""
+    while names := speakers(lines):
+        bare = [(line, tidy_line(without_speaker(line, names))[0]) for line in lines]
+        found = [line for line, rest in bare if line != rest]
+        if not found:
+            break
+        for line in found:
+            report.strip(["singers' names"], line)
+        lines = [rest for line, rest in bare if rest or not line]
+    return lines
+
+
+def _usable(line: str, report: Report) -> str:
+    """A line as training takes it, empty where it does not."""
+    small = lowered(line)
+    if small != line:
+        report.strip(["capitals"], line)
+        small = tidy_line(small)[0]
+    reason = unusable(small) if small else ""
+    if reason:
+        report.leave_out(reason, line)
+    return "" if reason else small
 
 
 def _row(song: Text, stanzas: dict[str, int]) -> list[str]:
-    artist, title = (_WHITE.sub(" ", _INVISIBLE.sub("", name)).strip() for name in (song.artist, song.title))
+    artist, title = (tidy_name(name) for name in (song.artist, song.title))
     counts = " ".join(map(str, stanzas.values()))
     about = (song.about.get(name, "") for name in COLUMNS[5:])
     return [song.track_id, artist, title, "\n\n".join(stanzas), counts, *about]

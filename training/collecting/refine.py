@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from model.decoding import MAX_LINE
 from model.errors import BadInput
+from training.collecting.lines import lowered, unusable
 from training.collecting.texts import Text, read_texts, sung_letters
 from training.collecting.whole import writing
 
@@ -25,22 +26,21 @@ ARCHAIC = frozenset(
 )
 
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)*")
-_DIGIT = re.compile(r"\d")
-_LETTER = re.compile(r"[^\W\d_]")
 
 
 @dataclass
 class Refined:
-    """What came out of one file. ``left_out``: lines that training could not use."""
+    """What came out of one file. ``left_out``: lines that training could not use, by the reason."""
 
     songs: int = 0
     stanzas: int = 0
     characters: int = 0
-    left_out: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
 
     def __str__(self) -> str:
-        left_out = f"; {self.left_out:,} lines left out (too long, or with digits)" if self.left_out else ""
-        return f"{self.songs:,} songs, {self.stanzas:,} stanzas, {self.characters:,} characters{left_out}"
+        reasons = ", ".join(f"{times:,} {reason}" for reason, times in self.left_out.most_common())
+        done = f"{self.songs:,} songs, {self.stanzas:,} stanzas, {self.characters:,} characters"
+        return f"{done}; lines left out: {reasons}" if reasons else done
 
 
 def refine_file(source: Path, target: Path, max_lines: int | None, style: str) -> Refined:
@@ -49,7 +49,7 @@ def refine_file(source: Path, target: Path, max_lines: int | None, style: str) -
     Args:
         source: as for ``read_texts``, cleaned.
         target: JSON lines, packed where the name ends in .xz.
-        max_lines: of a stanza; None keeps songs as they are, the first data set of 2016.
+        max_lines: of a stanza; None keeps stanzas whole, as the first data set of 2016 did.
         style: of songs that have none.
 
     Raises:
@@ -60,15 +60,14 @@ def refine_file(source: Path, target: Path, max_lines: int | None, style: str) -
     done = Refined()
     with writing(target) as file:
         for song in tqdm(texts, desc="stanzas", unit="song", disable=None):
-            whole = stanzas_of(song.text)
-            stanzas = whole if max_lines is None else refined(whole, max_lines)
+            stanzas = usable(stanzas_of(song.text), done.left_out)
+            if max_lines is not None:
+                stanzas = refined(stanzas, max_lines)
             if stanzas:
                 file.write(json.dumps(corpus_row(song, stanzas, style), ensure_ascii=False) + "\n")
                 done.songs += 1
                 done.stanzas += len(stanzas)
                 done.characters += sum(len(line) + 1 for stanza in stanzas for line in stanza)
-            if max_lines is not None:
-                done.left_out += sum(not _is_usable(line) for stanza in whole for line in stanza)
         if not done.songs:
             raise BadInput(f"{source} holds no stanzas.")
     return done
@@ -80,19 +79,31 @@ def stanzas_of(text: str) -> list[list[str]]:
     return [list(group) for sung, group in groupby(lines, key=bool) if sung]
 
 
+def usable(stanzas: Sequence[Sequence[str]], left_out: Counter[str] | None = None) -> list[list[str]]:
+    """Stanzas of lines that training takes, none in capitals.
+
+    A line that it does not take costs itself only, and ends a stanza; ``left_out`` counts it.
+    """
+    left_out = Counter() if left_out is None else left_out
+    kept: list[list[str]] = []
+    for stanza in stanzas:
+        reasons = {line: unusable(line) for line in stanza}
+        left_out.update(reason for line in stanza if (reason := reasons[line]))
+        runs = groupby(stanza, key=lambda line: not reasons[line])
+        kept += [[lowered(line) for line in run] for good, run in runs if good]
+    return kept
+
+
 def refined(stanzas: Sequence[Sequence[str]], max_lines: int) -> list[list[str]]:
     """Stanzas of at most ``max_lines`` lines, each once.
 
     A longer stanza is cut into pieces that are as even as they can be: four lines at three
-    are two couplets, not three lines and an orphan. A line that training could not use
-    costs itself only, and is a cut.
+    are two couplets, not three lines and an orphan.
     """
     pieces: dict[str, list[str]] = {}
     for stanza in stanzas:
-        for usable, run in groupby(stanza, key=_is_usable):
-            if usable:
-                for piece in _even(list(run), max_lines):
-                    pieces.setdefault(sung_letters("".join(piece)), piece)
+        for piece in _even(stanza, max_lines):
+            pieces.setdefault(sung_letters("".join(piece)), piece)
     return list(pieces.values())
 
 
@@ -109,12 +120,7 @@ def corpus_row(song: Text, stanzas: Sequence[Sequence[str]], style: str) -> dict
     return {**about, "archaic": archaic(stanzas), "stanzas": stanzas}
 
 
-def _even(lines: list[str], size: int) -> Iterator[list[str]]:
+def _even(lines: Sequence[str], size: int) -> Iterator[list[str]]:
     count = -(-len(lines) // size)
     for number in range(count):
-        yield lines[number * len(lines) // count : (number + 1) * len(lines) // count]
-
-
-def _is_usable(line: str) -> bool:
-    """Whether ``training.corpora.corpus`` would take the line for verse."""
-    return len(line) <= MAX_LINE and not _DIGIT.search(line) and bool(_LETTER.search(line))
+        yield list(lines[number * len(lines) // count : (number + 1) * len(lines) // count])

@@ -13,16 +13,12 @@ from typing import Any
 import numpy as np
 
 from model.conditioning import MAX_LINES
-from model.decoding import MAX_LINE
 from model.errors import BadInput
 from model.text import fold_lines
+from training.collecting.lines import DIGITS, TOO_LONG, unusable
 from training.collecting.rows import read_rows
 
 DEV_SHARE = TEST_SHARE = 0.025
-
-_NUMBERED = re.compile(r"\d")
-# "Hurrah, &c.": the printer's sign for a chorus that he did not set again.
-_AND_SO_ON = re.compile(r"&\s?c\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -39,8 +35,8 @@ class Song:
 def read_songs(path: Path) -> list[Song]:
     """Read a corpus such as ``pd_songs.jsonl.xz`` (also uncompressed ``.jsonl``).
 
-    Stanzas repeated within a song (choruses) are kept once. Prose, speaker names and
-    numbered lines are dropped.
+    Stanzas repeated within a song (choruses) are kept once. Prose, speaker names,
+    numbered lines and lines that cannot be written are dropped; see ``training.collecting.lines``.
 
     Raises:
         BadInput: the file cannot be read, or a line of it is no song.
@@ -97,21 +93,22 @@ def training_weight(song: Song) -> float:
 def _song(row: dict[str, Any]) -> Song:
     if any(isinstance(lines, str) for lines in row["stanzas"]):
         raise TypeError("A stanza is a list of lines.")
-    stanzas = [tuple(fold_lines(_written_out(lines))) for lines in row["stanzas"] if _is_verse(lines)]
+    stanzas = [
+        tuple(fold_lines(line for line in lines if not unusable(line)))
+        for lines in row["stanzas"]
+        if _is_verse(lines)
+    ]
     unique = dict.fromkeys(stanza for stanza in stanzas if stanza)
     key = f"{row.get('title', '')}\n{row.get('author', '')}"
     return Song(key, str(row.get("style", "song")), float(row.get("archaic", 0.0)), tuple(unique))
 
 
 def _is_verse(lines: Sequence[str]) -> bool:
-    if any(len(line) > MAX_LINE or _NUMBERED.search(line) for line in lines):
+    # In books these are prose and pages' furniture, and spoil what stands with them.
+    if any(unusable(line) in (TOO_LONG, DIGITS) for line in lines):
         return False
     shouted = sum(line.isupper() for line in lines)
     return shouted <= len(lines) / 3
-
-
-def _written_out(lines: Sequence[str]) -> list[str]:
-    return [line for line in lines if not _AND_SO_ON.search(line)]
 
 
 def _families(songs: Sequence[Song]) -> list[str]:
