@@ -18,7 +18,7 @@ from tests.bot.engine.harness import gone
 from tests.conftest import ROOT
 from tests.discord import LoopbackDiscord
 from tests.discord.tls import HOSTS
-from tests.discord.traffic import wait_until
+from tests.discord.traffic import PATIENCE, wait_until
 
 # An address of this machine that nobody else uses for HTTPS, not even another process of these tests.
 _PROCESS = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
@@ -57,15 +57,15 @@ class Program:
         await server.ready()
 
     async def says(self, text: str) -> None:
-        await wait_until(lambda: text in self.log, 20)
+        await wait_until(lambda: text in self.log)
 
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
-    async def ended(self, seconds: float = 20) -> int:
+    async def ended(self, seconds: float = PATIENCE) -> int:
         """The exit code, once the process and all its workers are gone."""
         code = await asyncio.wait_for(self.process.wait(), seconds)
-        await wait_until(lambda: all(map(gone, self.workers)), 5)
+        await wait_until(lambda: all(map(gone, self.workers)))
         return code
 
 

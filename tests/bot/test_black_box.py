@@ -23,6 +23,7 @@ from tests.bot import reader
 from tests.bot.program import Program, by_connector, by_hosts, no_hosts, running
 from tests.conftest import ROOT
 from tests.discord import Channel, Guild, LoopbackDiscord, Message, User
+from tests.discord.traffic import PATIENCE
 from tests.zoo import photograph as small_photograph
 
 pytestmark = pytest.mark.asyncio
@@ -87,7 +88,7 @@ async def busy(place: Place, program: Program, seconds: float) -> Message:
 
 async def shows(place: Place, text: str) -> None:
     """Wait until /stats says something: what it says has been stored."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while True:
             # Somebody else each time, who has no cooldown yet.
             asker = place.server.add_user("asker")
@@ -125,7 +126,7 @@ async def test_a_signal_lets_it_finish(place: Place, config: Path) -> None:
         await program.ready(place.server)
         posted = await busy(place, program, 1)
         program.signal(signal.SIGTERM)
-        assert await program.ended(20) == 0
+        assert await program.ended() == 0
         [reply] = place.server.replies(posted)
         assert "temperature" in reply.content
         assert len(program.workers) == 1
@@ -147,7 +148,7 @@ async def test_nothing_acknowledged_is_lost_when_it_is_killed(place: Place, conf
         await shows(place, "👍 1")
         await busy(place, program, 30)
         program.signal(signal.SIGKILL)
-        assert await program.ended(5) == -signal.SIGKILL
+        assert await program.ended() == -signal.SIGKILL
     (row,) = exported(config)
     assert (row["caption"], row["reaction"]) == ("a picture 160 by 120", "👍")
     async with started(place, config) as program:

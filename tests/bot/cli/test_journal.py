@@ -191,7 +191,7 @@ def test_a_result_is_shown_written_and_saved_with_where_it_comes_from(tmp_path: 
 
 # Squares of numbers, of which the second one takes for ever where the environment says so.
 SQUARES = """
-import os, time, click
+import os, signal, time, click
 from bot.cli.measurement import Measurement, measurement
 
 def work(some):
@@ -199,6 +199,8 @@ def work(some):
         time.sleep(3600)
     return [number * number for number in some]
 
+# A shell that starts the tests in the background has its children ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 group = click.Group()
 
 @measurement(group, "squares", needs=())

@@ -226,7 +226,7 @@ async def test_workers_that_do_not_start_are_given_up(loader: str, caplog: pytes
     try:
         with pytest.raises(WarmingUp):
             await write(made, request("a"))
-        await until(lambda: "not tried again" in caplog.text, 20)
+        await until(lambda: "not tried again" in caplog.text)
         with pytest.raises(Broken, match="log"):
             await write(made, request("a"))
         assert not made.ready
@@ -269,7 +269,7 @@ async def test_an_error_that_comes_again_and_again_is_given_up(
             raise RuntimeError("injected")
 
         monkeypatch.setattr(made._batcher, "take", fail)
-        await until(lambda: "not tried again" in caplog.text, 20)
+        await until(lambda: "not tried again" in caplog.text)
         assert not made.ready
         assert caplog.text.count("was lost to an error") == MAX_FAILED_STARTS
         with pytest.raises(Broken):
@@ -322,7 +322,8 @@ async def test_what_outlasts_the_grace_is_told_and_no_process_is_left() -> None:
         await until(lambda: made.depth == 1)
         began = time.monotonic()
         await made.close(0.2)
-        assert time.monotonic() - began < 3
+        # They would hang for an hour.
+        assert time.monotonic() - began < 60
         assert [type(result) for result in [*await work, *await queued]] == [Stopping] * 3
         assert all(gone(process) for process in processes)
 
@@ -363,7 +364,7 @@ async def test_workers_end_with_a_parent_that_is_killed() -> None:
         assert len(processes) == 2
         assert not any(gone(process) for process in processes)
         parent.send_signal(signal.SIGKILL)
-    await until(lambda: all(gone(process) for process in processes), 5)
+    await until(lambda: all(gone(process) for process in processes))
 
 
 async def test_a_worker_has_few_rights_and_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
