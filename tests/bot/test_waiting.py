@@ -168,13 +168,12 @@ async def test_who_opts_out_while_waiting_is_left_alone(offline: Scene, waiting:
 
 
 async def test_a_burst_of_50_pictures_by_20_people_in_three_servers(offline: Scene) -> None:
+    """Whose turn it is ``test_line`` proves."""
     server = offline.server
     channels = [offline.channel, *(server.add_channel(server.add_guild()) for _ in range(2))]
     posted = []
     async with bot_on(offline, cooldown_seconds=0.5):
         people = [server.add_user(f"person {number}") for number in range(20)]
-        # However long it takes to post them, all are there before anybody has a song.
-        offline.writer.gate.clear()
         for number in range(50):
             somebody = people[number % 20]
             channel = channels[number % 20 % 3]
@@ -184,13 +183,7 @@ async def test_a_burst_of_50_pictures_by_20_people_in_three_servers(offline: Sce
             posted.append(await server.post(channel, somebody, "", [PHOTO]))
         probe = await server.slash(offline.ann, offline.channel, "stats")
         assert await probe.acknowledgement() < server.portal.acknowledge_seconds
-        offline.writer.gate.set()
         await answered(offline, *posted)
-    # Nobody has a second song before everybody has one: the first ones are the first 20.
-    firsts = [one for one in server.world.channels.values() if one in channels]
-    replies = sorted((one for channel in firsts for one in server.posted(channel)), key=lambda one: one.id)
-    served = [one.reference.author for one in replies if one.reference]
-    assert len({*served[:20]}) == 20
 
 
 # Start and stop
