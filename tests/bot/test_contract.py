@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gettext
 import itertools
 import logging
 import re
+import string
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +19,7 @@ from discord import app_commands
 from bot.client import SongwriterBot
 from bot.engine.requests import Broken
 from bot.engine.sentences import BROKEN
-from bot.language import Translator
+from bot.language import Language, Translator
 from bot.store import ServerSettings, Store
 from bot.store.executor import SqliteExecutor
 from bot.ui.buttons import buttons
@@ -80,6 +82,9 @@ NAME = re.compile(r"[-_\w]{1,32}")
 LONGEST_DESCRIPTION = 100
 MOST_OPTIONS = MOST_CHOICES = 25
 LONGEST_COMMAND = 8000
+
+# "a" becomes "ａ".
+FOREIGN = {ord(one): ord(one) + 0xFEE0 for one in string.ascii_letters}
 
 # Cooldowns outlive a test, and everywhere else the clock stands still and ids repeat.
 _strangers = itertools.count(40)
@@ -356,3 +361,52 @@ async def test_the_number_that_people_are_told_is_in_the_log(
     ((text, _),) = await scene.said("lyrics")
     assert scene.env.errors
     assert text.removesuffix(".").rpartition(" ")[2] in told
+
+
+# In other languages
+
+
+class Elsewhere(gettext.NullTranslations):
+    """A language that has every marked sentence, in letters that are nobody's."""
+
+    def gettext(self, message: str) -> str:
+        parts = re.split(r"(\{\w+\})", message)
+        return "".join(one if one.startswith("{") else one.translate(FOREIGN) for one in parts)
+
+    def ngettext(self, one: str, many: str, number: int) -> str:
+        return self.gettext(one if number == 1 else many)
+
+    def pgettext(self, _: str, message: str) -> str:
+        return self.gettext(message)
+
+
+def is_foreign(text: str) -> bool:
+    """Whether all is said in that language but code, mentions, people's words, and what is of a song."""
+    of_a_song = r"Line \d of a song|picture \d+|\*\* song |AB|likelihood|keywords"
+    said = re.sub(rf"`[^`]*`|<[^>]*>|\|\|.*?\|\||{of_a_song}", "", text)
+    return not re.search("[A-Za-z]{2,}", said)
+
+
+# Of a kind together: all of them take so long that the bot would begin to do something of its own.
+@pytest.mark.parametrize("kind", ["", "privacy", "settings"])
+async def test_nothing_that_it_says_is_english_for_good(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr("bot.language.language", lambda _: Language(Elsewhere()))
+    used = [name for name in COMMANDS if name.startswith(kind)] if kind else [*BUTTONS[:-1], *MENUS]
+    for name in used:
+        [(text, _)] = await scene.said(name)
+        assert is_foreign(text), f"{name}: {text}"
+
+
+async def test_nor_is_what_it_refuses(
+    scene: Scene, engine: StubEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.language.language", lambda _: Language(Elsewhere()))
+    for error in (Broken(BROKEN), KeyError("secret")):
+        engine.failure = error
+        for name in ("lyrics", "Write lyrics", "Another one"):
+            [(text, _)] = await scene.said(name)
+            # The number in the log is a name.
+            assert is_foreign(text.rpartition(" ")[0]), f"{name}: {text}"
+    assert scene.env.errors
