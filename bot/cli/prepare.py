@@ -24,6 +24,22 @@ _style = click.option(
 )
 
 
+_columns = click.option(
+    "--columns",
+    callback=lambda _context, _parameter, text: _column_names(text),
+    metavar="artist=…,title=…,text=…",
+    help="What a CSV file calls them, where that is not to be guessed.",
+)
+
+
+def _column_names(text: str | None) -> dict[str, str]:
+    names = dict(part.partition("=")[::2] for part in (text or "").split(",") if part)
+    for what, name in names.items():
+        if what not in ("artist", "title", "text") or not name:
+            raise BadOption("--columns takes artist=NAME, title=NAME and text=NAME, with commas between.")
+    return names
+
+
 def _prepared(command: Callable[P, R]) -> Callable[P, R]:
     """What these commands share: the extra they need, and polite errors."""
 
@@ -39,16 +55,18 @@ def _prepared(command: Callable[P, R]) -> Callable[P, R]:
 @click.argument("source", type=_path, metavar="LYRICS")
 @click.option("-o", "--output", type=_path, required=True, help="CSV file.")
 @click.option("--report", type=_path, help="Write what was dropped and why, as JSON.")
+@_columns
 @_prepared
-def clean(source: Path, output: Path, report: Path | None) -> None:
-    """Clean LYRICS (from `data lyrics`, a CSV file or JSON lines): English songs, each once.
+def clean(source: Path, output: Path, report: Path | None, columns: dict[str, str]) -> None:
+    """Clean LYRICS: English songs, each once.
 
-    Section marks, credits, time stamps and what web pages glue to lyrics are stripped;
-    misses, instrumentals, duplicates and songs in other languages are dropped.
+    LYRICS is the file of `data lyrics`, a CSV file, JSON lines, lyricsgenius' JSON, or a folder
+    of .txt and .lrc files. Section marks, chords, credits, time stamps and what web pages glue to
+    lyrics are stripped; misses, instrumentals, duplicates and songs in other languages are dropped.
     """
     from training.collecting.clean import clean_file
 
-    click.echo(str(clean_file(source, output, report)), err=True)
+    click.echo(str(clean_file(source, output, report, columns)), err=True)
 
 
 @click.command()
@@ -57,15 +75,23 @@ def clean(source: Path, output: Path, report: Path | None) -> None:
 @click.option("--max-lines", type=click.IntRange(1, MAX_LINES), help="Of a stanza.  [default: 3]")
 @click.option("--full-songs", is_flag=True, help="Keep the songs as they are, instead.")
 @_style
+@_columns
 @_prepared
-def stanzas(source: Path, output: Path, max_lines: int | None, full_songs: bool, style: str) -> None:
+def stanzas(
+    source: Path,
+    output: Path,
+    max_lines: int | None,
+    full_songs: bool,
+    style: str,
+    columns: dict[str, str],
+) -> None:
     """Cut cleaned LYRICS into short stanzas: the corpus for `train generator`."""
     from training.collecting.refine import refine_file
 
     if full_songs and max_lines is not None:
         raise BadOption("--full-songs keeps songs whole: leave out --max-lines.")
     size = None if full_songs else max_lines or 3
-    click.echo(str(refine_file(source, output, size, style)), err=True)
+    click.echo(str(refine_file(source, output, size, style, columns)), err=True)
 
 
 @click.command()

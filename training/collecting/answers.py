@@ -144,5 +144,8 @@ def _score(song: Song, found: Found) -> float | None:
 
 def _found(track: _Track) -> Found:
     # Words that exist only with time stamps are kept with them: cleaning takes them off.
-    words = (track.plain or "").strip() or (track.synced or "").strip()
+    # So are those of which the plain form has lost its line ends.
+    words, stamped = (track.plain or "").strip(), (track.synced or "").strip()
+    if not words or (stamped.count("\n") and not words.count("\n")):
+        words = stamped
     return Found(track.artist or "", track.title or "", words, bool(track.instrumental))

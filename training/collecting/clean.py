@@ -6,7 +6,7 @@ import csv
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -47,6 +47,7 @@ class Report:
         stripped: lines that something was taken from, by what it was.
         left_out: lines that training could not use, by the reason.
         examples: one line for each kind of ``stripped`` and ``left_out``.
+        skipped: rows and files that could not be read, each in a sentence.
         songs: artist, title and reason of those dropped, at most ``MAX_NAMED``.
     """
 
@@ -56,6 +57,7 @@ class Report:
     stripped: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
+    skipped: list[str] = field(default_factory=list)
     songs: list[dict[str, str]] = field(default_factory=list)
 
     def drop(self, song: Text, reason: str) -> None:
@@ -81,6 +83,8 @@ class Report:
                              ("lines left out", self.left_out)):  # fmt: skip
             if counts:
                 parts.append(f"{name}: " + ", ".join(self._told(*one) for one in counts.most_common()))
+        if self.skipped:
+            parts.append(f"{len(self.skipped):,} rows or files skipped, such as {self.skipped[0]}")
         return "\n".join(parts)
 
     def _told(self, what: str, times: int) -> str:
@@ -141,7 +145,9 @@ class Sieve:
         return False
 
 
-def clean_file(source: Path, target: Path, report_path: Path | None = None) -> Report:
+def clean_file(
+    source: Path, target: Path, report_path: Path | None = None, columns: Mapping[str, str] | None = None
+) -> Report:
     """Clean the songs of one file into a CSV file with ``texts.COLUMNS``.
 
     ``counts`` says how often each stanza of ``text`` was sung, in their order.
@@ -150,13 +156,14 @@ def clean_file(source: Path, target: Path, report_path: Path | None = None) -> R
         source: as for ``read_texts``.
         target: the CSV file.
         report_path: where to put the report as JSON, dropped songs by name.
+        columns: as for ``read_texts``.
 
     Raises:
         BadInput: the source cannot be read or holds no song, or NLTK's corpora are missing.
         OSError: the target cannot be written.
     """
-    texts = read_texts(source)
     report = Report()
+    texts = read_texts(source, columns, report.skipped)
     sieve = Sieve(English())
     with writing(target) as file:
         rows = csv.writer(file, lineterminator="\n")

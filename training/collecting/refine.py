@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -30,20 +30,32 @@ _WORD = re.compile(r"[a-z]+(?:'[a-z]+)*")
 
 @dataclass
 class Refined:
-    """What came out of one file. ``left_out``: lines that training could not use, by the reason."""
+    """What came out of one file.
+
+    ``left_out``: lines that training could not use, by the reason; ``skipped``: rows and files.
+    """
 
     songs: int = 0
     stanzas: int = 0
     characters: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
+    skipped: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         reasons = ", ".join(f"{times:,} {reason}" for reason, times in self.left_out.most_common())
         done = f"{self.songs:,} songs, {self.stanzas:,} stanzas, {self.characters:,} characters"
-        return f"{done}; lines left out: {reasons}" if reasons else done
+        done += f"; lines left out: {reasons}" if reasons else ""
+        skipped = (
+            f"; {len(self.skipped):,} rows or files skipped, such as {self.skipped[0]}"
+            if self.skipped
+            else ""
+        )
+        return done + skipped
 
 
-def refine_file(source: Path, target: Path, max_lines: int | None, style: str) -> Refined:
+def refine_file(
+    source: Path, target: Path, max_lines: int | None, style: str, columns: Mapping[str, str] | None = None
+) -> Refined:
     """Cut the songs of one file into a corpus that `train generator` reads.
 
     Args:
@@ -51,13 +63,14 @@ def refine_file(source: Path, target: Path, max_lines: int | None, style: str) -
         target: JSON lines, packed where the name ends in .xz.
         max_lines: of a stanza; None keeps stanzas whole, as the first data set of 2016 did.
         style: of songs that have none.
+        columns: as for ``read_texts``.
 
     Raises:
         BadInput: the source cannot be read or holds no stanzas.
         OSError: the target cannot be written.
     """
-    texts = read_texts(source)
     done = Refined()
+    texts = read_texts(source, columns, done.skipped)
     with writing(target) as file:
         for song in tqdm(texts, desc="stanzas", unit="song", disable=None):
             stanzas = usable(stanzas_of(song.text), done.left_out)
