@@ -143,6 +143,14 @@ def lyrics_generator() -> LyricsGenerator:
     return made
 
 
+@pytest.fixture
+def undrawn_curves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For short runs, which would draw for longer than they learn; ``test_records`` looks at the picture."""
+    from training.loops.curves import Curves
+
+    monkeypatch.setattr(Curves, "_draw", lambda _self: None)
+
+
 @pytest.fixture(scope="session")
 def photograph() -> Path:
     """A real photograph that scikit-image ships."""

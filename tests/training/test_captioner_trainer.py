@@ -23,6 +23,8 @@ from training.loops.captioner import CaptionerTrainer, Flickr, caption_loss
 from training.loops.options import CaptionerOptions
 from training.processes import Processes
 
+pytestmark = pytest.mark.usefixtures("undrawn_curves")
+
 BACKBONE, REGIONS = "mobilenetv3_small_050", 4
 COLOURS = ("red", "green", "blue")
 OPTIONS = CaptionerOptions(

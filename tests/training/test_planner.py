@@ -125,7 +125,7 @@ def test_it_learns_what_stanzas_say(tmp_path: Path) -> None:
     book.write_text("\n".join(map(json.dumps, rows)))
     trainer = PlannerTrainer(book, LEXICON)
     path = tmp_path / "planner.safetensors"
-    trainer.train(path, epochs=12, batch=8, rate=1e-2)
+    trainer.train(path, epochs=6, batch=8, rate=1e-2)
     found = Planner.load(path, LEXICON)
     for keyword, end in (("dog", "tree"), ("boy", "sea")):
         drafts = found.draw(Brief((keyword,), "modern", "happy"), 16, 0.5, np.random.default_rng(1))

@@ -33,6 +33,8 @@ from training.loops.options import CELLS, OPTIMISERS, STAGES, GeneratorOptions
 from training.loops.presets import PRESETS, captioner_options, generator_options
 from training.loops.schedule import cosine, decay
 
+pytestmark = pytest.mark.usefixtures("undrawn_curves")
+
 SONGS = replace(TINY, regime="songs", plain=True, sequence=20, batch=8)
 VOCABULARY = CharVocabulary()
 STATE = Path(__file__).parent / "data" / "songs_at_step_5.safetensors"

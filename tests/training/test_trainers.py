@@ -34,6 +34,8 @@ from training.loops.captioner import Flickr, cache_features
 from training.loops.generator import GeneratorTrainer
 from training.loops.options import DEFAULT_BACKBONE, CaptionerOptions, GeneratorOptions
 
+pytestmark = pytest.mark.usefixtures("undrawn_curves")
+
 VOCABULARY = CharVocabulary()
 
 
@@ -52,7 +54,7 @@ def trainer(corpus: Path, lexicon: Lexicon, run: Path, options: GeneratorOptions
 
 
 def test_a_run_learns_and_leaves_a_checkpoint(corpus: Path, lexicon: Lexicon, tmp_path: Path) -> None:
-    options = replace(TINY, epochs=6)
+    options = replace(TINY, epochs=3)
     learner = trainer(corpus, lexicon, tmp_path / "run", options)
     first = sum(stanza_nats(learner.model, learner.dev, learner.vocabulary))
     learner.train()
@@ -117,7 +119,7 @@ def test_a_network_that_is_too_large_for_the_memory(corpus: Path, checkpoints: P
 
 
 def test_a_run_can_start_from_a_checkpoint(corpus: Path, lexicon: Lexicon, tmp_path: Path) -> None:
-    first = trainer(corpus, lexicon, tmp_path / "first", replace(TINY, epochs=4))
+    first = trainer(corpus, lexicon, tmp_path / "first")
     best = first.train()
     second = trainer(corpus, lexicon, tmp_path / "second", replace(TINY, seed=2))
     second.start_from(tmp_path / "first" / "generator.safetensors")
@@ -368,7 +370,6 @@ def test_the_captioners_three_stages(flickr: dict[str, Path], tmp_path: Path) ->
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["bleu1"] > 60
     assert (tmp_path / "one" / "log.csv").read_text().startswith("step,epoch,minutes,loss,bleu1")
-    assert Image.open(tmp_path / "one" / "curves.png").width > 500
     [named] = (tmp_path / "one").glob("captioner-*.safetensors")
     assert named.read_bytes() == (tmp_path / "one" / "captioner.safetensors").read_bytes()
     captioner, preprocessing, checkpoint = load_captioner(tmp_path / "three" / "captioner.safetensors")
