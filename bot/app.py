@@ -184,7 +184,7 @@ def _local_engine(config: Config, metrics: Metrics) -> LocalEngine:
         config.engine,
         config.pictures,
         config.filter,
-        eye=Eye(config.eye.text),
+        eye=Eye.ready(**dict(config.eye)),
         meter=EngineMeter(metrics),
     )
     metrics.queue_depth.set_function(lambda: engine.depth)

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from model.conditioning import DEFAULT_STYLE, DEFAULT_TEMPERATURE, MAX_LINES, STYLES
 from model.emoji import plain
+from model.hub import check_name, check_revision
 from model.text import fold, words
 
 TOKEN, TOKEN_FILE = "DISCORD_TOKEN", "DISCORD_TOKEN_FILE"
@@ -170,6 +171,22 @@ class Eye(_Table):
     """What looks at pictures beside the captioner that ships."""
 
     text: bool = False
+    model: str | None = None
+    revision: Annotated[str | None, Field(validate_default=True)] = None
+
+    @field_validator("model")
+    @classmethod
+    def _named(cls, value: str | None) -> str | None:
+        if value is not None:
+            check_name(value)
+        return value
+
+    @field_validator("revision")
+    @classmethod
+    def _pinned(cls, value: str | None, about: ValidationInfo) -> str | None:
+        if (model := about.data.get("model")) is not None:
+            check_revision(model, value)
+        return value
 
 
 class Filter(_Table):

@@ -42,6 +42,21 @@ def check_torch(what: str) -> None:
 
 
 @contextmanager
+def needing_eye() -> Iterator[None]:
+    """Importing what runs another captioner.
+
+    Raises:
+        BadInstallation: it is not installed.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise BadInstallation(
+            "Another captioner needs the extra 'eye': pip install '.[eye]' installs it."
+        ) from error
+
+
+@contextmanager
 def needing_torch(what: str) -> Iterator[None]:
     """Importing what runs on PyTorch; ``what`` and errors as in ``check_torch``."""
     try:

@@ -22,6 +22,8 @@ from model.pictures import Preprocessing, to_tensor
 from model.recognition import ImageNetClassifier, Recognition, look
 
 if TYPE_CHECKING:
+    from model.eye import Model
+    from model.hub_captioner import HubCaptioner
     from model.scene_text import TextReader
 
 # Whoever else looks at a picture needs no longer side than this.
@@ -84,6 +86,7 @@ class ImageDescriber:
     ) -> None:
         self.captioner, self.preprocessing, self.digest = captioner, preprocessing, digest
         self.classifier, self.reader = classifier, reader
+        self._other: HubCaptioner | None = None
 
     @classmethod
     def load(
@@ -118,9 +121,13 @@ class ImageDescriber:
         """Describe one RGB picture."""
         return self.captioner.describe(self._grid(self.preprocessing.square(picture)), beam)[0]
 
+    def give_way(self, model: Model, device: str = "cpu") -> None:
+        """Have another captioner describe pictures; of those that it cannot do, this one's words hold."""
+        self._other, self.digest = model.load(device), model.digest
+
     def kept(self, picture: Image.Image) -> Image.Image:
-        """What is needed of an RGB picture from here on: the captioner's square, or more where it is read."""
-        if self.reader is None:
+        """What is needed of an RGB picture from here on: the captioner's square, or more for others."""
+        if self.reader is None and self._other is None:
             return self.preprocessing.square(picture)
         return picture if max(picture.size) <= _SIDE else ImageOps.contain(picture, (_SIDE, _SIDE))
 
@@ -131,6 +138,8 @@ class ImageDescriber:
         caption = self.captioner.describe(grid, beam)[0]
         recognition = look(square, grid[0].mean(0), self.classifier)
         text = recognition.description(caption.text)
+        if self._other is not None and not recognition.flat:
+            text = self._other.caption(picture, beam) or text
         if self.reader is not None:
             text = self.reader.read(picture).description(text)
         return Seen(caption, recognition, text, square)

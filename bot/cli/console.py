@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import sqlite3
 
     from bot.config import Config
+    from model.hub_captioner import HubCaptioner
     from model.image_describer import ImageDescriber
     from model.lyrics_generator import LyricsGenerator
 
@@ -149,6 +150,25 @@ def load_image_describer(checkpoints: Path | None, text: bool = False) -> ImageD
 
         describer.reader = TextReader(Lexicon.load(folder / "lexicon.json.xz"), threads())
     return describer
+
+
+def load_other_captioner(name: str, revision: str | None) -> HubCaptioner:
+    """Another captioner than ours, on the GPU where there is one; see ``model.hub``."""
+    from model.extras import needing_eye
+    from model.eye import Model
+    from model.hub import check_name, check_revision
+    from model.threads import limit_threads
+
+    try:
+        check_name(name)
+        check_revision(name, revision)
+    except ValueError as error:
+        raise BadOption(f"--eye {name}: {error}.") from error
+    with needing_eye():
+        import torch
+
+    limit_threads()
+    return Model.fetch(name, revision).load("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def load_lyrics_generator(checkpoints: Path | None, backend: str | None = None) -> LyricsGenerator:

@@ -22,6 +22,7 @@ from bot.cli.console import (
     json_option,
     load_image_describer,
     load_lyrics_generator,
+    load_other_captioner,
     make_room,
     path_type,
     polite,
@@ -139,22 +140,29 @@ def evaluate() -> None:
     click.option(
         "--meteor/--no-meteor", default=True, help="METEOR 1.5, where Java and pycocoevalcap are here."
     ),
-)
+    click.option("--eye", default=None, metavar="hf:OWNER/NAME",
+                 help="Another captioner, put beside ours; or hf: and the path of its folder."),
+    click.option("--revision", default=None, help="Of --eye on the hub, a commit's 40 hex digits."),
+)  # fmt: skip
 def captions(
     checkpoints: Path,
     beam: int,
     output: Path | None,
     results: Path | None,
     meteor: bool,
+    eye: str | None,
+    revision: str | None,
     **photographs: Path,
 ) -> Measurement:
     """BLEU-1..4, ROUGE-L, CIDEr-D and METEOR by the coco-caption convention, times 100."""
-    from training.evaluation.captions import Photographs, evaluate_captions
+    from training.evaluation.captions import Photographs, captions_table, evaluate_captions
 
+    other = load_other_captioner(eye, revision) if eye else None
     describer, shown = load_image_describer(checkpoints), Photographs(**photographs)
     return Measurement(
         {**shown.files(), **model_files(checkpoints, "captioner.safetensors")},
-        partial(evaluate_captions, describer, shown, beam, output, results, meteor),
+        partial(evaluate_captions, describer, shown, beam, output, results, meteor, other=other),
+        captions_table,
     )
 
 

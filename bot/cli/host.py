@@ -16,7 +16,8 @@ from bot.cli.console import (
     polite,
     stop,
 )
-from model.extras import check_text, check_torch
+from model.extras import check_torch
+from model.eye import Eye
 
 
 @click.command()
@@ -36,8 +37,8 @@ def run(config_path: Path | None) -> None:
         stop(str(error), BAD_CONFIGURATION)
     if config.engine.device == "cuda":
         check_torch('engine.device = "cuda"')
-    if config.eye.text:
-        check_text()
+    # The workers may not write what is fetched, nor ask the network for it.
+    Eye.ready(**dict(config.eye))
     from bot.app import run as run_bot
     from bot.store import BadStore, DatabaseInUse, StoreError
 

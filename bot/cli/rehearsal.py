@@ -38,7 +38,7 @@ def _load_models(config: Config) -> None:
     """As a worker does it, with the first song."""
     from bot.engine.models import load
 
-    engine, pictures, eye = config.engine, config.pictures, Eye(config.eye.text)
+    engine, pictures, eye = config.engine, config.pictures, Eye.ready(**dict(config.eye))
     load(Setup("", 0, engine.device, engine.checkpoints, pictures.max_pixels, 1, eye)).warm_up()
 
 

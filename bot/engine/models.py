@@ -48,6 +48,8 @@ def load(setup: Setup) -> ServedModels:
     device = _device(setup)
     folder = setup.checkpoints or CHECKPOINTS
     describer, writer = ImageDescriber.load(folder, device), LyricsGenerator.load(folder, device)
+    if setup.eye.model:
+        describer.give_way(setup.eye.model, device)
     if setup.eye.text:
         from model.scene_text import TextReader
 

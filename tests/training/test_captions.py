@@ -8,6 +8,7 @@ from PIL import Image
 
 from bot.cli.main import main
 from model.image_describer import ImageDescriber
+from tests.tiny_hub import save_captioner
 from training.corpora.flickr8k import read_captions, read_split
 from training.evaluation.captions import caption_all
 from training.evaluation.journal import Journal
@@ -100,3 +101,32 @@ def test_meteor_is_that_of_coco_caption(data: Path) -> None:
     except NoMeteor as reason:
         pytest.skip(str(reason))
     assert found == pytest.approx(GOLDEN_METEOR, abs=1e-9)
+
+
+def test_another_captioner_stands_beside_ours(flickr: dict[str, Path], tmp_path: Path) -> None:
+    pytest.importorskip("transformers", reason="another captioner needs the extra eye")
+    name, kept = f"hf:{save_captioner(tmp_path / 'tiny')}", tmp_path / "kept.json"
+    result = evaluate(flickr, "--no-meteor", "--eye", name, "--save", kept)
+    assert result.exit_code == 0, result.output
+    assert "the other" in result.stdout.splitlines()[0]
+    figures = json.loads(kept.read_text())
+    assert figures["eye"]["captioner"] == name
+    assert figures["eye"]["pictures"] == figures["pictures"] == 2
+    assert figures["eye"].keys() <= figures.keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "complaint"),
+    [
+        ("hf:owner/name", 2, "40 hex digits"),
+        ("tiny", 2, "hf:OWNER/NAME"),
+        ("hf:/nowhere", 78, "model.safetensors"),
+    ],
+)
+def test_one_that_cannot_be_had_is_a_sentence(
+    flickr: dict[str, Path], name: str, code: int, complaint: str
+) -> None:
+    result = evaluate(flickr, "--eye", name)
+    assert result.exit_code == code
+    (sentence,) = result.stderr.splitlines()
+    assert complaint in sentence

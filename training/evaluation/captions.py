@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,13 +12,15 @@ from typing import Any, NamedTuple
 from tqdm import tqdm
 
 from model.files import write_whole
+from model.hub_captioner import HubCaptioner
 from model.image_describer import ImageDescriber
+from model.pictures import open_picture
 from training.corpora.features import Gallery
 from training.corpora.flickr8k import read_split, read_split_captions
 from training.evaluation.journal import Journal
 from training.evaluation.meteor import NoMeteor, meteor
 from training.evaluation.metrics import score_captions, tokenize
-from training.evaluation.results import write_rows
+from training.evaluation.results import readable, table, write_rows
 
 # Pictures that are captioned at once.
 _BATCH = 8
@@ -71,6 +73,7 @@ def evaluate_captions(
     results: Path | None = None,
     with_meteor: bool = True,
     journal: Journal | None = None,
+    other: HubCaptioner | None = None,
 ) -> dict[str, Any]:
     """Caption photographs and score the captions (times 100) against what people wrote.
 
@@ -86,6 +89,7 @@ def evaluate_captions(
         with_meteor: METEOR 1.5, too, where Java and pycocoevalcap are here; ``meteor`` is None
             where they are not.
         journal: of the captions.
+        other: another captioner, whose figures stand under ``eye``.
 
     Raises:
         BadInput: a file is missing or malformed, a listed picture has no captions, or too many
@@ -104,14 +108,29 @@ def evaluate_captions(
     if results is not None:
         write_whole(results, (json.dumps(_result_list(found, references), indent=1) + "\n").encode())
     texts = {name: caption.text for name, caption in found.items()}
+    figures = {**_figures(texts, references, with_meteor), "beam": beam, "captioner": describer.digest}
+    if other is not None:
+        said = other_captions(other, photographs.images, list(found), beam, journal)
+        figures["eye"] = {**_figures(said, references, with_meteor), "beam": beam, "captioner": other.name}
+    return figures
+
+
+def captions_table(result: Mapping[str, Any]) -> str:
+    """What ``evaluate_captions`` found, for people; another captioner's figures in a second column."""
+    if "eye" not in result:
+        return readable(result)
+    ours, theirs = result, result["eye"]
+    return table([("", "ours", "the other"), *((key, ours[key], value) for key, value in theirs.items())])
+
+
+def _figures(texts: Mapping[str, str], references: dict[str, list[str]], meteor: bool) -> dict[str, Any]:
+    texts = dict(texts)
     return {
         **score_captions(texts, references),
-        **({"meteor": _meteor(texts, references)} if with_meteor else {}),
+        **({"meteor": _meteor(texts, references)} if meteor else {}),
         "distinct": len(set(texts.values())),
-        "pictures": len(found),
-        "skipped": len(references) - len(found),
-        "beam": beam,
-        "captioner": describer.digest,
+        "pictures": len(texts),
+        "skipped": len(references) - len(texts),
     }
 
 
@@ -164,3 +183,18 @@ def caption_all(
 
     said = journal.each(stage, names, work, _BATCH, "picture")
     return {name: Caption(*one) for name, one in zip(names, said, strict=True) if one}
+
+
+def other_captions(
+    captioner: HubCaptioner, images: Path, names: Sequence[str], beam: int, journal: Journal | None = None
+) -> dict[str, str]:
+    """What another captioner says of pictures that can be read; by name, in the order of the names.
+
+    Those of which it says nothing are left out.
+    """
+
+    def work(some: Sequence[str]) -> list[str]:
+        return [captioner.caption(open_picture(images / name), beam) for name in some]
+
+    said = (journal or Journal()).each("other captions", names, work, _BATCH, "picture")
+    return {name: text for name, text in zip(names, said, strict=True) if text}
