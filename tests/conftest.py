@@ -32,10 +32,12 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 # The longest files, longest first.
 LONGEST = (
     "test_walkthrough.py",
+    "test_loopback.py",
     "test_trainers.py",
-    "test_captioner_trainer.py",
     "test_reader.py",
+    "test_processes.py",
     "test_black_box.py",
+    "test_captions.py",
     "test_signals.py",
 )
 
