@@ -99,15 +99,14 @@ async def test_every_language_has_everything_and_nothing_else(simcord_env: Any) 
 @each_language
 def test_a_translation_keeps_fields_commands_and_marks(code: str) -> None:
     for message, forms in translated(code).items():
-        assert len(forms) == (2 if message.many else 1)
-        for text, said in zip((message.text, message.many), forms, strict=False):
-            assert fields(said) == fields(text), said
-            assert sorted(COMMAND.findall(said)) == sorted(COMMAND.findall(text)), said
-            assert [said.count(mark) for mark in ("**", "`", "\n")] == [
-                text.count(m) for m in ("**", "`", "\n")
-            ]
+        # Where there is one of a thing, its number may be left out.
+        known = [fields(text) for text in (message.text, message.many) if text]
+        for said in forms:
+            assert fields(said) in known, said
+            assert sorted(COMMAND.findall(said)) == sorted(COMMAND.findall(message.text)), said
+            for mark in ("**", "`", "\n"):
+                assert said.count(mark) == message.text.count(mark), said
             assert said == said.strip()
-            assert said.endswith(".") == text.endswith("."), said
 
 
 @each_language
