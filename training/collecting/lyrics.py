@@ -145,7 +145,9 @@ class Collector:
         answer = replace(answer, found_artist=found.artist, found_title=found.title, score=match.score)
         if sure and found.lyrics:
             return replace(answer, status="hit", text=found.lyrics)
-        return replace(answer, status="instrumental") if sure and found.instrumental else answer
+        # Another entry may have words: only the last answer settles that there are none.
+        settled = sure and found.instrumental and status == "miss"
+        return replace(answer, status="instrumental") if settled else answer
 
     async def _failed(self, number: int, answer: Answer, failure: Failed) -> None:
         now = time.time()

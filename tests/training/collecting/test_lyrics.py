@@ -111,6 +111,14 @@ def gather(server: LyricsServer, songs: Sequence[Song], path: Path, concurrency:
         return asyncio.run(job(cache))
 
 
+def test_an_instrumental_may_have_words_in_another_entry(tmp_path: Path) -> None:
+    tracks = [Track("Ann", "Fence", instrumental=True), Track("Ann", "Fence (Vocal)", "I painted the fence")]
+    with serving(tracks) as server:
+        gather(server, [Song("Ann", "Fence")], tmp_path / "lyrics.sqlite")
+    [row] = rows(tmp_path / "lyrics.sqlite", "SELECT * FROM answers")
+    assert (row["status"], row["text"]) == ("hit", "I painted the fence")
+
+
 def test_every_kind_of_answer_is_kept(server: LyricsServer, tmp_path: Path) -> None:
     songs = write_songs(tmp_path, [
         ("The Box Tops", "Soul Deep"), ("Casual", "I Didn't Mean To"), ("Arthur Fiedler", "Rhapsody In Blue"),
