@@ -240,6 +240,23 @@ def test_the_figures_of_pictures_from_elsewhere_are_those_of_the_file() -> None:
     assert f"| **{total}** | **{right['thing']}** | {right['colour']} | {right['light']} |" in text
     for mood in moods.keys() - {""}:
         assert f"{mood} {moods[mood]}" in text
+    assert_how_they_are_told(rows, text)
+
+
+def test_the_figures_of_pictures_kept_apart_are_those_of_the_file() -> None:
+    with (ROOT / "docs/data/pictures-apart.tsv").open() as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    text = (ROOT / "docs/captioner.md").read_text()
+    right = Counter(row["right"] for row in rows)
+    total = right.total() - right["no"]
+    assert f"| {total} | {right['thing']} | {right['colour']} | {right['light']} |" in text
+    assert_how_they_are_told(rows, text)
+
+
+def assert_how_they_are_told(rows: list[dict[str, str]], text: str) -> None:
+    ways = Counter((row["how"], row["right"] != "no") for row in rows)
+    for way, words in (("caption", "a caption"), ("name", "a name"), ("perhaps", 'with "perhaps"')):
+        assert f"| {words} | {ways[way, True]} | {ways[way, False]} |" in text
 
 
 def test_the_readmes_commands_are_the_makefiles() -> None:
