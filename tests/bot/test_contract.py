@@ -297,7 +297,7 @@ def by_version(monkeypatch: pytest.MonkeyPatch, _: StubEngine, error: Exception)
 
 
 def by_list(monkeypatch: pytest.MonkeyPatch, _: StubEngine, error: Exception) -> None:
-    def fail(_: object) -> str:
+    def fail(*_: object) -> str:
         raise error
 
     monkeypatch.setattr("bot.cogs.about._listed", fail)
