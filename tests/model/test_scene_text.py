@@ -73,7 +73,7 @@ def test_a_page_is_about_what_is_written_on_it_and_is_not_repeated(reader: TextR
 
 
 def test_what_no_song_has_is_not_told(reader: TextReader) -> None:
-    told = reader.read(page("Zbigniew Krzysztof", "0199 555 123", "xqzk wvbrt", "Zdzisław 77")).description(
+    told = reader.read(page("Zbigniew Krzysztof", "0199 555 123", "xqzk wvbrt", "Mary and John")).description(
         "x"
     )
     assert told == "a page of words"
