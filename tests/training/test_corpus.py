@@ -137,6 +137,20 @@ def test_both_caption_layouts(tmp_path: Path) -> None:
     assert read_captions(csv) == {"a.jpg": ["A dog .", "One dog, running ."]}
 
 
+def test_a_caption_table_as_spreadsheets_write_it(tmp_path: Path) -> None:
+    table = tmp_path / "captions.txt"
+    table.write_bytes(
+        '\ufeff"Image","Caption"\r\na.jpg,"A dog, brown\r\nand wet ."\r\n'
+        'b.jpg,A girl says ""go"" to a horse, twice .\r\n"b.jpg","A ""sign"" ."\r\n'.encode()
+    )
+    assert read_captions(table) == {
+        "a.jpg": ["A dog, brown and wet ."],
+        "b.jpg": ['A girl says "go" to a horse, twice .', 'A "sign" .'],
+    }
+    (tmp_path / "list.txt").write_bytes(b"\xef\xbb\xbfa.jpg\n")
+    assert read_split(tmp_path / "list.txt") == ["a.jpg"]
+
+
 def test_bad_caption_files(tmp_path: Path) -> None:
     bad = tmp_path / "bad.txt"
     bad.write_text("no tab here\n")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections import defaultdict
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from model.errors import BadInput
@@ -18,15 +22,12 @@ def read_captions(path: Path) -> dict[str, list[str]]:
         BadInput: the file cannot be read or has a line that is no caption.
     """
     captions: dict[str, list[str]] = defaultdict(list)
-    lines = _lines(path)
-    is_csv = bool(lines) and lines[0].strip().lower() == "image,caption"
-    for number, line in enumerate(lines[1:] if is_csv else lines, start=2 if is_csv else 1):
-        if not line.strip():
-            continue
-        name, separator, caption = line.partition("," if is_csv else "\t")
-        if not separator:
+    text = _text(path)
+    is_csv = next(csv.reader([text.partition("\n")[0].lower()]), []) == ["image", "caption"]
+    for number, name, caption in _table(text, path) if is_csv else _tabbed(text):
+        if not caption:
             raise BadInput(f"{path}, line {number}: expected a picture name and a caption.")
-        captions[name.rpartition("#")[0] or name].append(caption.strip().strip('"').strip())
+        captions[name.rpartition("#")[0] or name].append(caption)
     if not captions:
         raise BadInput(f"{path} holds no captions.")
     # A known slip of the official file: this key has no picture.
@@ -40,7 +41,7 @@ def read_split(path: Path) -> list[str]:
     Raises:
         BadInput: the list cannot be read or is empty.
     """
-    names = list(dict.fromkeys(line.strip() for line in _lines(path) if line.strip()))
+    names = list(dict.fromkeys(line.strip() for line in _text(path).splitlines() if line.strip()))
     if not names:
         raise BadInput(f"{path} lists no pictures.")
     return names
@@ -59,9 +60,28 @@ def read_split_captions(captions: Path, split: Path) -> dict[str, list[str]]:
     return {name: known[name] for name in names}
 
 
-def _lines(path: Path) -> list[str]:
+def _tabbed(text: str) -> Iterator[tuple[int, str, str]]:
+    """Each line's number, picture and caption."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip():
+            name, _, caption = line.partition("\t")
+            yield number, name, caption.strip().strip('"').strip()
+
+
+def _table(text: str, path: Path) -> Iterator[tuple[int, str, str]]:
+    """The same of a CSV; a caption without quotation marks around it may have commas, too."""
+    rows = csv.reader(io.StringIO(text, newline=""))
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        for name, *rest in filter(None, islice(rows, 1, None)):
+            caption = " ".join(",".join(rest).replace('""', '"').split())
+            yield rows.line_num, name, caption
+    except csv.Error as error:
+        raise BadInput(f"{path}, line {rows.line_num}: {error}.") from error
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:

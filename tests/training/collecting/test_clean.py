@@ -245,7 +245,7 @@ def test_other_languages_are_not(english: English, text: str) -> None:
         ("broken.sqlite", b"SQLite format 3\x00" + b"x" * 500, "cannot be read as"),
         ("bad.jsonl", b"{}\n", "line 1"),
         ("cut.jsonl.xz", lzma.compress(b"{}" * 999)[:-20], "intact"),
-        ("song.txt", b"la la la", ".csv"),
+        ("song.doc", b"la la la", ".csv"),
     ],
 )
 def test_bad_input_leaves_no_output(
