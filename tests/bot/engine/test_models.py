@@ -8,12 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from bot.config import Engine, Filter, Limits, Pictures
 from bot.engine import models
 from bot.engine.local import LocalEngine
 from bot.engine.requests import BadPicture, Unrepeatable
+from model.eye import Eye
 from model.recipe import Recipe
 from tests.bot.engine.harness import request, until_ready, write
 
@@ -77,6 +78,29 @@ async def test_the_mood_of_a_picture_told_by_its_looks_is_in_the_recipe() -> Non
         assert (await write(engine, request(recipe=recipe))).lines == first.lines
         plain = await write(engine, request(black, seed=5, lines=2, mood="none"))
         assert (plain.generation.mood, Recipe.parse(plain.recipe).request.mood) == (None, None)
+    finally:
+        await engine.close(0)
+
+
+async def test_what_is_written_on_a_picture_is_sung_of_and_its_forbidden_words_are_not() -> None:
+    pytest.importorskip("rapidocr", reason="reading pictures needs the extra text")
+    page, stream = Image.new("RGB", (600, 200), "white"), io.BytesIO()
+    draw, font = ImageDraw.Draw(page), ImageFont.load_default(40)
+    draw.text((20, 20), "The garden and the window", "black", font)
+    draw.text((20, 100), "by the cold river", "black", font)
+    page.save(stream, "PNG")
+    engine = LocalEngine(Limits(), Engine(device="cpu", workers=1), Pictures(), Filter(), eye=Eye(text=True))
+    await engine.start()
+    try:
+        await until_ready(engine, seconds=120)
+        song = await write(engine, request(stream.getvalue(), seed=5, forbidden=frozenset({"river"})))
+        assert song.caption is not None
+        assert "it tells of" in song.caption
+        assert {"garden", "window"} <= {*song.keywords}
+        assert "river" not in (*song.keywords, *song.caption.replace(",", "").split())
+        # "Another one" has them from the caption.
+        again = await write(engine, request(caption=song.caption, seed=6))
+        assert {"garden", "window"} <= {*again.keywords}
     finally:
         await engine.close(0)
 
