@@ -29,6 +29,7 @@ _INNOCENT = (
         "f. u. c. k.",
         "a f a g s",
         "sh1t",
+        "sh*it",
         "5h1t",
         "sh!t",
         "$hit",
