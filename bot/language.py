@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gettext
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import discord
@@ -68,6 +68,7 @@ class Language:
 ENGLISH = Language(gettext.NullTranslations())
 
 
+@lru_cache(64)
 def language(locale: str) -> Language:
     """The language of one of Discord's locales ("de", "es-419"), English where there is no other."""
     known = _languages()
