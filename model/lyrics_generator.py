@@ -71,7 +71,7 @@ class Song:
 
 # How stanzas are drawn and chosen, by number: raised whenever the same models, request and seed
 # give another stanza than before, so that an earlier version's recipes are told apart.
-METHOD = 6
+METHOD = 7
 
 
 # Files beside the generator's, each of which may be missing -> what reads it.

@@ -21,7 +21,17 @@ from model.checkpoint import Array, described, load_checkpoint
 from model.conditioning import MAX_LINES, STYLES
 from model.lexicon import Lexicon
 from model.mood import MOODS
-from model.plan import LinePlan, Plan, outline, plan_of, planned_words, telling, whole_line
+from model.plan import (
+    MAX_INNER,
+    PRONOUNS,
+    LinePlan,
+    Plan,
+    outline,
+    plan_of,
+    planned_words,
+    telling,
+    whole_line,
+)
 from model.planner import Brief
 
 KIND = "planbook"
@@ -33,7 +43,15 @@ LINE = 0
 # the mood that is asked for is nearer, and by about so much chance decides: one picture's words do
 # not always meet with the same plan.
 _MOOD, _CHANCE = 0.3, 0.08
+# Share of the nearest plans that chance leaves to be weighed, and how many at least: the best of all of them
+# would be followed by every picture of a fox.
+_SHARE, _FEW = 0.5, 24
 
+# What joins a line to the one before, and what sentences begin with.
+_LINK, _FIRST_LINK = "and", "now"
+_SUBJECTS = PRONOUNS | frozenset(
+    "a an the my your his her its our their this that there no each every all one two three some".split()
+)
 # Steps in which ``nats`` are kept.
 NATS = 0.05
 
@@ -48,7 +66,9 @@ class Near(NamedTuple):
         lines: the stanza that it is the plan of: what the person wrote, adapted.
         person: what the person wrote.
         syllables: of each line.
-        nats: how unlikely the planner found it, on average a word: how hard it is to write to.
+        nats: how unlikely the generator finds it, on average a word: how hard it is to write to.
+        liked: whether the person's stanza is especially good.
+        joined: of the lines those that are another one only in how they are joined to the one before.
     """
 
     plan: Plan
@@ -56,6 +76,8 @@ class Near(NamedTuple):
     person: tuple[str, ...]
     syllables: tuple[int, ...]
     nats: float
+    liked: bool
+    joined: int
 
     @property
     def changed(self) -> tuple[bool, ...]:
@@ -70,9 +92,10 @@ class PlanBook:
         header: of the checkpoint: ``words``, by id from 1, and ``schemes``.
         arrays: ``tokens``, every word, line by line, each line ended by ``LINE``, ``MAX_LINES`` lines a plan;
             ``forms``, (plans,), see ``form_number``; ``nats``, (plans,), how unlikely the generator finds
-            each, in ``NATS`` a word; ``exchanges``, (plans, lines, so many, 2), of each line words and others
-            that may take their places, the best first, 0 for none; and ``stand_ins``, (words, so many),
-            ids of what can stand in a word's place, the likest first.
+            each, in ``NATS`` a word; ``liked``, (plans,), 1 for especially good ones; ``exchanges``,
+            (plans, lines, so many, 2), of each line words and others that may take their places, the best
+            first, 0 for none; and ``stand_ins``, (words, so many), ids of what may stand in a word's place,
+            the surest first.
         lexicon: word table.
 
     Raises:
@@ -83,7 +106,7 @@ class PlanBook:
         self._words: list[str] = ["", *header["words"].split()]
         self._schemes: list[str] = header["schemes"]
         self._tokens = arrays["tokens"].astype(np.int64)
-        self._nats = arrays["nats"] * NATS
+        self._nats, self._liked = arrays["nats"] * NATS, arrays["liked"]
         rest, self._moods = np.divmod(arrays["forms"], len(MOODS))
         self._styles, self._rhymes = np.divmod(rest, len(self._schemes))
         self._stand_ins, self._exchanges = arrays["stand_ins"], arrays["exchanges"]
@@ -91,7 +114,7 @@ class PlanBook:
         self._ids = {word: number for number, word in enumerate(self._words)}
         self._ends = np.flatnonzero(self._tokens == LINE).reshape(-1, MAX_LINES)
         if len(self._stand_ins) != len(self._words) - 1 or not (
-            len(self._ends) == len(self._nats) == len(self._exchanges)
+            len(self._ends) == len(self._nats) == len(self._liked) == len(self._exchanges)
         ):
             raise ValueError("not as many plans or words as it says")
         self._lemmas = [lexicon.lemma(word) for word in self._words]
@@ -112,20 +135,22 @@ class PlanBook:
         return len(self._nats)
 
     def near(self, brief: Brief, count: int, random: np.random.Generator) -> list[Near]:
-        """The plans that have most of what is asked for, adapted to the rest, the nearest first.
+        """Some of the plans that have most of what is asked for, adapted to the rest, the nearest first.
 
         Args:
             brief: what for; no plan is near that has none of its keywords.
             count: at most so many.
-            random: decides among those that are about as near.
+            random: decides among those that are about as near, and leaves some of the nearest out.
         """
         nearness = self._nearness(brief)
         found = np.flatnonzero(nearness > 0)
         liked = nearness[found] + _CHANCE * random.gumbel(size=len(found))
         if brief.mood:
             liked += _MOOD * (self._moods[found] == MOODS.index(brief.mood))
-        order = found[np.argsort(-liked, kind="stable")[:count]]
-        return [self._adapted(int(number), brief) for number in order]
+        nearest = found[np.argsort(-liked, kind="stable")[: round(count / _SHARE)]]
+        left = min(count, max(_FEW, round(_SHARE * len(nearest))))
+        chosen = random.permutation(len(nearest))[:left]
+        return [self._adapted(int(number), brief) for number in nearest[np.sort(chosen)]]
 
     def _nearness(self, brief: Brief) -> npt.NDArray[np.float64]:
         """For each plan the share of the keywords that it has, 0 where its form is another, (plans,)."""
@@ -148,6 +173,11 @@ class PlanBook:
             for exchange in exchanges:
                 if plan[line] == own[line]:
                     plan = self._saying_else(plan, line, exchange, brief.keywords)
+        joined = 0
+        for line in range(len(own)):
+            if plan[line] == own[line]:
+                plan = (*plan[:line], relinked(plan, line), *plan[line + 1 :])
+                joined += plan[line] != own[line]
         lines = tuple(" ".join(articled(line.split())) for line in outline(plan))
         person = outline(own)
         kept = tuple(
@@ -155,7 +185,8 @@ class PlanBook:
             for line, said, usual in zip(lines, person, plan_of(lines), strict=True)
         )
         syllables = tuple(map(self._lexicon.sounds.spoken, lines))
-        return Near(kept, lines, person, syllables, float(self._nats[number]))
+        liked = bool(self._liked[number])
+        return Near(kept, lines, person, syllables, float(self._nats[number]), liked, joined)
 
     def _saying_else(self, plan: Plan, line: int, exchange: Array, keywords: Sequence[str]) -> Plan:
         """The plan with the exchange of one of its lines, where it fits what else is said."""
@@ -213,6 +244,22 @@ class PlanBook:
 def form_number(style: str, scheme: int, mood: str, schemes: int) -> int:
     """A plan's style, scheme (by number, of so many) and mood in one number."""
     return (STYLES.index(style) * schemes + scheme) * len(MOODS) + MOODS.index(mood)
+
+
+def relinked(plan: Plan, line: int) -> LinePlan:
+    """A line without the "and" that it begins with, or with one; as it is where neither would do.
+
+    Only what begins with a subject is a sentence with and without. No two lines in a row are joined, and the
+    first one begins with "now".
+    """
+    inner, end = plan[line]
+    said, beside = (*inner, end), {one.inner[0] for one in plan[max(0, line - 1) : line + 2] if one.inner}
+    if line and len(said) > 2 and said[0] == _LINK and said[1] in _SUBJECTS:
+        return LinePlan(inner[1:], end)
+    link = _LINK if line else _FIRST_LINK
+    if link not in beside and said[0] in _SUBJECTS and len(said) <= MAX_INNER:
+        return LinePlan((link, *inner), end)
+    return plan[line]
 
 
 def exchanged(plan: Plan, old: str, new: str) -> Plan | None:

@@ -264,6 +264,11 @@ class Rules:
         copied = copied or (self.lines is not None and any(line in self.lines for line in lines))
         return copied or any(map(_loops, runs)) or is_forbidden(text, self.forbidden.words)
 
+    def hinders(self, text: str) -> bool:
+        """Whether a folded text could not be written word by word: a word of it may not be whole there."""
+        begun = [text[: match.start()] for match in re.finditer(r"\s|$", text)]
+        return any(self._bars(one, words(one)) for one in begun)
+
     def _is_known_line(self, text: str) -> bool:
         if text not in self._known:
             line = text.rpartition(NEWLINE)[2]

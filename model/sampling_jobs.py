@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from model.keywords import used
 from model.known_lines import KnownLines
 from model.lexicon import Lexicon
 from model.novelty import Novelty
-from model.plan import COMMONPLACE, MAX_INNER, LinePlan, Plan, outline, plan_of, planned_words
+from model.plan import COMMONPLACE, MAX_INNER, LinePlan, Plan, outline, plan_of, planned_words, whole_line
 from model.planbook import OTHER_LINES, Near, PlanBook
 from model.planner import Brief, Draft, Planner
 from model.ranking import Candidate, Scorer, Weights
@@ -49,25 +50,29 @@ FROM_CAPTION = 2
 _LONGEST_PROMPT = 6
 # People's plans that are looked at, and plans drawn where none of those has enough of the keywords; as many
 # are followed as there are twelves of candidates.
-NEAR, DRAFTS = 96, 48
+NEAR, DRAFTS = 160, 48
 # Candidates of a request for each plan that is followed; eight are drawn. A fifth plan hardly ever wins.
 _A_PLAN = 12
-# Shares of the keywords that people's plans should have, the second where none has the first: a plan that
-# a person had is a scene as hardly any drawn one is, even about less of what is told.
-_ENOUGH = (0.7, 0.5)
-# Share of those that chance leaves to be weighed, and how many at least: the best of all of them would
-# be followed by every picture of a fox.
-_WEIGHED, _FEW = 0.5, 8
+# Candidates for one with every word of every line: they differ in their stops alone.
+_WHOLE = 4
+# Shares of the keywords that people's plans should have, and whether they are to leave nothing open, each
+# where none is like the one before: a plan that a person had is a scene as hardly any drawn one is, even
+# about less of what is told.
+_ENOUGH = ((0.7, True), (0.7, False), (0.5, True), (0.5, False), (0.0, True), (0.0, False))
 # What it is worth to name one of them in the first line, in nats a word.
 _OPENING = 0.7
 # Any picture may be told so: a plan that does, unasked, costs so much, in nats a word.
 _STALE = 1.0
 # How much chance has a part in which of people's plans are followed, in nats a word at the usual
 # temperature, and more at a higher one.
-_CHANCE = 0.5
+_CHANCE = 1.0
 # What it is worth to have another word than its person in every line: where nothing is exchanged, the
 # generator has to find another way to say the same, in the same.
 _ANOTHER = 16.0
+# So much less counts a line that is another one only in how it is joined to the one before.
+_JOINED = 0.5
+# What it is worth that its person's stanza is especially good, in the same.
+_LIKED = 1.5
 # What a pronoun costs a plan that stands for nobody in it, in nats a word.
 _DISAGREEMENT = 0.3
 # How much more than a drawn plan's it counts how likely a person's stanza is: readers stumble least over
@@ -76,7 +81,7 @@ _LIKELY = 4.0
 # What it is worth to name all keywords, in the same.
 _TOLD = 4.0
 # What a plan's nearness to what is told of the picture is worth, in the same.
-_NEAR = 16.0
+_NEAR = 24.0
 # What a nat of a reader's log-odds is worth, in the same.
 _PLAN_SENSE = 0.8
 # Planned words are drawn warmer, between these where the stanza's temperature is between 0 and 1:
@@ -184,7 +189,7 @@ def stanza_jobs(
             _planned(tools, request, conditioning, draft),
             attempt,
             bound,
-            each,
+            min(each, _WHOLE) if _is_whole(draft) else each,
             draft.worth,
         )
         for draft in plans
@@ -221,45 +226,50 @@ def _plans(
     random = np.random.default_rng([request.seed, _PLAN, attempt])
     brief = Brief(tuple(keywords), request.style, request.mood, request.lines, conditioning.scheme)
     groups = max(1, request.candidates // _A_PLAN)
-    drafts = _persons(tools, brief, request, random)
-    if not drafts:
-        drafts = tools.planner.draw(brief, DRAFTS, _coolness(request), random, request.forbidden)
-        # A plan without any of the keywords would leave them unsaid: then it is better to have none.
-        drafts = [draft for draft in drafts if not keywords or _told(draft, keywords, tools.lexicon)]
-    return _best(tools, keywords, request, drafts, groups)
+    for persons in _persons(tools, brief, request, random, again=attempt > 0):
+        if best := _best(tools, keywords, request, persons, groups):
+            return best
+    drafts = tools.planner.draw(brief, DRAFTS, _coolness(request), random, request.forbidden)
+    # A plan without any of the keywords would leave them unsaid: then it is better to have none.
+    told = [draft for draft in drafts if not keywords or _told(draft, keywords, tools.lexicon)]
+    return _best(tools, keywords, request, told, groups)
 
 
 def _persons(
-    tools: Tools, brief: Brief, request: GenerationRequest, random: np.random.Generator
-) -> list[Draft]:
-    """Plans that people had, with most of the keywords.
+    tools: Tools, brief: Brief, request: GenerationRequest, random: np.random.Generator, again: bool
+) -> Iterator[list[Draft]]:
+    """Plans that people had: those that have most of the keywords and leave least open first.
 
-    What has no room in a plan the generator would make up: stanzas with longer lines are left out.
+    What has no room in a plan the generator would make up: stanzas with longer lines are left out. Where
+    nothing came of them, ``again`` those that leave nothing open come before all others.
     """
     if tools.planbook is None:
-        return []
+        return
     near = tools.planbook.near(brief, NEAR, random)
     chance = _CHANCE * request.sampling.temperature / DEFAULT_TEMPERATURE
     luck = chance * random.gumbel(size=len(near))
     drafts = [
         Draft(one.plan, one.nats, float(more) + _liking(tools, brief, one), one.syllables, one.lines)
         for one, more in zip(near, luck, strict=True)
-        if sum(one.changed) >= min(OTHER_LINES, brief.lines)
-        and request.forbidden.isdisjoint(words(NEWLINE.join(one.lines)))
+        if request.forbidden.isdisjoint(words(NEWLINE.join(one.lines)))
+        and sum(one.changed) >= min(OTHER_LINES, brief.lines)
         and not _says_known(tools, one)
         and all(len(words(line)) <= MAX_INNER + 1 for line in one.lines)
     ]
     told = [_told(draft, brief.keywords, tools.lexicon) for draft in drafts]
-    kept = ([d for d, share in zip(drafts, told, strict=True) if share >= least] for least in _ENOUGH)
-    found = next(filter(None, kept), [])
-    chosen = random.permutation(len(found))[: max(_FEW, round(_WEIGHED * len(found)))]
-    return [found[number] for number in sorted(chosen)]
+    for least, whole in sorted(_ENOUGH, key=lambda one: not one[1]) if again else _ENOUGH:
+        yield [
+            draft
+            for draft, share in zip(drafts, told, strict=True)
+            if share >= least and _is_whole(draft) >= whole
+        ]
 
 
 def _liking(tools: Tools, brief: Brief, near: Near) -> float:
     """What an adapted plan is worth beside its words, in nats a word."""
     opens = bool(used(brief.keywords, near.lines[0], tools.lexicon))
-    return _ANOTHER * sum(near.changed) / brief.lines + _OPENING * opens - _LIKELY * near.nats
+    another = _ANOTHER * (sum(near.changed) - _JOINED * near.joined) / brief.lines
+    return another + _OPENING * opens + _LIKED * near.liked - _LIKELY * near.nats
 
 
 def _says_known(tools: Tools, near: Near) -> bool:
@@ -284,7 +294,14 @@ def _best(
     ]
     most = max(worth, default=0.0)
     weighed = [replace(draft, worth=float(one - most)) for draft, one in zip(drafts, worth, strict=True)]
-    return sorted(weighed, key=lambda draft: -draft.worth)[:count]
+    ranked = sorted(weighed, key=lambda draft: -draft.worth)
+    return list(islice((one for one in ranked if not _is_hindered(tools, request, one)), count))
+
+
+def _is_hindered(tools: Tools, request: GenerationRequest, draft: Draft) -> bool:
+    """Whether a person's adapted lines may not be written: the writer would turn aside in a word's middle."""
+    rules = Rules(tools.spelling, Conditioning(plan=draft.plan), Forbidden(request.forbidden), tools.novelty)
+    return bool(draft.lines) and rules.hinders(NEWLINE.join(draft.lines))
 
 
 def _senses(tools: Tools, keywords: Sequence[str], drafts: Sequence[Draft]) -> Sequence[float]:
@@ -339,6 +356,11 @@ def _promise(draft: Draft, keywords: Sequence[str], lexicon: Lexicon) -> float:
 def _told(draft: Draft, keywords: Sequence[str], lexicon: Lexicon) -> float:
     """The share of the keywords that a plan has."""
     return len(used(keywords, " ".join(planned_words(draft.plan)), lexicon)) / max(1, len(keywords))
+
+
+def _is_whole(draft: Draft) -> bool:
+    """Whether a plan leaves nothing but stops open."""
+    return draft.plan == tuple(map(whole_line, draft.lines))
 
 
 def _planned(

@@ -171,19 +171,22 @@ def train_planner(songbook: Path, lexicon: Path, output: Path, passes: int, seed
 @train.command("planbook")
 @click.argument("songbook", type=path_type)
 @click.option("--lexicon", type=path_type, required=True, help="lexicon.json.xz, from `train lexicon`.")
-@click.option("--planner", type=path_type, required=True, help="planner.safetensors, from `train planner`.")
+@click.option("--stand-ins", type=path_type, required=True, help="Words that may stand in another's place.")
+@click.option("--marks", type=path_type, required=True, help="Stanzas not to be told again, and liked ones.")
 @click.option("--generator", type=path_type, required=True, help="generator.safetensors, trained.")
 @click.option("--output", type=path_type, required=True, help="planbook.safetensors, beside the generator.")
 @polite
-def train_planbook(songbook: Path, lexicon: Path, planner: Path, generator: Path, output: Path) -> None:
+def train_planbook(
+    songbook: Path, lexicon: Path, stand_ins: Path, marks: Path, generator: Path, output: Path
+) -> None:
     """Keep the plans of a SONGBOOK's stanzas, to be taken up where a picture is about the same."""
-    needs_extra("nltk", "torch", "tqdm")
+    needs_extra("torch", "tqdm")
     from model.lexicon import Lexicon
     from model.threads import limit_threads
     from training.loops.planbook import write_planbook
 
     limit_threads()
-    book = write_planbook(songbook, Lexicon.load(lexicon), planner, generator, output)
+    book = write_planbook(songbook, Lexicon.load(lexicon), stand_ins, marks, generator, output)
     click.echo(f"{len(book):,} plans", err=True)
 
 

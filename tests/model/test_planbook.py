@@ -17,7 +17,7 @@ from model.errors import BadCheckpoint
 from model.generator import Generator
 from model.mood import MOODS
 from model.plan import outline, plan_of, planned_words, whole_line
-from model.planbook import KIND, PlanBook, exchanged
+from model.planbook import KIND, PlanBook, exchanged, relinked
 from model.planner import Brief
 from model.rhyme import SCHEMES, last_word
 from model.text import words
@@ -52,7 +52,7 @@ queries = st.builds(
 def test_near_plans_have_the_form_asked_for(book: PlanBook, query: Brief, seed: int) -> None:
     found = book.near(query, 6, np.random.default_rng(seed))
     assert len(found) <= 6
-    for plan, lines, person, syllables, _ in found:
+    for plan, lines, person, syllables, *_ in found:
         assert len(plan) == len(lines) == len(person) == len(syllables) == query.lines
         assert all(line.end and 1 <= count <= 16 for line, count in zip(plan, syllables, strict=True))
     assert found == book.near(query, 6, np.random.default_rng(seed))
@@ -77,7 +77,7 @@ def test_lines_with_another_word_are_planned_whole(book: PlanBook) -> None:
         assert one.syllables == tuple(map(LEXICON.sounds.spoken, one.lines))
         for line, said, other in zip(one.plan, one.lines, one.changed, strict=True):
             assert line == (whole_line(said) if other else plan_of([said])[0])
-    assert sum(map(all, (one.changed for one in found))) > 8
+    assert sum(map(all, (one.changed for one in found))) > 3
 
 
 def test_chance_decides_among_plans_that_are_as_near(book: PlanBook) -> None:
@@ -93,21 +93,40 @@ def test_a_word_takes_the_place_of_another() -> None:
     assert exchanged(plan, "home", "house") is None
 
 
+def test_a_sentence_may_begin_with_and_or_without() -> None:
+    def said(*lines: str) -> list[str]:
+        plan = tuple(map(whole_line, lines))
+        return [outline([relinked(plan, line)])[0] for line in range(len(plan))]
+
+    assert said("a man walks home", "and he is late") == ["now a man walks home", "he is late"]
+    # One line is joined; what begins with no subject stays, and what is as long as a plan may be.
+    assert said("home at last", "he is late", "and glad") == ["home at last", "he is late", "and glad"]
+    assert said("home at last", "he is late") == ["home at last", "and he is late"]
+    longest = "he sees a big red kite up there"
+    assert said("home", longest) == ["home", longest]
+
+
+def test_chance_leaves_some_of_the_nearest_out(book: PlanBook) -> None:
+    query = Brief(("cat",), "modern")
+    some = {one.person for one in book.near(query, 96, np.random.default_rng(1))}
+    others = {one.person for one in book.near(query, 96, np.random.default_rng(2))}
+    assert some - others
+    assert others - some
+
+
 def test_the_command_keeps_plans(tmp_path: Path) -> None:
     book, output = tmp_path / "book.jsonl", tmp_path / "planbook.safetensors"
     rows = lzma.decompress(SONGBOOK.read_bytes()).decode().splitlines()[::50]
     book.write_text("\n".join(rows))
-    planner = tmp_path / "planner.safetensors"
-    told = [str(book), "--lexicon", str(SHIPPED / "lexicon.json.xz"), "--output"]
-    made = CliRunner().invoke(main, ["train", "planner", *told, str(planner), "--passes", "1"])
-    assert made.exit_code == 0, made.output
+    told = [str(book), "--lexicon", str(SHIPPED / "lexicon.json.xz"), "--output", str(output)]
     judge = _small_generator(tmp_path / "generator.safetensors")
-    models = ["--planner", str(planner), "--generator", str(judge)]
-    done = CliRunner().invoke(main, ["train", "planbook", *told, str(output), *models])
+    models = ["--stand-ins", str(SONGBOOK.parent / "stand_ins.txt"), "--generator", str(judge)]
+    models += ["--marks", str(SONGBOOK.parent / "marks.txt")]
+    done = CliRunner().invoke(main, ["train", "planbook", *told, *models])
     assert done.exit_code == 0, done.output
     kept = PlanBook.load(output, LEXICON)
     # Words of few stanzas are no use to anybody.
-    assert 20 < len(kept) < 500
+    assert 10 < len(kept) < 500
     assert f"{len(kept)} plans" in done.output
     people = {tuple(last_word(line) for line in verse.lines) for verse in read_songbook(book)}
     near = kept.near(Brief(("dog",), "modern"), 5, np.random.default_rng(1))

@@ -110,7 +110,12 @@ def test_planned_words_are_drawn_warmer(writer: LyricsGenerator) -> None:
     assert old.job.sampling.temperature == 0.3
 
 
-def test_chance_decides_more_at_a_higher_temperature(writer: LyricsGenerator) -> None:
+def test_chance_decides_more_at_a_higher_temperature(
+    writer: LyricsGenerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # All of the nearest are weighed.
+    monkeypatch.setattr("model.planbook._SHARE", 1.0)
+
     def followed(temperature: float) -> int:
         requests = [GenerationRequest(Sampling(temperature), seed=seed) for seed in range(4)]
         jobs = [stanza_jobs(writer.tools, ("dog", "grass", "run"), one) for one in requests]

@@ -289,6 +289,13 @@ def test_phrases_that_say_a_word_twice_are_written(line: str) -> None:
     assert may_end(line)
 
 
+def test_what_cannot_be_written_is_known_before() -> None:
+    rules = stanza_jobs(SHIPPED, (), walk(scheme="free"))[0].job.rules
+    assert rules
+    assert rules.hinders("the sun is out\ni love my love and go")
+    assert not rules.hinders("the sun is out\nit rains more and more\nhe said and she said")
+
+
 def may_end(text: str, prompt: str = "") -> bool:
     """Whether the last word of a text may be whole."""
     rules = stanza_jobs(SHIPPED, (), walk(prompt=prompt, scheme="free"))[0].job.rules

@@ -1,10 +1,8 @@
 """Which words of people's lines may give way to others, so that what is written to their plans says
 something else than they did.
 
-A word gives way to one that stands in the same places and company, where the generator finds the line
-about as likely with it. Closest is a synonym, or another thing of the same kind; of verbs, on which a
-sentence hangs, only a synonym that stands in the same places, too. Where none of them will do, an article
-or a word between two sentences gives way.
+A word gives way to one that may stand in its place where the generator finds the line about as likely with
+it. Where none will do, a little word gives way, such as one between two sentences.
 """
 
 from __future__ import annotations
@@ -18,34 +16,27 @@ from model.agreement import PEOPLE, articled
 from model.lexicon import Lexicon
 from model.plan import telling
 from model.text import words
-from training.collecting.nltk_data import corpus
 from training.corpora.songbook import Verse
+from training.corpora.stand_ins import StandIns
 
 # Folded texts -> how unlikely each is, in nats.
 Judge = Callable[[Sequence[str]], Sequence[float]]
 
-# Senses of a word that count, by how common they are.
-_SENSES = 2
-# Kinds of things, as WordNet calls them: a person may see one as well as another.
-_KINDS = (
-    "color.n.01 chromatic_color.n.01 animal.n.01 clothing.n.01 footwear.n.01 headdress.n.01 food.n.01 "
-    "food.n.02 vehicle.n.01 furniture.n.01 musical_instrument.n.01 plant.n.02 tool.n.01 relative.n.01"
-).split()
-# Little words that may stand for one another, and articles with what may be said in their places.
+# Little words that may stand for one another. Articles stay, and whose a thing is: nobody shakes the head,
+# and a game is not the game.
 _SMALL = tuple(
     frozenset(group.split())
     for group in (
         "and but then", "on upon", "beside by near", "above over", "around round", "until till",
         "so very too", "while when as", "because for since as", "will can", "just only", "into in",
-        "across through",
+        "across through", "my our",
     )
 )  # fmt: skip
-_ARTICLES = dict.fromkeys("my our your his her its their a an the".split(), ("a", "the", "one"))
-# Nats by which a line may be less likely with a close word, with another one, with a little one and with
-# another article, beside what the words' own shares make, and how many more where nothing costs less.
-_DEARER, _DEARER_OTHER, _DEARER_SMALL, _DEARER_ARTICLE, _AT_MOST = 2.0, 1.0, 1.0, 0.3, 0.7
-# Others that are tried, and words that are tried in a line.
-_OTHERS, _TRIED = 5, 6
+# Nats by which a line may be less likely with a word that fits nearly all sentences, with another one and
+# with a little one, beside what the words' own shares make, and how many more where nothing costs less.
+_DEARER, _DEARER_OTHER, _DEARER_SMALL, _AT_MOST = 2.0, 0.3, 1.0, 0.3
+# Exchanges that are tried in a line.
+_TRIED = 8
 # A rarer word is excused so many nats at most, and one that fewer stanzas have is not taken.
 _EXCUSED, _LEAST = 1.5, 15
 # Exchanges that are kept of a line.
@@ -75,29 +66,17 @@ class Exchanger:
     """Finds exchanges.
 
     Args:
-        stand_ins: for each word those that stand in the same places and company, the likest first.
-        classes: for each word what a word in its place has to be alike in; None for one that stays.
+        stand_ins: for each word those that may stand in its place.
         counts: stanzas that have each word.
         judge: weighs lines.
         lexicon: word table.
     """
 
     def __init__(
-        self,
-        stand_ins: Mapping[str, Sequence[str]],
-        classes: Mapping[str, object],
-        counts: Mapping[str, int],
-        judge: Judge,
-        lexicon: Lexicon,
+        self, stand_ins: StandIns, counts: Mapping[str, int], judge: Judge, lexicon: Lexicon
     ) -> None:
-        self._stand_ins, self._classes, self._counts = stand_ins, classes, counts
+        self._stand_ins, self._counts = stand_ins, counts
         self._judge, self._lexicon = judge, lexicon
-        self._wordnet = corpus("wordnet")
-        self._meanings: dict[str, frozenset[str]] = {}
-        self._kinds_of: dict[str, frozenset[str]] = {}
-        self._forms: dict[str, list[str]] = {}
-        for word in classes:
-            self._forms.setdefault(lexicon.lemma(word), []).append(word)
 
     def best(self, verses: Sequence[Verse]) -> Iterator[list[Exchange]]:
         """For each stanza the ``KEPT`` best exchanges of each line; the best first."""
@@ -114,19 +93,23 @@ class Exchanger:
             yield from (_some_of_each_line(one, other) for one, other in zip(found, more, strict=True))
 
     def telling_ones(self, verse: Verse) -> Iterator[Exchange]:
-        """Exchanges of words that tell something: not whom a stanza is about, nor what it says twice."""
-        lemmas = Counter(self._lexicon.lemma(word) for line in verse.lines for word in words(line))
+        """Exchanges of words that tell something: not whom a stanza is about, nor what it says twice.
+
+        A big dog beside a small one does not get old: what has its like in the stanza stays.
+        """
+        said = set(words(verse.text))
+        lemmas = Counter(self._lexicon.lemma(word) for word in words(verse.text))
         for number, line in enumerate(verse.lines):
             tried = []
             for word in words(line)[:-1]:
                 lemma = self._lexicon.lemma(word)
-                if lemmas[lemma] > 1 or word in PEOPLE or not telling(word):
+                alike = self._stand_ins.get(word, {})
+                if lemmas[lemma] > 1 or word in PEOPLE or not telling(word) or said & alike.keys():
                     continue
-                close = [*self._synonyms(word), *self._alike(word)]
-                for other in dict.fromkeys([*close, *self._stand_ins.get(word, ())[:_OTHERS]]):
+                for other, sure in alike.items():
                     known = self._counts.get(other, 0) >= _LEAST
                     if known and not lemmas[self._lexicon.lemma(other)] and other not in PEOPLE:
-                        tried.append((other not in close, self._rarer(word, other), word, other))
+                        tried.append((not sure, self._rarer(word, other), word, other))
             for far, excused, word, other in sorted(tried)[:_TRIED]:
                 yield Exchange(number, word, other, excused + (_DEARER_OTHER if far else _DEARER))
 
@@ -145,43 +128,9 @@ class Exchanger:
                 found[number].append(one._replace(dearer=dearer))
         return [sorted(some, key=lambda one: one.dearer) for some in found]
 
-    def _alike(self, word: str) -> list[str]:
-        """Other things of the same kind, in the same places and company."""
-        kinds = self._kinds(self._lexicon.lemma(word))
-        near = self._stand_ins.get(word, ())
-        return [other for other in near if kinds & self._kinds(self._lexicon.lemma(other))]
-
-    def _kinds(self, lemma: str) -> frozenset[str]:
-        """Which of the ``_KINDS`` its commonest sense as a noun is."""
-        if lemma not in self._kinds_of:
-            above = {
-                one.name()
-                for sense in self._wordnet.synsets(lemma, "n")[:1]
-                for one in [sense, *sense.closure(lambda one: one.hypernyms())]
-            }
-            self._kinds_of[lemma] = frozenset(above.intersection(_KINDS))
-        return self._kinds_of[lemma]
-
     def _rarer(self, old: str, new: str) -> float:
         """Nats by which the new word is less likely wherever it stands."""
         return min(_EXCUSED, math.log((self._counts[old] + 1) / (self._counts[new] + 1)))
-
-    def _synonyms(self, word: str) -> list[str]:
-        """Those in the same form, and of a verb those that stand in its places, too."""
-        own = self._classes.get(word)
-        names = sorted(self._meaning(self._lexicon.lemma(word))) if own is not None else []
-        forms = [form for name in names for form in self._forms.get(name, ()) if self._classes[form] == own]
-        entry = self._lexicon.entries.get(word)
-        if entry and entry.pos == "v":
-            return [form for form in forms if form in self._stand_ins.get(word, ())]
-        return forms
-
-    def _meaning(self, lemma: str) -> frozenset[str]:
-        """The other lemmas of its commonest senses."""
-        if lemma not in self._meanings:
-            senses = self._wordnet.synsets(lemma)[:_SENSES]
-            self._meanings[lemma] = frozenset(n for sense in senses for n in sense.lemma_names()) - {lemma}
-        return self._meanings[lemma]
 
 
 def small_ones(verse: Verse) -> Iterator[Exchange]:
@@ -193,9 +142,6 @@ def small_ones(verse: Verse) -> Iterator[Exchange]:
                 others = {other for group in _SMALL if word in group for other in group} - {word}
                 for other in sorted(others):
                     yield Exchange(number, word, other, _DEARER_SMALL)
-                for other in _ARTICLES.get(word, ()):
-                    if other != word and (word, other) != ("an", "a"):
-                        yield Exchange(number, word, other, _DEARER_ARTICLE)
 
 
 def _some_of_each_line(telling: Sequence[Exchange], small: Sequence[Exchange]) -> list[Exchange]:
