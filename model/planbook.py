@@ -43,9 +43,6 @@ LINE = 0
 # the mood that is asked for is nearer, and by about so much chance decides: one picture's words do
 # not always meet with the same plan.
 _MOOD, _CHANCE = 0.3, 0.08
-# Share of the nearest plans that chance leaves to be weighed, and how many at least: the best of all of them
-# would be followed by every picture of a fox.
-_SHARE, _FEW = 0.5, 24
 
 # What joins a line to the one before, and what sentences begin with.
 _LINK, _FIRST_LINK = "and", "now"
@@ -135,22 +132,20 @@ class PlanBook:
         return len(self._nats)
 
     def near(self, brief: Brief, count: int, random: np.random.Generator) -> list[Near]:
-        """Some of the plans that have most of what is asked for, adapted to the rest, the nearest first.
+        """The plans that have most of what is asked for, adapted to the rest, the nearest first.
 
         Args:
             brief: what for; no plan is near that has none of its keywords.
             count: at most so many.
-            random: decides among those that are about as near, and leaves some of the nearest out.
+            random: decides among those that are about as near.
         """
         nearness = self._nearness(brief)
         found = np.flatnonzero(nearness > 0)
         liked = nearness[found] + _CHANCE * random.gumbel(size=len(found))
         if brief.mood:
             liked += _MOOD * (self._moods[found] == MOODS.index(brief.mood))
-        nearest = found[np.argsort(-liked, kind="stable")[: round(count / _SHARE)]]
-        left = min(count, max(_FEW, round(_SHARE * len(nearest))))
-        chosen = random.permutation(len(nearest))[:left]
-        return [self._adapted(int(number), brief) for number in nearest[np.sort(chosen)]]
+        order = found[np.argsort(-liked, kind="stable")[:count]]
+        return [self._adapted(int(number), brief) for number in order]
 
     def _nearness(self, brief: Brief) -> npt.NDArray[np.float64]:
         """For each plan the share of the keywords that it has, 0 where its form is another, (plans,)."""

@@ -59,13 +59,16 @@ _WHOLE = 4
 # where none is like the one before: a plan that a person had is a scene as hardly any drawn one is, even
 # about less of what is told.
 _ENOUGH = ((0.7, True), (0.7, False), (0.5, True), (0.5, False), (0.0, True), (0.0, False))
+# Share of those that chance leaves to be weighed, and how many at least: the best of all of them would
+# be followed by every picture of a cat.
+_WEIGHED, _FEW = 0.4, 4
 # What it is worth to name one of them in the first line, in nats a word.
 _OPENING = 0.7
 # Any picture may be told so: a plan that does, unasked, costs so much, in nats a word.
 _STALE = 1.0
 # How much chance has a part in which of people's plans are followed, in nats a word at the usual
 # temperature, and more at a higher one.
-_CHANCE = 1.0
+_CHANCE = 2.0
 # What it is worth to have another word than its person in every line: where nothing is exchanged, the
 # generator has to find another way to say the same, in the same.
 _ANOTHER = 16.0
@@ -248,21 +251,28 @@ def _persons(
     near = tools.planbook.near(brief, NEAR, random)
     chance = _CHANCE * request.sampling.temperature / DEFAULT_TEMPERATURE
     luck = chance * random.gumbel(size=len(near))
-    drafts = [
-        Draft(one.plan, one.nats, float(more) + _liking(tools, brief, one), one.syllables, one.lines)
+    kept = [
+        (one, float(more))
         for one, more in zip(near, luck, strict=True)
         if request.forbidden.isdisjoint(words(NEWLINE.join(one.lines)))
         and sum(one.changed) >= min(OTHER_LINES, brief.lines)
         and not _says_known(tools, one)
+        and not _is_stuck(one)
         and all(len(words(line)) <= MAX_INNER + 1 for line in one.lines)
+    ]
+    drafts = [
+        Draft(one.plan, one.nats, more + _liking(tools, brief, one), one.syllables, one.lines)
+        for one, more in kept
     ]
     told = [_told(draft, brief.keywords, tools.lexicon) for draft in drafts]
     for least, whole in sorted(_ENOUGH, key=lambda one: not one[1]) if again else _ENOUGH:
-        yield [
+        found = [
             draft
-            for draft, share in zip(drafts, told, strict=True)
-            if share >= least and _is_whole(draft) >= whole
+            for draft, share, (one, _) in zip(drafts, told, kept, strict=True)
+            if share >= least and all(one.changed) >= whole
         ]
+        chosen = random.permutation(len(found))[: max(_FEW, round(_WEIGHED * len(found)))]
+        yield [found[number] for number in sorted(chosen)]
 
 
 def _liking(tools: Tools, brief: Brief, near: Near) -> float:
@@ -270,6 +280,14 @@ def _liking(tools: Tools, brief: Brief, near: Near) -> float:
     opens = bool(used(brief.keywords, near.lines[0], tools.lexicon))
     another = _ANOTHER * (sum(near.changed) - _JOINED * near.joined) / brief.lines
     return another + _OPENING * opens + _LIKED * near.liked - _LIKELY * near.nats
+
+
+def _is_stuck(near: Near) -> bool:
+    """Whether a line that is still its person's has nothing open: it cannot be another one, as it has to."""
+    return any(
+        not changed and planned == whole_line(line)
+        for planned, line, changed in zip(near.plan, near.lines, near.changed, strict=True)
+    )
 
 
 def _says_known(tools: Tools, near: Near) -> bool:

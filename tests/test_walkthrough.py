@@ -30,7 +30,7 @@ from tests.training.collecting.server import LyricsServer, serving
 from training.collecting.rows import read_rows
 
 PAGE = Path(__file__).parent.parent / "docs" / "walkthrough.md"
-SONGS, UNKNOWN, BOOK = 180, 20, 20
+SONGS, UNKNOWN, BOOK = 100, 20, 12
 TRAIN, DEV, TEST = 60, 12, 100
 # The shell splits and expands a line; the program itself runs in this process, or importing
 # torch for every command would take longer than all the rest.
@@ -204,7 +204,7 @@ def test_every_figure_is_a_number_and_says_where_it_comes_from(walk: Walk) -> No
         assert tuple(shlex.split(result["provenance"]["command"])[1:]) in walk.said
         assert result.get("generator", writer(walk.folder)) == writer(walk.folder)
     assert results["captions"]["pictures"] == DEV
-    assert results["samples"]["stanzas"] == 20
+    assert results["samples"]["stanzas"] == 10
     assert results["lyrics"]["nats_per_char"] < 2
     assert [row["temperature"] for row in results["temperature/temperature"]["rows"]] == [0.2, 0.6, 1.0]
     context = results["context"]

@@ -37,8 +37,8 @@ class Keyed(GenerationRequest):
 
 
 @pytest.fixture(scope="module")
-def writer() -> LyricsGenerator:
-    return LyricsGenerator.load()
+def writer(lyrics_generator: LyricsGenerator) -> LyricsGenerator:
+    return lyrics_generator
 
 
 @pytest.fixture

@@ -20,13 +20,13 @@ BLACK = Image.new("RGB", (64, 64), "black")
 
 
 @pytest.fixture(scope="module")
-def describer() -> ImageDescriber:
+def describer(models_read_once: None) -> ImageDescriber:
     return ImageDescriber.load()
 
 
 @pytest.fixture(scope="module")
-def writer() -> LyricsGenerator:
-    return LyricsGenerator.load()
+def writer(lyrics_generator: LyricsGenerator) -> LyricsGenerator:
+    return lyrics_generator
 
 
 def mood(writer: LyricsGenerator, description: Description, asked: str | None) -> str | None:

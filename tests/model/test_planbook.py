@@ -106,14 +106,6 @@ def test_a_sentence_may_begin_with_and_or_without() -> None:
     assert said("home", longest) == ["home", longest]
 
 
-def test_chance_leaves_some_of_the_nearest_out(book: PlanBook) -> None:
-    query = Brief(("cat",), "modern")
-    some = {one.person for one in book.near(query, 96, np.random.default_rng(1))}
-    others = {one.person for one in book.near(query, 96, np.random.default_rng(2))}
-    assert some - others
-    assert others - some
-
-
 def test_the_command_keeps_plans(tmp_path: Path) -> None:
     book, output = tmp_path / "book.jsonl", tmp_path / "planbook.safetensors"
     rows = lzma.decompress(SONGBOOK.read_bytes()).decode().splitlines()[::50]

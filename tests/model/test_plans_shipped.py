@@ -114,7 +114,7 @@ def test_chance_decides_more_at_a_higher_temperature(
     writer: LyricsGenerator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # All of the nearest are weighed.
-    monkeypatch.setattr("model.planbook._SHARE", 1.0)
+    monkeypatch.setattr("model.sampling_jobs._WEIGHED", 1.0)
 
     def followed(temperature: float) -> int:
         requests = [GenerationRequest(Sampling(temperature), seed=seed) for seed in range(4)]

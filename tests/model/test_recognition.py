@@ -236,7 +236,7 @@ def test_every_name_asks_for_a_word_that_songs_know() -> None:
 
 
 @pytest.fixture(scope="module")
-def describer() -> ImageDescriber:
+def describer(models_read_once: None) -> ImageDescriber:
     return ImageDescriber.load()
 
 
