@@ -38,7 +38,7 @@ from tests.bot.engine.inline import InlineEngine
 HERE = Path(__file__).parent
 PICTURE, TARGET = HERE / "raccoon.jpg", HERE / "channel.png"
 # The stanza is drawn like any other; this number makes it the same one every time.
-SEED = 2
+SEED = 1
 SIZE = (720, 840)
 # Text and flat surfaces need few colours, and the photograph gets by with these.
 COLOURS = 256
