@@ -53,6 +53,8 @@ _LONGEST_PROMPT = 6
 NEAR, DRAFTS = 160, 48
 # Candidates of a request for each plan that is followed; eight are drawn. A fifth plan hardly ever wins.
 _A_PLAN = 12
+# Attempts with a plan: where nothing comes of two, a stanza without one still rhymes as was asked for.
+_PLANNED = 2
 # Candidates for one with every word of every line: they differ in their stops alone.
 _WHOLE = 4
 # Shares of the keywords that people's plans should have, and whether they are to leave nothing open, each
@@ -178,7 +180,7 @@ def stanza_jobs(
         bound: whether a scheme that was asked for and a plan are kept, or only liked.
     """
     conditioning = _conditioning(tools, keywords, request)
-    plans = _plans(tools, keywords, request, conditioning, attempt) if bound else []
+    plans = _plans(tools, keywords, request, conditioning, attempt) if bound and attempt < _PLANNED else []
     if not plans:
         keywords = keywords if request.prompt else keywords[:FROM_CAPTION]
         conditioning = _conditioning(tools, keywords, request)

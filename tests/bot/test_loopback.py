@@ -312,10 +312,13 @@ async def test_a_message_deleted_while_its_pictures_come_frees_its_place(
         await offline.server.wait_until(lambda: slow.hits == 2)
         await offline.server.delete(posted)
         # As many pictures again: neither the person's place nor the memory is still taken.
-        reply = await offline.server.wait_for_reply(await offline.posts(None, PHOTO, PHOTO))
+        again = await offline.posts(None, PHOTO, PHOTO)
+        reply = await offline.server.wait_for_reply(again)
         assert reply.content.startswith(FIRST_LINE)
-    assert len(offline.writer.asked) == 1
-    assert len(offline.server.posted(offline.channel)) == 1
+        await offline.caught_up()
+        # The marker's is the second.
+        assert len(offline.writer.asked) == 2
+        assert (offline.server.replies(posted), offline.server.replies(again)) == ([], [reply])
 
 
 async def test_an_opt_out_also_stops_what_is_being_written(scene: Scene) -> None:
