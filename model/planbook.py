@@ -106,7 +106,8 @@ class PlanBook:
         self._nats, self._liked = arrays["nats"] * NATS, arrays["liked"]
         rest, self._moods = np.divmod(arrays["forms"], len(MOODS))
         self._styles, self._rhymes = np.divmod(rest, len(self._schemes))
-        self._stand_ins, self._exchanges = arrays["stand_ins"], arrays["exchanges"]
+        # Lists of Python's own numbers are gone through faster.
+        self._stand_ins, self._exchanges = arrays["stand_ins"].tolist(), arrays["exchanges"]
         self._lexicon = lexicon
         self._ids = {word: number for number, word in enumerate(self._words)}
         self._ends = np.flatnonzero(self._tokens == LINE).reshape(-1, MAX_LINES)
@@ -164,7 +165,7 @@ class PlanBook:
         plan = own
         for keyword in brief.keywords:
             plan = self._with(plan, keyword, brief.keywords)
-        for line, exchanges in enumerate(self._exchanges[number, : len(own)]):
+        for line, exchanges in enumerate(self._exchanges[number, : len(own)].tolist()):
             for exchange in exchanges:
                 if plan[line] == own[line]:
                     plan = self._saying_else(plan, line, exchange, brief.keywords)
@@ -183,11 +184,13 @@ class PlanBook:
         liked = bool(self._liked[number])
         return Near(kept, lines, person, syllables, float(self._nats[number]), liked, joined)
 
-    def _saying_else(self, plan: Plan, line: int, exchange: Array, keywords: Sequence[str]) -> Plan:
+    def _saying_else(self, plan: Plan, line: int, exchange: Sequence[int], keywords: Sequence[str]) -> Plan:
         """The plan with the exchange of one of its lines, where it fits what else is said."""
         old, new = (self._words[number] for number in exchange)
+        if not old or self._lexicon.lemma(old) in keywords:
+            return plan
         said = {self._lexicon.lemma(word) for word in planned_words(plan) if telling(word)}
-        if not old or self._lexicon.lemma(old) in keywords or self._lexicon.lemma(new) in said:
+        if self._lexicon.lemma(new) in said:
             return plan
         inner = tuple(new if word == old else word for word in plan[line].inner)
         return (*plan[:line], LinePlan(inner, plan[line].end), *plan[line + 1 :])
