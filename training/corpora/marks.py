@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from model.errors import BadInput
+from training.corpora.lists import entries
 
 
 class Marks(NamedTuple):
@@ -26,14 +27,8 @@ def read_marks(path: Path) -> Marks:
     Raises:
         BadInput: it cannot be read, or a line of it is of another kind.
     """
-    try:
-        lines = path.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"The editor's marks {path} cannot be read: {error}.") from error
     found: dict[str, set[str]] = {"-": set(), "+": set()}
-    for number, line in enumerate(lines, start=1):
-        if not line.strip() or line.startswith("#"):
-            continue
+    for number, line in entries(path):
         parts = line.split()
         if len(parts) != 2 or parts[1] not in found:
             raise BadInput(f"{path}, line {number}: expected a stanza's id and a mark, + or -.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from model.errors import BadInput
+from training.corpora.lists import entries
 
 # Before a word that fits most sentences, and not nearly all of them.
 _MOST = "~"
@@ -19,14 +20,8 @@ def read_stand_ins(path: Path) -> StandIns:
     Raises:
         BadInput: it cannot be read, or a line of it is of another kind.
     """
-    try:
-        lines = path.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"The list of words {path} cannot be read: {error}.") from error
     found: StandIns = {}
-    for number, line in enumerate(lines, start=1):
-        if not line.strip() or line.startswith("#"):
-            continue
+    for number, line in entries(path):
         word, colon, others = line.partition(":")
         if not colon or not word.strip() or " " in word.strip():
             raise BadInput(f"{path}, line {number}: expected a word, a colon and others: big: large ~old.")
