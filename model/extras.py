@@ -23,9 +23,7 @@ def check_text() -> None:
         BadInstallation: it is not installed.
     """
     if find_spec("rapidocr") is None:
-        raise BadInstallation(
-            "Reading what is written on pictures needs the extra 'text': pip install '.[text]' installs it."
-        )
+        raise _needs("Reading what is written on pictures", "text")
 
 
 def check_torch(what: str) -> None:
@@ -51,9 +49,7 @@ def needing_eye() -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        raise BadInstallation(
-            "Another captioner needs the extra 'eye': pip install '.[eye]' installs it."
-        ) from error
+        raise _needs("Another captioner", "eye") from error
 
 
 @contextmanager
@@ -65,6 +61,10 @@ def needing_torch(what: str) -> Iterator[None]:
         if error.name not in _TORCH:
             raise
         raise _missing(what) from error
+
+
+def _needs(what: str, extra: str) -> BadInstallation:
+    return BadInstallation(f"{what} needs the extra '{extra}': pip install '.[{extra}]' installs it.")
 
 
 def _missing(what: str) -> BadInstallation:

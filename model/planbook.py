@@ -172,7 +172,7 @@ class PlanBook:
         joined = 0
         for line in range(len(own)):
             if plan[line] == own[line]:
-                plan = (*plan[:line], relinked(plan, line), *plan[line + 1 :])
+                plan = _with_line(plan, line, relinked(plan, line))
                 joined += plan[line] != own[line]
         lines = tuple(" ".join(articled(line.split())) for line in outline(plan))
         person = outline(own)
@@ -193,7 +193,7 @@ class PlanBook:
         if self._lexicon.lemma(new) in said:
             return plan
         inner = tuple(new if word == old else word for word in plan[line].inner)
-        return (*plan[:line], LinePlan(inner, plan[line].end), *plan[line + 1 :])
+        return _with_line(plan, line, LinePlan(inner, plan[line].end))
 
     def _plan(self, number: int) -> Plan:
         """Every word of a person's lines."""
@@ -242,6 +242,11 @@ class PlanBook:
 def form_number(style: str, scheme: int, mood: str, schemes: int) -> int:
     """A plan's style, scheme (by number, of so many) and mood in one number."""
     return (STYLES.index(style) * schemes + scheme) * len(MOODS) + MOODS.index(mood)
+
+
+def _with_line(plan: Plan, line: int, other: LinePlan) -> Plan:
+    """A plan with another one in a line's place."""
+    return (*plan[:line], other, *plan[line + 1 :])
 
 
 def relinked(plan: Plan, line: int) -> LinePlan:

@@ -124,22 +124,15 @@ def test_what_needs_more_says_which_extra(bare: Path, command: str, extra: str) 
 
 
 @pytest.mark.parametrize("command", ["check", "run"])
-def test_a_gpu_needs_the_extra_gpu(bare: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
-    monkeypatch.setenv("DISCORD_TOKEN", "x.y.z")
-    (bare / "config.toml").write_text('[engine]\ndevice = "cuda"\n')
-    done = songwriter(bare, command)
-    assert done.returncode == 78
-    (sentence,) = done.stderr.splitlines()
-    assert "'.[gpu]'" in sentence
-
-
-@pytest.mark.parametrize("command", ["check", "run"])
-def test_reading_pictures_needs_the_extra_text(
-    bare: Path, monkeypatch: pytest.MonkeyPatch, command: str
+@pytest.mark.parametrize(
+    ("setting", "extra"), [('[engine]\ndevice = "cuda"\n', "gpu"), ("[eye]\ntext = true\n", "text")]
+)
+def test_a_setting_that_needs_more_says_which_extra(
+    bare: Path, monkeypatch: pytest.MonkeyPatch, setting: str, extra: str, command: str
 ) -> None:
     monkeypatch.setenv("DISCORD_TOKEN", "x.y.z")
-    (bare / "config.toml").write_text("[eye]\ntext = true\n")
+    (bare / "config.toml").write_text(setting)
     done = songwriter(bare, command)
     assert done.returncode == 78
     (sentence,) = done.stderr.splitlines()
-    assert "'.[text]'" in sentence
+    assert f"'.[{extra}]'" in sentence

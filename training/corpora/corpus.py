@@ -93,22 +93,19 @@ def training_weight(song: Song) -> float:
 def _song(row: dict[str, Any]) -> Song:
     if any(isinstance(lines, str) for lines in row["stanzas"]):
         raise TypeError("A stanza is a list of lines.")
-    stanzas = [
-        tuple(fold_lines(line for line in lines if not unusable(line)))
-        for lines in row["stanzas"]
-        if _is_verse(lines)
-    ]
+    stanzas = map(_verse, row["stanzas"])
     unique = dict.fromkeys(stanza for stanza in stanzas if stanza)
     key = f"{row.get('title', '')}\n{row.get('author', '')}"
     return Song(key, str(row.get("style", "song")), float(row.get("archaic", 0.0)), tuple(unique))
 
 
-def _is_verse(lines: Sequence[str]) -> bool:
+def _verse(lines: Sequence[str]) -> tuple[str, ...]:
+    """The lines of a stanza that can be learnt, folded; none where it is no verse."""
+    reasons = list(map(unusable, lines))
     # In books these are prose and pages' furniture, and spoil what stands with them.
-    if any(unusable(line) in (TOO_LONG, DIGITS) for line in lines):
-        return False
-    shouted = sum(line.isupper() for line in lines)
-    return shouted <= len(lines) / 3
+    if TOO_LONG in reasons or DIGITS in reasons or sum(line.isupper() for line in lines) > len(lines) / 3:
+        return ()
+    return tuple(fold_lines(line for line, reason in zip(lines, reasons, strict=True) if not reason))
 
 
 def _families(songs: Sequence[Song]) -> list[str]:

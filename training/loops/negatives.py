@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -83,29 +84,25 @@ def _mood(verse: Verse, draw: random.Random) -> str | None:
 
 
 def _stanzas(writer: LyricsGenerator, verses: list[Verse], draw: random.Random) -> Iterator[dict[str, Any]]:
-    whole = writer.tools
-    try:
-        for start in tqdm(range(0, len(verses), _BATCH), desc="stanzas"):
-            some = verses[start : start + _BATCH]
-            writer.tools = whole if draw.random() < _CHOSEN else whole._replace(reader=None, plan_reader=None)
-            requests = [
-                GenerationRequest(
-                    Sampling(draw.choice(_TEMPERATURES)),
-                    seed=draw.randrange(2**32),
-                    style=verse.style,
-                    mood=_mood(verse, draw),
-                )
-                for verse in some
-            ]
-            wanted = [
-                (_keywords(writer, verse), request) for verse, request in zip(some, requests, strict=True)
-            ]
-            for verse, found in zip(some, writer.candidates(wanted), strict=True):
-                best, *others = distinct([one.text for one in found])
-                for text in [best, *draw.sample(others, min(_STANZAS - 1, len(others)))]:
-                    yield {"keywords": list(verse.keywords), "lines": text.split(NEWLINE)}
-    finally:
-        writer.tools = whole
+    # The caller's own keeps its readers.
+    whole, writer = writer.tools, copy(writer)
+    for start in tqdm(range(0, len(verses), _BATCH), desc="stanzas"):
+        some = verses[start : start + _BATCH]
+        writer.tools = whole if draw.random() < _CHOSEN else whole._replace(reader=None, plan_reader=None)
+        requests = [
+            GenerationRequest(
+                Sampling(draw.choice(_TEMPERATURES)),
+                seed=draw.randrange(2**32),
+                style=verse.style,
+                mood=_mood(verse, draw),
+            )
+            for verse in some
+        ]
+        wanted = [(_keywords(writer, verse), request) for verse, request in zip(some, requests, strict=True)]
+        for verse, found in zip(some, writer.candidates(wanted), strict=True):
+            best, *others = distinct([one.text for one in found])
+            for text in [best, *draw.sample(others, min(_STANZAS - 1, len(others)))]:
+                yield {"keywords": list(verse.keywords), "lines": text.split(NEWLINE)}
 
 
 def _adapted(writer: LyricsGenerator, verses: list[Verse], draw: random.Random) -> Iterator[dict[str, Any]]:
